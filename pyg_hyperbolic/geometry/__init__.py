@@ -1,0 +1,35 @@
+"""Pure functions on points in normal coordinates: tensors and c in, tensors out."""
+
+from pyg_hyperbolic.geometry.charts import (
+    from_klein,
+    from_lorentz,
+    from_poincare,
+    to_klein,
+    to_lorentz,
+    to_poincare,
+)
+from pyg_hyperbolic.geometry.gyro import (
+    dist,
+    exp,
+    gyro_add,
+    log,
+    sqdist,
+    transport,
+)
+from pyg_hyperbolic.geometry.midpoint import midpoint
+
+__all__ = [
+    "dist",
+    "exp",
+    "from_klein",
+    "from_lorentz",
+    "from_poincare",
+    "gyro_add",
+    "log",
+    "midpoint",
+    "sqdist",
+    "to_klein",
+    "to_lorentz",
+    "to_poincare",
+    "transport",
+]

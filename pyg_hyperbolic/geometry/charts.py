@@ -1,0 +1,166 @@
+r"""Charts: the usual models of hyperbolic space, to and from normal coordinates.
+
+They are for the edges: plots, and exchange with other libraries.  No layer works in
+them, because in floating point they hold less than normal coordinates: a float32
+Poincare ball saturates at :math:`\sqrt c\, r \approx 17`, a float32 hyperboloid
+overflows at 88.  With :math:`s = \sqrt c` and :math:`r = \lVert v \rVert`:
+
+- Poincare ball of radius :math:`1/s`: :math:`\tanh(s r/2)/(s r)\, v`;
+- hyperboloid (Lorentz model) :math:`-x_0^2 + \lVert x \rVert^2 = -1/c`:
+  :math:`(\cosh(s r)/s,\ \sinh(s r)/(s r)\, v)`;
+- Klein ball of radius :math:`1/s`: :math:`\tanh(s r)/(s r)\, v`.
+
+geoopt's ``expmap0(u)`` on the ball takes :math:`u = v/2`, on the hyperboloid
+:math:`v` itself with its ``k`` equal to :math:`1/c`.
+"""
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import special
+from pyg_hyperbolic.geometry.gyro import Curved, dot, prepare
+
+
+def to_poincare(v: Tensor, c: Curved) -> Tensor:
+    """Points of the Poincare ball; for c = 0 half the normal coordinates.
+
+    Args:
+        v: Points in normal coordinates, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+    """
+    dtype = v.dtype
+    c, (v,) = prepare(c, v)
+    return (special.tanhc(c * dot(v, v) / 4) / 2 * v).to(dtype)
+
+
+def from_poincare(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
+    """Normal coordinates of points of the Poincare ball.
+
+    Args:
+        x: Points inside the ball of radius :math:`1/\\sqrt c`, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+        clip: Take points outside the ball to the nearest representable inside.
+
+    Raises:
+        ValueError: If a point is not inside the ball and :obj:`clip` is not set.
+    """
+    dtype = x.dtype
+    x, z, complement, c = _inside_ball(x, c, clip, "Poincare")
+    return (2 * special.artanhc(z, complement) * x).to(dtype)
+
+
+def to_klein(v: Tensor, c: Curved) -> Tensor:
+    """Points of the Klein ball; for c = 0 the normal coordinates themselves.
+
+    Args:
+        v: Points in normal coordinates, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+    """
+    dtype = v.dtype
+    c, (v,) = prepare(c, v)
+    return (special.tanhc(c * dot(v, v)) * v).to(dtype)
+
+
+def from_klein(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
+    """Normal coordinates of points of the Klein ball.
+
+    Args:
+        x: Points inside the ball of radius :math:`1/\\sqrt c`, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+        clip: Take points outside the ball to the nearest representable inside.
+
+    Raises:
+        ValueError: If a point is not inside the ball and :obj:`clip` is not set.
+    """
+    dtype = x.dtype
+    x, z, complement, c = _inside_ball(x, c, clip, "Klein")
+    return (special.artanhc(z, complement) * x).to(dtype)
+
+
+def to_lorentz(v: Tensor, c: Curved) -> Tensor:
+    r"""Points of the hyperboloid, the time coordinate first.
+
+    Args:
+        v: Points in normal coordinates, shape :math:`(*, d)`.
+        c: Absolute value of the curvature, not 0: there the hyperboloid is infinitely
+            far away.
+
+    Returns:
+        Points, shape :math:`(*, d + 1)`.
+
+    Raises:
+        ValueError: If :obj:`c` is the number 0.
+    """
+    _not_flat(c)
+    dtype = v.dtype
+    c, (v,) = prepare(c, v)
+    z = c * dot(v, v)
+    time = special.cosh(z) / c**0.5
+    return torch.cat([time, special.sinhc(z) * v], dim=-1).to(dtype)
+
+
+def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
+    r"""Normal coordinates of points of the hyperboloid.
+
+    They are computed from the spatial coordinates, which determine the point; the
+    time coordinate is only checked.
+
+    Args:
+        x: Points with :math:`-x_0^2 + \lVert x \rVert^2 = -1/c`, shape
+            :math:`(*, d + 1)`.
+        c: Absolute value of the curvature, not 0.
+        clip: Take points off the hyperboloid along the time axis to the hyperboloid.
+
+    Raises:
+        ValueError: If :obj:`c` is the number 0, or a point is not on the upper sheet
+            of the hyperboloid to within rounding and :obj:`clip` is not set.
+    """
+    _not_flat(c)
+    dtype = x.dtype
+    tolerance = 8 * torch.finfo(dtype).eps
+    c, (x,) = prepare(c, x)
+    time, space = x[..., :1], x[..., 1:]
+    z = c * dot(space, space)
+    expected = (1 + z).sqrt()
+    # Compared as numbers of order one: squares would overflow far out.
+    if not clip and not bool(((c**0.5 * time / expected - 1).abs() <= tolerance).all()):
+        raise ValueError(
+            f"'x' holds points that are not on the upper sheet of the hyperboloid "
+            f"<x, x> = -1/c with c = {_show(c)}; pass clip=True to move them to it "
+            f"along the time axis, or check that 'c' is 1/k of the library they "
+            f"come from"
+        )
+    return (special.arsinhc(z) * space).to(dtype)
+
+
+def _inside_ball(
+    x: Tensor, c: Curved, clip: bool, name: str
+) -> tuple[Tensor, Tensor, Tensor, Curved]:
+    c, (x,) = prepare(c, x)
+    radius = (c * dot(x, x)).sqrt().detach()
+    limit = 1 - torch.finfo(x.dtype).eps
+    if clip:
+        x = torch.where(radius > limit, limit / radius, 1.0) * x
+    elif not bool((radius < 1).all()):
+        raise ValueError(
+            f"'x' holds points that are not inside the {name} ball of radius "
+            f"1/sqrt(c) with c = {_show(c)} (largest sqrt(c) * ||x||: "
+            f"{radius.max().item():.9g}); pass clip=True to take the nearest point "
+            f"inside, or keep far points in normal coordinates or in float64"
+        )
+    z = c * dot(x, x)
+    return x, z, 1 - z, c
+
+
+def _not_flat(c: Curved) -> None:
+    if not isinstance(c, Tensor) and c == 0:
+        raise ValueError(
+            "'c' must be positive for the hyperboloid, which recedes to infinity as "
+            "c goes to 0 (got 0); use normal coordinates or the Klein chart there"
+        )
+
+
+def _show(c: Curved) -> str:
+    if isinstance(c, Tensor):
+        return f"{c.item():g}" if c.numel() == 1 else f"a tensor of {tuple(c.shape)}"
+    return f"{c:g}"

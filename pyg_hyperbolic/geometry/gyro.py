@@ -1,0 +1,261 @@
+r"""Hyperbolic space as a gyrovector space, in normal coordinates.
+
+A point of the space of sectional curvature :math:`-c` is stored as the plain vector
+:math:`v = \log_0(x)`, its Riemannian normal coordinates at the origin: every vector
+is a point, and :math:`\lVert v \rVert` is its distance from the origin.  In all
+functions :obj:`c` is the *absolute value* of the curvature, a float or a tensor of
+shape :obj:`[]` or one that broadcasts to the batch shape (the shape of a point
+without its last axis); :math:`c = 0` is Euclidean space.
+
+Every operation is a row scalar times :math:`u` plus a row scalar times :math:`v`.
+
+[1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009.
+[2] O. Ganea, G. Becigneul, T. Hofmann, *Hyperbolic Neural Networks*, 2018.
+[3] I. Chami, R. Ying, C. Re, J. Leskovec, *Hyperbolic Graph Convolutional Neural
+    Networks*, 2019.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import special
+
+Curved = float | Tensor  # c, the absolute value of the sectional curvature
+
+
+def check_curvature(c: Curved) -> None:
+    """Raises a :class:`ValueError` for a number that is no curvature.
+
+    The value of a tensor is not looked at: that would wait for the device.
+    """
+    if not isinstance(c, Tensor) and not (0 <= c < math.inf):
+        raise ValueError(
+            f"'c' must be a finite number >= 0: it is the absolute value of the "
+            f"sectional curvature -c (got {c})"
+        )
+
+
+def prepare(c: Curved, *points: Tensor) -> tuple[Curved, list[Tensor]]:
+    """Points in the dtype to compute in, and c so that it broadcasts to row scalars.
+
+    float16 and bfloat16 are computed in float32; callers cast their result back.
+    """
+    check_curvature(c)
+    dtype = torch.float32
+    for point in points:
+        dtype = torch.promote_types(dtype, point.dtype)
+    if isinstance(c, Tensor):
+        c = c.to(dtype)
+        c = c.unsqueeze(-1) if c.dim() > 0 else c
+    return c, [point.to(dtype) for point in points]
+
+
+def result_dtype(*points: Tensor) -> torch.dtype:
+    """The common dtype of the points, in which results are returned."""
+    dtype = points[0].dtype
+    for point in points[1:]:
+        dtype = torch.promote_types(dtype, point.dtype)
+    return dtype
+
+
+def dot(u: Tensor, v: Tensor) -> Tensor:
+    """Row scalars <u, v>, shape [..., 1]."""
+    return (u * v).sum(dim=-1, keepdim=True)
+
+
+class _Boost(NamedTuple):
+    r"""The gyro-sum before its radius is taken, :math:`m = e^{s} (p\,u + r\,q)`.
+
+    :math:`\sqrt c \lVert m \rVert` is the hyperbolic sine of the radius.
+    """
+
+    p: Tensor  # row scalar of u
+    r: Tensor  # row scalar of q
+    q: Tensor  # v, or v moved along u to where no digits cancel
+    square: Tensor  # ||p u + r q||^2
+    shift: Tensor  # s
+
+
+def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
+    r"""Spatial part of the hyperboloid point of v, boosted by that of u.
+
+    With :math:`a = \sqrt c \lVert u \rVert`, :math:`b = \sqrt c \lVert v \rVert` the
+    textbook form is :math:`[\sinh(a)/a \cosh b + (\cosh a - 1)/a^2 \sinh(b)/b \cdot
+    c \langle u, v \rangle]\, u + [\sinh(b)/b]\, v`.  It loses all digits where
+    :math:`u \approx -v`, so :math:`w = u + v` takes the place of v in two regions:
+
+    - both points near the origin: the coefficient of u becomes
+      :math:`\sinh(a)/a \cosh b - \cosh a \sinh(b)/b`, a divided difference;
+    - opposite points farther out: the part along u is :math:`\sinh(a - b) +
+      2 \cos^2(\theta/2) \cosh a \sinh b` with the angle from the part of w across u.
+    """
+    uu, vv, uv = dot(u, u), dot(v, v), dot(u, v)
+    z_u, z_v = c * uu, c * vv
+    near = (z_u <= 1) & (z_v <= 1)
+    opposite = ~near & (uv < 0) & (z_u > 0.25) & (z_v > 0.25)
+
+    q = v + torch.where(near | opposite, 1.0, 0.0).to(v.dtype) * u
+    uq, qq = dot(u, q), dot(q, q)
+    excess = c * (2 * uq - qq)  # a^2 - b^2, where q = u + v
+    along = torch.where(opposite, uq / torch.where(opposite, uu, 1.0), 0.0)
+    q = q - along * u
+    qq = torch.where(opposite, dot(q, q), qq)
+    across = opposite & (qq > 0)  # opposite, but not on one line
+
+    # Opposite points: lengths, the difference a - b, and the squared cosine of half
+    # the angle between them, each from differences that are exact.
+    a = torch.where(opposite, z_u, 1.0).sqrt()
+    b = torch.where(opposite, z_v, 1.0).sqrt()
+    difference = torch.where(opposite, excess, 0.0) / (a + b)
+    cos2 = c * torch.where(across, qq, 0.0) * a
+    cos2 = cos2 / (2 * b * (a * b - torch.where(opposite, c * uv, 0.0)))
+
+    shift_u, shift_v = special.natural_shift(z_u), special.natural_shift(z_v)
+    with torch.no_grad():  # near the logarithm of the result's hyperbolic sine
+        sin = torch.where(across, c * qq, 0.0).sqrt() / b
+        shift = torch.maximum(difference.abs(), shift_u + shift_v + cos2.log())
+        shift = torch.maximum(shift, shift_v + sin.log())
+        shift = torch.where(shift > 1, shift, 0.0)
+        shift = torch.where(opposite, shift, shift_u + shift_v)
+        masked = opposite & ~across
+        rescale = torch.where(masked, 0.0, shift_u + shift_v - shift).exp()
+        rescale_v = torch.where(masked, 0.0, shift_v - shift).exp()
+
+    sinhc_v = special.sinhc(z_v, shift_v)
+    cosh_u = special.cosh(z_u, shift_u)
+    cross = special.coshm1c(z_u, shift_u) * sinhc_v * c * uq
+    p_near = cross - 2 * torch.where(near, excess, 0.0) * special.sinhc_difference(
+        torch.where(near, 2 * (z_u + z_v), 0.0),
+        torch.where(near, excess, 0.0).square(),
+    )
+    p_far = special.sinhc(z_u, shift_u) * special.cosh(z_v, shift_v) + cross
+    p_opposite = difference * special.sinhc(difference.square(), shift)
+    p_opposite = (p_opposite + 2 * cos2 * b * cosh_u * sinhc_v * rescale) / a
+
+    p = torch.where(near, p_near, torch.where(opposite, p_opposite, p_far))
+    r = sinhc_v * rescale_v
+    uq = torch.where(opposite, 0.0, uq)
+    square = p * (p * uu) + 2 * p * (r * uq) + r * (r * qq)
+    return _Boost(p, r, q, square, shift)
+
+
+def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
+    r"""Gyro-sum :math:`u \oplus v = \log_0(\exp_x(P_{0 \to x} v))`, :math:`x =
+    \exp_0(u)`: Moebius addition of the Poincare ball ([1], ch. 3; [2], Eq. 4) in
+    normal coordinates.
+
+    Not commutative; :math:`-u` is the inverse of :math:`u`.
+
+    Args:
+        u: Points, shape :math:`(*, d)`.
+        v: Points, shape :math:`(*, d)`, broadcast against :obj:`u`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
+
+    Raises:
+        ValueError: If :obj:`c` is a negative or not finite number.
+    """
+    dtype = result_dtype(u, v)
+    c, (u, v) = prepare(c, u, v)
+    m = _boost(u, v, c)
+    scale = special.arsinhc(c * m.square, m.shift)
+    return ((scale * m.p) * u + (scale * m.r) * m.q).to(dtype)
+
+
+def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
+    r"""Squared distance :math:`d(u, v)^2`, smooth also at :math:`u = v`.
+
+    Args:
+        u: Points, shape :math:`(*, d)`.
+        v: Points, shape :math:`(*, d)`, broadcast against :obj:`u`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Squared distances, shape :math:`(*)`.
+
+    Raises:
+        ValueError: If :obj:`c` is a negative or not finite number.
+    """
+    dtype = result_dtype(u, v)
+    c, (u, v) = prepare(c, u, v)
+    m = _boost(-u, v, c)
+    scale = special.arsinhc(c * m.square, m.shift)
+    return (scale * (scale * m.square)).squeeze(-1).to(dtype)
+
+
+def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
+    r"""Distance :math:`d(u, v) = \lVert (-u) \oplus v \rVert`.
+
+    At :math:`u = v`, where the distance has no derivative, its gradient is zero.
+    Arguments as in :func:`sqdist`.
+    """
+    square = sqdist(u, v, c)
+    apart = square > 0
+    return torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0)
+
+
+def exp(u: Tensor, w: Tensor, c: Curved) -> Tensor:
+    r"""Exponential map :math:`\exp_x(P_{0 \to x} w)` at :math:`x = \exp_0(u)`.
+
+    The tangent vector is given by the vector at the origin whose parallel transport
+    it is, so that :math:`\exp(u, w) = u \oplus w` ([2], Eq. 11 and 12).
+
+    Args:
+        u: Points, shape :math:`(*, d)`.
+        w: Tangent vectors, transported to the origin, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+    """
+    return gyro_add(u, w, c)
+
+
+def log(u: Tensor, v: Tensor, c: Curved) -> Tensor:
+    r"""Logarithmic map :math:`P_{x \to 0} \log_x(y)` at :math:`x = \exp_0(u)`.
+
+    The inverse of :func:`exp`: :math:`\log(u, v) = (-u) \oplus v`.
+
+    Args:
+        u: Points, shape :math:`(*, d)`.
+        v: Points, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Tangent vectors at :obj:`u`, transported to the origin, shape :math:`(*, d)`.
+    """
+    return gyro_add(-u, v, c)
+
+
+def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
+    r"""Parallel transport of a tangent vector from the origin to :math:`u`.
+
+    The result is in the coordinates of the chart: :math:`\frac{d}{dt} (u \oplus t v)`
+    at :math:`t = 0`, that is the part of :math:`v` along :math:`u` as it is and the
+    part across it times :math:`a/\sinh a`, :math:`a = \sqrt c \lVert u \rVert`.
+
+    Args:
+        u: Points, shape :math:`(*, d)`.
+        v: Tangent vectors at the origin, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Tangent vectors at :obj:`u` in normal coordinates, shape :math:`(*, d)`.
+    """
+    dtype = result_dtype(u, v)
+    c, (u, v) = prepare(c, u, v)
+    z = c * dot(u, u)
+    shift = special.natural_shift(z)
+    sinhc = special.sinhc(z, shift)
+    across = (-shift).exp() / sinhc
+    # (1 - a / sinh a) / a^2, where (sinh(a)/a - 1)/a^2 is a divided difference.
+    near = z < 1
+    safe = torch.where(near, z, 0.0)
+    bend = torch.where(
+        near,
+        special.sinhc_difference(safe, torch.zeros_like(z)) * across,
+        (1 - across) / torch.where(near, 1.0, z),
+    )
+    return (across * v + (c * bend * dot(u, v)) * u).to(dtype)

@@ -1,0 +1,5 @@
+"""Convolutions: one :class:`~torch_geometric.nn.MessagePassing` per file."""
+
+from pyg_hyperbolic.nn.conv.hgcn_conv import HGCNConv
+
+__all__ = ["HGCNConv"]

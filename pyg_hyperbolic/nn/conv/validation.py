@@ -1,0 +1,66 @@
+"""Checks of what a user passes to a convolution, with the way out in the message."""
+
+import torch
+from torch import Tensor
+from torch_geometric.typing import Adj, OptTensor, SparseTensor
+from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index
+
+
+def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
+    """Raises if the features are not as wide as the layer's weight."""
+    if in_channels > 0 and x.size(-1) != in_channels:
+        raise ValueError(
+            f"'{name}' must have {in_channels} features per node (got {x.size(-1)}); "
+            f"build the layer with in_channels={x.size(-1)}, or with -1 to take the "
+            f"width from the first input"
+        )
+
+
+def check_graph(
+    edge_index: Adj,
+    edge_weight: OptTensor,
+    num_source: int,
+    num_target: int,
+    nonnegative: bool,
+) -> None:
+    """Raises if an index is out of range or a weight is not usable.
+
+    Reads every edge, and waits for the device: for debugging, not for training.
+
+    Args:
+        edge_index: The graph, in any form that a convolution takes; the first row
+            holds the sources.
+        edge_weight: Edge weights, or :obj:`None`.
+        num_source: Number of nodes that may be a source.
+        num_target: Number of nodes that may be a target.
+        nonnegative: Whether negative weights are refused.
+    """
+    if isinstance(edge_index, SparseTensor):
+        target, source, edge_weight = edge_index.coo()
+    elif is_torch_sparse_tensor(edge_index):
+        (source, target), edge_weight = to_edge_index(edge_index)
+    else:
+        source, target = edge_index[0], edge_index[1]
+    for index, size, end in (
+        (source, num_source, "source"),
+        (target, num_target, "target"),
+    ):
+        if index.numel() > 0 and (index.min() < 0 or index.max() >= size):
+            raise ValueError(
+                f"'edge_index' must hold {end} indices from 0 to {size - 1} "
+                f"(got {int(index.min())} to {int(index.max())}); check that 'x' has a "
+                f"row for every node, and pass 'size' for a bipartite graph"
+            )
+    if edge_weight is None:
+        return
+    if edge_weight.numel() > 0 and not bool(torch.isfinite(edge_weight).all()):
+        raise ValueError(
+            f"'edge_weight' must be finite (got "
+            f"{int((~torch.isfinite(edge_weight)).sum())} entries that are not)"
+        )
+    if nonnegative and bool((edge_weight < 0).any()):
+        raise ValueError(
+            f"'edge_weight' must not be negative for aggregation='midpoint', where "
+            f"weights are masses (smallest: {edge_weight.min().item():g}); use "
+            f"aggregation='tangent' for signed weights"
+        )

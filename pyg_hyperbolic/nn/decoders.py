@@ -1,0 +1,52 @@
+"""Decoders: what is read off a pair of points."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry.gyro import Curved, sqdist
+
+
+class FermiDiracDecoder(torch.nn.Module):
+    r"""The probability of an edge from the squared distance of its ends, as a logit.
+
+    The Fermi-Dirac distribution :math:`p = 1/(e^{(d^2 - r)/t} + 1)` of `"Hyperbolic
+    Geometry of Complex Networks" <https://arxiv.org/abs/1006.5169>`_, with the
+    squared distance as in `"Hyperbolic Graph Convolutional Neural Networks"
+    <https://arxiv.org/abs/1910.12933>`_, Eq. 14.  Its logit is :math:`(r - d^2)/t`;
+    the probability itself would overflow in float32 for :math:`(d^2 - r)/t > 88`.
+
+    Args:
+        r: Squared distance at which the probability is one half.
+        t: Temperature, positive.
+
+    Raises:
+        ValueError: If :obj:`t` is not positive or :obj:`r` not finite.
+    """
+
+    def __init__(self, r: float = 2.0, t: float = 1.0) -> None:
+        super().__init__()
+        if not math.isfinite(r):
+            raise ValueError(f"'r' must be a finite number (got {r})")
+        if not (0 < t < math.inf):
+            raise ValueError(f"'t' must be a positive number (got {t})")
+        self.r = r
+        self.t = t
+
+    def forward(self, u: Tensor, v: Tensor, c: Curved) -> Tensor:
+        """Logits, for :class:`~torch.nn.BCEWithLogitsLoss`.
+
+        Args:
+            u: Points in normal coordinates, shape :math:`(*, d)`.
+            v: Points in normal coordinates, shape :math:`(*, d)`.
+            c: Absolute value of the curvature.
+
+        Returns:
+            Logits, shape :math:`(*)`.
+        """
+        return (self.r - sqdist(u, v, c)) / self.t
+
+    def extra_repr(self) -> str:
+        """The module's settings, for ``repr``."""
+        return f"r={self.r:g}, t={self.t:g}"
