@@ -1,0 +1,264 @@
+r"""The Disease datasets that were published with HGCN.
+
+Source: Chami et al., *Hyperbolic Graph Convolutional Neural Networks*, NeurIPS 2019,
+arXiv:1910.12933; files and their reading after https://github.com/HazyResearch/hgcn,
+:obj:`utils/data_utils.py`.
+"""
+
+import hashlib
+import http.client
+import io
+import os
+import os.path as osp
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.utils import to_undirected
+
+from pyg_hyperbolic.datasets.split import stratified_masks
+
+# No checksum of disease_nc.feats.npz is known to us, so for that file only the
+# shape and the type of the numbers are checked.
+SHA256 = {
+    "disease_lp.edges.csv": (
+        "b5b7e41bbfd28fc7f61590e5587622103ee9c3aa1b59911c74873a6f328dca07"
+    ),
+    "disease_lp.feats.npz": (
+        "b4a726b13598c036a75e1b49f08e92820553b972966ad950b8d4d5416eb339f8"
+    ),
+    "disease_lp.labels.npy": (
+        "8f2b26602764fbb785b93775d9f71194f1f36920e185af8bc5c31aea07dde858"
+    ),
+    "disease_nc.edges.csv": (
+        "08b2dcf00db1e6a8f491af5294dee98197f1251a63bc9190d05fb4e77507782e"
+    ),
+    "disease_nc.labels.npy": (
+        "70be7f91a854d924f3b7ac423615d75b1f9ee2506261c44113de27cc2caadd51"
+    ),
+}
+FEATURES_SHAPE = {"lp": (2665, 11), "nc": (1044, 1000)}
+
+
+def fetch(url: str) -> bytes:
+    """Returns what a URL serves."""
+    with urllib.request.urlopen(url, timeout=60) as response:
+        content: bytes = response.read()
+    return content
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Writes a file such that others see all of it or nothing."""
+    # In the same folder, as a file cannot be moved between disks in one step.
+    part = Path(f"{path}.{uuid4().hex}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_csr(content: bytes, shape: tuple[int, int]) -> Tensor:
+    r"""Reads a matrix that :obj:`scipy.sparse.save_npz` wrote in CSR format.
+
+    Args:
+        content: The bytes of the file.
+        shape: The shape that the matrix has to have.
+
+    Returns:
+        The matrix, dense and in single precision.
+
+    Raises:
+        ValueError: If the content is no such matrix of numbers.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError("not a NumPy archive")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            found = tuple(archive["shape"].tolist())
+            index, start, value = (archive[k] for k in ("indices", "indptr", "data"))
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"not a whole CSR matrix: {error}") from error
+    if found != shape or value.dtype.kind not in "fiu":
+        raise ValueError(
+            f"expected numbers of shape {shape} (got {value.dtype} of shape {found})"
+        )
+    row = torch.from_numpy(np.repeat(np.arange(shape[0]), np.diff(start)))
+    col = torch.from_numpy(index.astype(np.int64))
+    value = torch.from_numpy(value.astype(np.float32))
+    return torch.zeros(shape).index_put_((row, col), value, accumulate=True)
+
+
+class HGCNDisease(InMemoryDataset):
+    r"""The Disease trees of the HGCN paper: an SIR epidemic on a tree, one graph each.
+
+    .. list-table::
+        :header-rows: 1
+
+        * - Task
+          - #nodes
+          - #edges
+          - #features
+          - #classes
+        * - :obj:`"lp"`
+          - 2,665
+          - 5,328
+          - 11
+          - 2
+        * - :obj:`"nc"`
+          - 1,044
+          - 2,086
+          - 1,000
+          - 2
+
+    The graph has features :obj:`x` as published, without the row normalisation that
+    suits bag-of-words features (some columns are signed: row sums come near 0),
+    :obj:`edge_index` in both directions and labels :obj:`y` (1: infected).
+
+    :obj:`"lp"` is for link prediction.  Its features say next to nothing about its
+    labels; don't classify nodes on it.  :obj:`"nc"` has a stratified 30/10/60 split
+    in :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask`, drawn with the seed
+    :obj:`split_seed`.  The original draws a validation and a test set with as many
+    infected as others; figures on that split don't compare with figures on this one.
+
+    Files are looked for in :obj:`root/disease_lp/raw` and in :obj:`root/disease_lp`,
+    and downloaded into the former if they are in neither.  If all are in the latter
+    they are read in place and nothing is written, so that a read-only copy works.
+
+    Args:
+        root: Folder for the datasets of HGCN, such as :obj:`data_root() / "hgcn"`.
+        task: :obj:`"lp"` or :obj:`"nc"`. (default: :obj:`"lp"`)
+        transform: Applied to the graph at every access. (default: :obj:`None`)
+        pre_transform: Applied to the graph before it is saved. (default: :obj:`None`)
+        force_reload: Whether to process the raw files again. (default: :obj:`False`)
+
+    Raises:
+        ValueError: If :obj:`task` is unknown, or a file is not the published one.
+        OSError: If a file is missing and cannot be downloaded.
+    """
+
+    url = "https://raw.githubusercontent.com/HazyResearch/hgcn/master/data"
+    page = "https://github.com/HazyResearch/hgcn/tree/master/data"
+    split_seed = 0
+
+    def __init__(
+        self,
+        root: str | Path,
+        task: Literal["lp", "nc"] = "lp",
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        force_reload: bool = False,
+    ) -> None:
+        if task not in FEATURES_SHAPE:
+            raise ValueError(
+                f"'task' must be 'lp' (link prediction) or 'nc' (node "
+                f"classification) (got {task!r})"
+            )
+        self.task = task
+        self.name = f"disease_{task}"
+        super().__init__(str(root), transform, pre_transform, force_reload=force_reload)
+        if self.has_process:
+            self.load(self.processed_paths[0])
+        else:
+            self.data, self.slices = self.collate([self._read()])
+
+    @property
+    def raw_dir(self) -> str:
+        return osp.join(self.root, self.name, "raw")
+
+    @property
+    def processed_dir(self) -> str:
+        return osp.join(self.root, self.name, "processed")
+
+    @property
+    def raw_file_names(self) -> list[str]:
+        ends = ("edges.csv", "feats.npz", "labels.npy")
+        return [f"{self.name}.{end}" for end in ends]
+
+    @property
+    def raw_paths(self) -> list[str]:
+        paths = []
+        for file in self.raw_file_names:
+            path = osp.join(self.raw_dir, file)
+            copy = osp.join(self.root, self.name, file)
+            use_copy = osp.exists(copy) and not osp.exists(path)
+            paths.append(copy if use_copy else path)
+        return paths
+
+    @property
+    def processed_file_names(self) -> str:
+        return "data.pt"
+
+    @property
+    def has_process(self) -> bool:
+        # Files outside raw_dir are somebody's own copy, maybe read-only: nothing is
+        # saved beside them.  Reading them takes milliseconds.
+        return any(osp.dirname(path) == self.raw_dir for path in self.raw_paths)
+
+    def download(self) -> None:
+        for path in self.raw_paths:
+            if osp.exists(path):
+                continue
+            file = osp.basename(path)
+            url = f"{self.url}/{self.name}/{file}"
+            by_hand = f"get '{file}' from {self.page}/{self.name} and put it in "
+            by_hand += f"'{self.raw_dir}'"
+            try:
+                content = fetch(url)
+            except (OSError, http.client.HTTPException) as error:
+                raise OSError(
+                    f"Could not download {url} ({error!r}); {by_hand}"
+                ) from error
+            self._check(content, url, f"nothing was saved; try again, or {by_hand}")
+            write_atomically(path, content)
+
+    def process(self) -> None:
+        self.save([self._read()], self.processed_paths[0])
+
+    def _check(self, content: bytes, source: str, way_out: str) -> None:
+        file = osp.basename(source)
+        expected, got = SHA256.get(file), hashlib.sha256(content).hexdigest()
+        if expected is not None and got != expected:
+            raise ValueError(
+                f"{source} is not the published file (expected SHA256 {expected}, "
+                f"got {got}); {way_out}"
+            )
+        if file.endswith(".npz"):
+            try:
+                read_csr(content, FEATURES_SHAPE[self.task])
+            except ValueError as error:
+                raise ValueError(f"{source}: {error}; {way_out}") from error
+
+    def _read(self) -> Data:
+        content = []
+        for path in self.raw_paths:
+            content.append(Path(path).read_bytes())
+            way_out = f"delete it, or replace it by the one of {self.page}/{self.name}"
+            self._check(content[-1], path, way_out)
+        edges, features, labels = content
+
+        # The original numbers nodes by their first appearance among the edges; in
+        # both files that is the number already given.
+        pairs = np.loadtxt(io.BytesIO(edges), delimiter=",", dtype=np.int64, ndmin=2)
+        x = read_csr(features, FEATURES_SHAPE[self.task])
+        edge_index = to_undirected(torch.from_numpy(pairs).t(), num_nodes=x.size(0))
+        # The labels of "nc" are stored as floating-point numbers.
+        y = torch.from_numpy(np.load(io.BytesIO(labels), allow_pickle=False)).long()
+        data = Data(x=x, edge_index=edge_index, y=y)
+
+        if self.task == "nc":
+            generator = torch.Generator().manual_seed(self.split_seed)
+            data.train_mask, data.val_mask, data.test_mask = stratified_masks(
+                y, generator=generator
+            )
+        return data if self.pre_transform is None else self.pre_transform(data)
+
+    def __repr__(self) -> str:
+        return f"HGCNDisease(task={self.task!r})"

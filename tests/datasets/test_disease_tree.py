@@ -1,0 +1,308 @@
+import math
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.utils import contains_self_loops, is_undirected
+
+from pyg_hyperbolic.datasets import DiseaseTree
+from pyg_hyperbolic.datasets.disease_tree import observe
+from pyg_hyperbolic.datasets.sir import (
+    calibrate_infection_rate,
+    generations,
+    random_tree,
+    simulate_sir,
+)
+from pyg_hyperbolic.datasets.split import stratified_masks
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def parents(edge_index: Tensor) -> Tensor:
+    """Parent of each node but the root: the smaller of two neighbours."""
+    parent, child = edge_index[:, edge_index[0] < edge_index[1]].unbind()
+    return parent.index_select(0, child.argsort())
+
+
+@pytest.mark.parametrize("branching", [1.05, 3.0, 1e9])
+@pytest.mark.parametrize("num_nodes", [1, 2, 777])
+def test_random_tree_is_breadth_first(num_nodes: int, branching: float) -> None:
+    parent = random_tree(num_nodes, branching, seeded(0))
+    assert parent.shape == (num_nodes,) and parent.dtype == torch.long
+    assert parent[0] == -1 and bool((parent[1:] >= 0).all())
+    assert bool((parent < torch.arange(num_nodes)).all())  # so it is a tree
+    assert bool((parent.diff() >= 0).all())
+
+
+def test_random_tree_equals_a_naive_loop() -> None:
+    generator, parent = seeded(9), [-1]
+    generation = [0]
+    while len(parent) < 300:
+        mean = torch.full((len(generation),), 1.3, dtype=torch.float64)
+        births = torch.poisson(mean, generator=generator).int().tolist()
+        first = len(parent)
+        for node, number in zip(generation, births, strict=True):
+            parent += number * [node]
+        generation = list(range(first, len(parent))) or generation
+    assert random_tree(300, 1.3, seeded(9)).tolist() == parent[:300]
+
+
+def test_generations_are_the_depths() -> None:
+    parent = random_tree(500, 2.0, seeded(1))
+    depth = [0]
+    for node in range(1, 500):
+        depth.append(depth[int(parent[node])] + 1)
+    for k, nodes in enumerate(generations(parent), start=1):
+        assert set(depth[nodes]) == {k}
+    assert nodes.stop == 500
+
+
+def test_numbers_of_children_are_poisson() -> None:
+    parent = random_tree(200_000, 3.0, seeded(2))
+    # Of nodes well inside: the children of the last generations are cut off.
+    children = parent[1:].bincount()[1_000:20_000].double()
+    error = math.sqrt(3.0 / children.numel())
+    assert children.mean().item() == pytest.approx(3.0, abs=5 * error)
+    assert children.var().item() == pytest.approx(3.0, rel=0.06)
+    assert (children == 0).double().mean().item() == pytest.approx(
+        math.exp(-3), abs=0.01
+    )
+
+
+@pytest.mark.parametrize("beta, gamma, s", [(0.5, 1.0, 0.7), (15.0, 2.0, 0.1)])
+def test_transmission_follows_closed_forms(beta: float, gamma: float, s: float) -> None:
+    # Patient zero infects many nodes for sure, each of which has one child.
+    many = 200_000
+    parent = torch.arange(-many, many + 1).clamp(min=0)
+    parent[0] = -1
+    susceptibility = torch.full(parent.shape, s, dtype=torch.float64)
+    susceptibility[1 : many + 1] = math.inf
+    time, _ = simulate_sir(parent, susceptibility, beta, gamma, seeded(3))
+    assert bool((time[: many + 1] == 0).all())
+
+    delay = time[many + 1 :]
+    infected = delay.isfinite()
+    p = beta * s / (gamma + beta * s)  # E[1 - exp(-beta s T)]
+    error = math.sqrt(p * (1 - p) / many)
+    assert infected.double().mean().item() == pytest.approx(p, abs=4 * error)
+
+    # The first of two exponential events is exponential with the sum of the rates.
+    mean = 1 / (gamma + beta * s)
+    error = mean / math.sqrt(p * many)
+    assert delay[infected].mean().item() == pytest.approx(mean, abs=4 * error)
+
+
+def test_siblings_share_the_infectious_period_of_their_parent() -> None:
+    star = torch.zeros(100_000, dtype=torch.long)
+    star[0] = -1
+    susceptibility = torch.full(star.shape, 0.7, dtype=torch.float64)
+    for seed in range(3):
+        time, period = simulate_sir(star, susceptibility, 2.0, 1.0, seeded(seed))
+        assert bool((time[time.isfinite()] <= period[0]).all())
+        p = -math.expm1(-2.0 * 0.7 * period[0].item())
+        share = time[1:].isfinite().double().mean().item()
+        assert share == pytest.approx(p, abs=0.01)
+
+
+def test_calibrated_rate_infects_the_share_asked_for_on_average() -> None:
+    parent = random_tree(60, 2.0, seeded(4))
+    rate = calibrate_infection_rate(parent, 3.0, 0.4)
+    generator, total, runs = seeded(5), 0.0, 3000
+    for _ in range(runs):
+        susceptibility = 2 * torch.rand(60, dtype=torch.float64, generator=generator)
+        time, _ = simulate_sir(parent, susceptibility, rate, 3.0, generator)
+        total += time.isfinite().double().mean().item()
+    assert total / runs == pytest.approx(0.4, abs=4 * 0.3 / math.sqrt(runs))
+
+
+def test_graph_is_an_undirected_tree() -> None:
+    data = DiseaseTree()[0]
+    assert data.num_nodes == 2000
+    assert data.edge_index.shape == (2, 2 * 1999)
+    assert data.is_coalesced()
+    assert is_undirected(data.edge_index)
+    assert not contains_self_loops(data.edge_index)
+    # The smaller neighbour of each node is unique: all lead to the root.
+    parent = parents(data.edge_index)
+    assert parent.shape == (1999,)
+    assert bool((parent < torch.arange(1, 2000)).all())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_infected_are_a_subtree_in_order_of_time(seed: int) -> None:
+    data = DiseaseTree(seed=seed)[0]
+    parent = parents(data.edge_index)
+    infected, time = data.y == 1, data.infection_time
+    assert infected[0] and time[0] == 0
+    assert bool(infected[parent][infected[1:]].all())
+    assert bool((time[1:] > time[parent])[infected[1:]].all())
+    assert torch.equal(time.isfinite(), infected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_share_of_infected_is_within_bounds(seed: int) -> None:
+    share = DiseaseTree(num_nodes=500, seed=seed)[0].y.double().mean().item()
+    assert 0.35 <= share <= 0.6
+
+
+def test_features_are_standardised_and_tell_about_the_label() -> None:
+    dataset = DiseaseTree(num_nodes=20_000, seed=1)
+    data = dataset[0]
+    assert data.x.shape == (20_000, 4) and data.x.dtype == torch.float32
+    assert dataset.num_features == 4 and dataset.num_classes == 2
+    assert data.x.isfinite().all()
+    torch.testing.assert_close(data.x.mean(0), torch.zeros(4), atol=0.02, rtol=0)
+    torch.testing.assert_close(data.x.std(0), torch.ones(4), atol=0.03, rtol=0)
+    # Susceptibility, symptoms and their duration are larger among the infected, but
+    # no column gives the label away.
+    gap = data.x[data.y == 1].mean(0) - data.x[data.y == 0].mean(0)
+    assert bool((gap[:3] > 0.1).all()) and bool((gap.abs() < 1.5).all())
+
+
+def test_many_infected_have_no_symptoms_and_others_have_some() -> None:
+    data = DiseaseTree(num_nodes=20_000, noise=0.0)[0]
+    symptoms, duration = data.x[:, 1], data.x[:, 2]
+    healthy = symptoms == symptoms.min()
+    assert torch.equal(healthy, duration == duration.min())
+    share = healthy[data.y == 1].double().mean().item()
+    assert share == pytest.approx(0.4 * 0.7, abs=0.02)
+    share = healthy[data.y == 0].double().mean().item()
+    assert share == pytest.approx(0.7, abs=0.02)
+
+
+def test_noise_changes_features_only() -> None:
+    clear, noisy = DiseaseTree(noise=0.0)[0], DiseaseTree(noise=2.0)[0]
+    for name in set(clear.keys()) - {"x"}:
+        assert torch.equal(clear[name], noisy[name])
+    for column in range(4):
+        both = torch.stack([clear.x[:, column], noisy.x[:, column]])
+        expected = 1 / math.sqrt(1 + 2.0**2)
+        assert both.corrcoef()[0, 1].item() == pytest.approx(expected, abs=0.1)
+
+
+def test_recovery_rate_sets_the_unit_of_time_only() -> None:
+    slow, fast = DiseaseTree(recovery_rate=1.0)[0], DiseaseTree(recovery_rate=4.0)[0]
+    torch.testing.assert_close(slow.infection_time, 4 * fast.infection_time)
+    torch.testing.assert_close(slow.x, fast.x)
+    assert torch.equal(slow.y, fast.y)
+
+
+def test_masks_are_a_stratified_partition() -> None:
+    data = DiseaseTree(seed=3)[0]
+    masks = torch.stack([data.train_mask, data.val_mask, data.test_mask])
+    assert masks.dtype == torch.bool
+    assert bool((masks.sum(0) == 1).all())
+    for label in (0, 1):
+        of_class = data.y == label
+        for mask, share in zip(masks, (0.3, 0.1, 0.6), strict=True):
+            size = int((mask & of_class).sum())
+            assert abs(size - share * int(of_class.sum())) <= 1
+
+
+def test_every_class_is_in_every_part_of_a_small_split() -> None:
+    y = torch.tensor([0, 1, 0, 1, 1, 0])
+    for mask in stratified_masks(y, generator=seeded(0)):
+        assert set(y[mask].tolist()) == {0, 1}
+
+
+def test_same_seed_gives_same_data_and_another_seed_does_not() -> None:
+    first, again, other = (DiseaseTree(seed=seed)[0] for seed in (7, 7, 8))
+    for name in first.keys():
+        assert torch.equal(first[name], again[name])
+        assert not torch.equal(first[name], other[name])
+
+
+def test_global_random_state_and_default_dtype_do_not_matter() -> None:
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    expected = DiseaseTree(num_nodes=100)[0]
+    assert torch.equal(torch.get_rng_state(), state)
+
+    torch.set_default_dtype(torch.float64)
+    try:
+        data = DiseaseTree(num_nodes=100)[0]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for name in expected.keys():
+        assert data[name].dtype == expected[name].dtype
+        assert torch.equal(data[name], expected[name])
+
+
+def test_transform_is_applied_at_access() -> None:
+    def double(data: Any) -> Any:
+        data.x = 2 * data.x
+        return data
+
+    plain, doubled = DiseaseTree(num_nodes=50), DiseaseTree(50, transform=double)
+    assert torch.equal(doubled[0].x, 2 * plain[0].x)
+    assert torch.equal(doubled[0].x, 2 * plain[0].x)
+
+
+def test_repr() -> None:
+    assert str(DiseaseTree(num_nodes=100, seed=4)) == (
+        "DiseaseTree(num_nodes=100, seed=4)"
+    )
+
+
+@pytest.mark.parametrize("num_nodes", [10, 11, 13])
+def test_smallest_trees_are_complete(num_nodes: int) -> None:
+    for seed in range(20):
+        data = DiseaseTree(num_nodes, seed=seed)[0]
+        assert data.x.isfinite().all()
+
+
+def test_constant_column_stays_finite() -> None:
+    # Almost nobody is infected: in some of these trees nobody at all is ill.
+    constant = 0
+    for seed in range(300):
+        generator = seeded(seed)
+        parent = random_tree(10, 2.0, generator)
+        nobody = torch.zeros(10, dtype=torch.bool)
+        s, period = torch.rand(2, 10, dtype=torch.float64, generator=generator)
+        x = observe(parent, s, nobody, period, 0.0, generator)
+        assert x.isfinite().all()
+        constant += int((x[:, 1] == 0).all())
+    assert constant > 0
+
+
+def test_a_million_nodes_take_seconds() -> None:
+    start = time.perf_counter()
+    data = DiseaseTree(num_nodes=1_000_000)[0]
+    assert time.perf_counter() - start < 10
+    assert data.num_edges == 2 * 999_999
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ({"num_nodes": 9}, r"'num_nodes' must be 10 or more \(got 9\).*random_tree"),
+        ({"branching": 1.0}, r"'branching' must be .* above 1 \(got 1.0\).*use"),
+        ({"branching": math.nan}, r"'branching' must be .* \(got nan\)"),
+        ({"infection_rate": 0.0}, r"'infection_rate' must be .* \(got 0.0\)"),
+        ({"recovery_rate": -1.0}, r"'recovery_rate' must be .* \(got -1.0\)"),
+        ({"noise": -0.1}, r"'noise' must be .* \(got -0.1\)"),
+        ({"infected_share": (0.6, 0.4)}, r"'infected_share' must be .* \(0.6, 0.4\)"),
+        (
+            {"infection_rate": 0.01, "num_nodes": 100},
+            r"None of 1000 epidemics with 'infection_rate' = 0.01 .*"
+            r"\(got 0.01 to .*\); use infection_rate=None, or wider bounds",
+        ),
+        (
+            {"infection_rate": 1e-9, "num_nodes": 50, "infected_share": (0, 1)},
+            r"Class 1 of 'y' is too small .*\(got 1 of 50 nodes\)",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        DiseaseTree(**arguments)
+
+
+def test_bad_shares_of_a_split_are_named() -> None:
+    y = torch.zeros(10, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"train=0.6, val=0.4"):
+        stratified_masks(y, 0.6, 0.4, generator=seeded(0))
