@@ -2,9 +2,9 @@
 
 from importlib.metadata import version
 
-from pyg_hyperbolic import geometry
+from pyg_hyperbolic import datasets, geometry, nn
 from pyg_hyperbolic.curvature import Curvature, project_curvatures
 
 __version__ = version("pyg-hyperbolic")
 
-__all__ = ["Curvature", "geometry", "project_curvatures"]
+__all__ = ["Curvature", "datasets", "geometry", "nn", "project_curvatures"]

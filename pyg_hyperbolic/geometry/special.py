@@ -45,9 +45,7 @@ def _split(z: Tensor, bound: float) -> tuple[Tensor, Tensor, Tensor]:
     return small, near, far
 
 
-def _growth(
-    small: Tensor, a: Tensor, shift: Tensor | float
-) -> tuple[Tensor, Tensor]:
+def _growth(small: Tensor, a: Tensor, shift: Tensor | float) -> tuple[Tensor, Tensor]:
     r"""The factor :math:`e^{-m}` of the series and :math:`e^{a - m}` elsewhere."""
     return (
         torch.where(small, -shift, 0.0).exp(),

@@ -20,19 +20,32 @@ class FermiDiracDecoder(torch.nn.Module):
     Args:
         r: Squared distance at which the probability is one half.
         t: Temperature, positive.
+        learnable: Whether :obj:`r` and the logarithm of :obj:`t` are parameters, which
+            start from the given values.
 
     Raises:
         ValueError: If :obj:`t` is not positive or :obj:`r` not finite.
     """
 
-    def __init__(self, r: float = 2.0, t: float = 1.0) -> None:
+    def __init__(
+        self, r: float = 2.0, t: float = 1.0, *, learnable: bool = False
+    ) -> None:
         super().__init__()
         if not math.isfinite(r):
             raise ValueError(f"'r' must be a finite number (got {r})")
         if not (0 < t < math.inf):
             raise ValueError(f"'t' must be a positive number (got {t})")
-        self.r = r
-        self.t = t
+        self.r: float | Tensor = r
+        self.log_t: Tensor | None = None
+        self._t = t
+        if learnable:
+            self.r = torch.nn.Parameter(torch.tensor(float(r)))
+            self.log_t = torch.nn.Parameter(torch.tensor(math.log(t)))
+
+    @property
+    def t(self) -> float | Tensor:
+        """The temperature."""
+        return self._t if self.log_t is None else self.log_t.exp()
 
     def forward(self, u: Tensor, v: Tensor, c: Curved) -> Tensor:
         """Logits, for :class:`~torch.nn.BCEWithLogitsLoss`.
@@ -49,4 +62,6 @@ class FermiDiracDecoder(torch.nn.Module):
 
     def extra_repr(self) -> str:
         """The module's settings, for ``repr``."""
-        return f"r={self.r:g}, t={self.t:g}"
+        r, t = (torch.as_tensor(value).item() for value in (self.r, self.t))
+        out = f"r={r:g}, t={t:g}"
+        return f"{out}, learnable=True" if self.log_t is not None else out

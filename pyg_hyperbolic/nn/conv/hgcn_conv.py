@@ -292,9 +292,7 @@ class HGCNConv(MessagePassing):
             self.flow,
             self.lin.weight.dtype,
         )
-        edge_index, edge_weight = (
-            (out, None) if isinstance(out, SparseTensor) else out
-        )
+        edge_index, edge_weight = (out, None) if isinstance(out, SparseTensor) else out
         if sort:  # self-loops were appended at the end: back to a sparse product
             edge_index = EdgeIndex(
                 edge_index.as_tensor(), sparse_size=(num_nodes, num_nodes)

@@ -1,0 +1,131 @@
+"""The command line that the benchmarks share."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.encoders import MODELS
+from benchmarks.graphs import NAMES, MissingDataset
+from benchmarks.presets import DEFAULT
+from benchmarks.report import table
+from benchmarks.runs import Run
+from benchmarks.sweep import OUT, sweep
+from benchmarks.training import Task
+
+INTERRUPTED = 130  # exit status of a program that Ctrl-C has ended
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of every benchmark that trains."""
+    out = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = out.add_argument
+    add(
+        "--model",
+        nargs="+",
+        default=["gcn", "hgcn"],
+        choices=MODELS,
+        metavar="MODEL",
+        help=f"models to compare: {', '.join(MODELS)} (default: gcn hgcn)",
+    )
+    add(
+        "--seeds",
+        nargs="+",
+        type=int,
+        default=list(range(10)),
+        metavar="SEED",
+        help="seeds of graph, split, weights and negatives (default: 0 to 9)",
+    )
+    add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
+    add(
+        "--data-root",
+        metavar="FOLDER",
+        help="where datasets are (default: $PYG_HYPERBOLIC_DATA, else the user's "
+        "cache folder)",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=OUT,
+        metavar="FOLDER",
+        help="where the JSON lines go; runs found there are not repeated "
+        "(default: benchmarks/runs)",
+    )
+    add("--epochs", type=int, help="epochs at most (default: as in the preset)")
+    return out
+
+
+def main(task: type[Task], doc: str | None, argv: Sequence[str] | None = None) -> int:
+    """The command line of one task; returns the exit status."""
+    options = parser(doc)
+    options.add_argument(
+        "--dataset",
+        default="disease-tree",
+        metavar="DATASET",
+        help=f"{', '.join(NAMES)}, or the path of a graph saved with torch.save "
+        f"(default: disease-tree)",
+    )
+    options.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_change,
+        help="change fields of the preset, such as lr=0.02 adjacency=row",
+    )
+    args = options.parse_args(argv)
+    changes = dict(args.set)
+    if args.epochs is not None:
+        changes["epochs"] = args.epochs
+    if torch.device(args.device).type == "cuda" and not torch.cuda.is_available():
+        options.error("--device cuda: PyTorch sees no CUDA device; use --device cpu")
+
+    def go() -> list[Run]:
+        return sweep(
+            task,
+            args.dataset,
+            args.model,
+            args.seeds,
+            out=args.out,
+            root=args.data_root,
+            device=args.device,
+            changes=changes,
+        )
+
+    return guarded(lambda: print(table(go())))
+
+
+def guarded(job: Callable[[], None]) -> int:
+    """Runs a job; Ctrl-C and expected errors end it with one line."""
+    try:
+        job()
+    except KeyboardInterrupt:
+        print(
+            "\nInterrupted. Runs that ended are kept; the same command goes on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except (MissingDataset, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """A field of the preset and its value, from ``name=value``."""
+    name, _, value = text.partition("=")
+    defaults = dataclasses.asdict(DEFAULT)
+    if name not in defaults or not value:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE with NAME one of {', '.join(defaults)} (got {text!r})"
+        )
+    kind = type(defaults[name])
+    if kind is bool:
+        return name, value.lower() in ("true", "1", "yes")
+    return name, None if value == "none" else kind(value)

@@ -1,0 +1,40 @@
+"""All hyper-parameters of the link prediction and node classification benchmarks.
+
+They were chosen on validation scores alone; what was tried, and with which command it
+can be tried again, is in ``benchmarks/README.md``.  Euclidean and hyperbolic models
+had the same choices and the same number of trials.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Hyper-parameters of one training run."""
+
+    layers: int = 2
+    hidden_channels: int = 16
+    out_channels: int = 16  # link prediction; node classification has one per class
+    act: str | None = "relu"
+    heads: int = 1  # of attention
+    curvature: float = 1.0  # where it starts
+    adjacency: str = "symmetric"  # normalization: "symmetric" or "row"
+    input_dropout: float = 0.0
+    dropout: float = 0.0  # between layers
+    lr: float = 0.01
+    weight_decay: float = 0.0  # of matrices only, never of a curvature
+    learn_decoder: bool = False  # r and t of the Fermi-Dirac decoder
+    epochs: int = 600
+    patience: int = 200  # epochs without a better validation score
+
+
+DEFAULT = Preset()
+
+# In each group the first preset is the common one, from which models may differ.
+PRESETS: dict[tuple[str, str], dict[str, Preset]] = {}
+
+
+def preset(task: str, dataset: str, model: str) -> Preset:
+    """The preset of a model; on a dataset of one's own, the default."""
+    models = PRESETS.get((task, dataset), {})
+    return models.get(model, models.get("*", DEFAULT))

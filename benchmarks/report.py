@@ -1,0 +1,147 @@
+"""What runs amount to: a table, and a figure."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.runs import Run
+
+T = TypeVar("T")
+
+LABELS = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "AP",
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "macro_f1": "macro F1",
+}
+
+
+def table(runs: Sequence[Run]) -> str:
+    """Test metrics in per cent, mean ± standard deviation over seeds, in Markdown.
+
+    One column a model, one row a dataset and metric; below, the curvatures at the
+    epoch that was tested, and the time of an epoch with its share of evaluation.
+    """
+    models = _unique(run["model"] for run in runs)
+    rows = [["task", "dataset", "test", *models]]
+    for task, dataset in _unique((run["task"], run["dataset"]) for run in runs):
+        groups = [
+            [
+                r
+                for r in runs
+                if (r["task"], r["dataset"], r["model"]) == (task, dataset, model)
+            ]
+            for model in models
+        ]
+        head = [task.replace("_", " "), Path(dataset).name]
+        found = _unique(
+            m for group in groups for run in group for m in run.get("test", ())
+        )
+        for metric, label in LABELS.items():
+            if metric in found:
+                cells = [_score(group, metric) for group in groups]
+                rows.append([*head, label, *cells])
+                head = ["", ""]
+        rows.append([*head, "curvature", *(_curvature(group) for group in groups)])
+        rows.append(["", "", "ms / epoch", *(_time(group) for group in groups)])
+        rows.append(["", "", "seeds", *(_count(group) for group in groups)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _unique(items: Iterable[T]) -> list[T]:
+    """In order of appearance."""
+    return list(dict.fromkeys(items))
+
+
+def _score(group: Sequence[Run], metric: str) -> str:
+    scores = [100 * run["test"][metric] for run in group if "test" in run]
+    if not scores:
+        return "-"
+    mean = f"{statistics.mean(scores):.1f}"
+    return f"{mean} ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else mean
+
+
+def _curvature(group: Sequence[Run]) -> str:
+    runs = [run["curvature"] for run in group if run.get("curvature")]
+    if not runs:
+        return "-"
+    layers = zip(*(run.values() for run in runs), strict=True)
+    return ", ".join(f"{statistics.mean(layer):.2g}" for layer in layers)
+
+
+def _time(group: Sequence[Run]) -> str:
+    times = [1e3 * run["seconds_per_epoch"] for run in group if "test" in run]
+    return f"{statistics.median(times):.1f}" if times else "-"
+
+
+def _count(group: Sequence[Run]) -> str:
+    failed = sum("error" in run for run in group)
+    return f"{len(group) - failed}" + (f", {failed} failed" if failed else "")
+
+
+def figure(runs: Sequence[Run], path: Path) -> None:
+    """Bars of the main metric of each task, with a dot for every seed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    tasks = _unique(run["task"] for run in runs)
+    models = _unique(run["model"] for run in runs)
+    colors = pyplot.get_cmap("cividis")
+    shown, panels = pyplot.subplots(
+        1,
+        len(tasks),
+        figsize=(4.8 * len(tasks), 3.6),
+        squeeze=False,
+        layout="constrained",
+    )
+    for panel, task in zip(panels[0], tasks, strict=True):
+        metric = "roc_auc" if task == "link_prediction" else "macro_f1"
+        datasets = _unique(run["dataset"] for run in runs if run["task"] == task)
+        width = 0.8 / len(models)
+        for i, model in enumerate(models):
+            color = colors(i / max(1, len(models) - 1))
+            for j, dataset in enumerate(datasets):
+                scores = [
+                    100 * run["test"][metric]
+                    for run in runs
+                    if (run["task"], run["dataset"], run["model"])
+                    == (task, dataset, model)
+                    and "test" in run
+                ]
+                if not scores:
+                    continue
+                at = j + (i - (len(models) - 1) / 2) * width
+                panel.bar(
+                    at,
+                    statistics.mean(scores),
+                    0.9 * width,
+                    color=color,
+                    label=model if j == 0 else None,
+                )
+                panel.plot(
+                    [at] * len(scores),
+                    scores,
+                    "o",
+                    color="white",
+                    markeredgecolor="black",
+                    markersize=4,
+                )
+        panel.set_xticks(range(len(datasets)), [Path(name).name for name in datasets])
+        panel.set_ylim(40, 100)
+        panel.set_ylabel(f"test {LABELS[metric]} (%)")
+        panel.set_title(task.replace("_", " "))
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0][0].legend(frameon=False, loc="lower left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shown.savefig(path, dpi=150)
+    pyplot.close(shown)

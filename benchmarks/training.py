@@ -1,0 +1,120 @@
+"""One training run: a loop, early stopping, and what it cost."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from benchmarks.presets import Preset
+
+EVALUATE_EVERY = 5  # epochs
+
+
+class Evaluation(NamedTuple):
+    """Metrics at one epoch; only the score may decide anything."""
+
+    score: float  # on validation, larger is better
+    val: dict[str, float]
+    test: dict[str, float]
+
+
+class Task(ABC):
+    """A model with a loss and an evaluation, set up for one run."""
+
+    name: ClassVar[str]
+    module: torch.nn.Module
+
+    @abstractmethod
+    def __init__(
+        self, data: Data, model: str, preset: Preset, device: torch.device
+    ) -> None: ...
+
+    @abstractmethod
+    def loss(self) -> Tensor:
+        """The loss of one epoch."""
+
+    @abstractmethod
+    def evaluate(self) -> Evaluation:
+        """Metrics of the model as it is."""
+
+
+class Fit(NamedTuple):
+    """What training found at its best epoch, and what it cost."""
+
+    best: Evaluation
+    best_epoch: int
+    epochs: int
+    seconds_per_epoch: float
+    state: dict[str, Tensor]
+
+
+def fit(task: Task, preset: Preset, tick: Callable[[], object] = lambda: None) -> Fit:
+    """Trains until the validation score has stood still for the preset's patience.
+
+    Args:
+        task: What to train.
+        preset: Its hyper-parameters.
+        tick: Called after every epoch.
+
+    Raises:
+        FloatingPointError: If a loss is not finite.
+    """
+    matrices = [p for p in task.module.parameters() if p.dim() > 1]
+    others = [p for p in task.module.parameters() if p.dim() <= 1]
+    optimizer = torch.optim.Adam(
+        [{"params": matrices, "weight_decay": preset.weight_decay}, {"params": others}],
+        lr=preset.lr,
+    )
+    best, best_epoch, state = Evaluation(-math.inf, {}, {}), 0, {}
+    start = time.perf_counter()
+    for epoch in range(1, preset.epochs + 1):
+        task.module.train()
+        optimizer.zero_grad()
+        loss = task.loss()
+        loss.backward()
+        optimizer.step()
+        tick()
+        if epoch % EVALUATE_EVERY and epoch != preset.epochs:
+            continue
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"the loss of epoch {epoch} is {loss.item()}")
+        task.module.eval()
+        with torch.no_grad():
+            evaluation = task.evaluate()
+        if evaluation.score > best.score:
+            best, best_epoch = evaluation, epoch
+            state = {k: v.clone() for k, v in task.module.state_dict().items()}
+        elif epoch - best_epoch >= preset.patience:
+            break
+    seconds = (time.perf_counter() - start) / epoch
+    return Fit(best, best_epoch, epoch, seconds, state)
+
+
+class PeakMemory:
+    """The most memory in use since this object was made, in MiB."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        elif _CLEAR.exists():
+            _CLEAR.write_text("5")  # Linux: forget the peak of the resident set
+
+    def mib(self) -> float | None:
+        """CUDA: what PyTorch allocated; Linux: resident memory of the process."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 2**20
+        if not _STATUS.exists():
+            return None
+        lines = _STATUS.read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) / 2**10
+
+
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")

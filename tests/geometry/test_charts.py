@@ -1,0 +1,253 @@
+import itertools
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import geoopt
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+from torch.nn.functional import pad
+
+from pyg_hyperbolic.geometry import (
+    from_klein,
+    from_lorentz,
+    from_poincare,
+    to_klein,
+    to_lorentz,
+    to_poincare,
+)
+
+CHARTS = {
+    "poincare": (to_poincare, from_poincare),
+    "klein": (to_klein, from_klein),
+    "lorentz": (to_lorentz, from_lorentz),
+}
+BALLS = {name: CHARTS[name] for name in ("poincare", "klein")}
+# What a rounding of the chart's point, relative to it, moves at the radius a.
+CONDITION: dict[str, Callable[[float], float]] = {
+    "poincare": lambda a: math.sinh(a) / a,
+    "klein": lambda a: math.sinh(2 * a) / (2 * a),
+    "lorentz": lambda a: 1.0,
+}
+# The largest radius below which a chart's point in float32 is short of the boundary.
+REACH = {"poincare": 12.0, "klein": 6.0, "lorentz": 85.0}
+
+Chart = Callable[..., Tensor]
+chart = pytest.mark.parametrize("name", CHARTS)
+ball_chart = pytest.mark.parametrize("name", BALLS)
+
+
+def at(radius: float, dtype: torch.dtype = torch.float64, n: int = 50) -> Tensor:
+    v = torch.randn(n, 3, dtype=torch.float64)
+    return (radius * v / v.norm(dim=-1, keepdim=True)).to(dtype)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1e-12, 1e-4, 0.01, 0.1, 0.3, 0.6, 1.0])
+@chart
+def test_round_trip_loses_no_more_than_the_chart_must(
+    name: str, fraction: float, c: float, dtype: torch.dtype
+) -> None:
+    to, back = CHARTS[name]
+    a = fraction * REACH[name]
+    v = at(a / c**0.5, dtype)
+    x = to(v, c)
+    assert x.dtype == dtype
+    out = back(x, c)
+    assert out.dtype == dtype
+    eps = 8 * torch.finfo(dtype).eps
+    atol = eps * CONDITION[name](a) * a / c**0.5 if a else 0
+    torch.testing.assert_close(out, v, rtol=0, atol=atol)
+    # The other way a far point comes back to its rounding alone, far out times a.
+    scale = x.abs().max().item()
+    again = to(out, c)
+    torch.testing.assert_close(again, x, rtol=0, atol=(1 + a) * eps * scale)
+
+
+@pytest.mark.parametrize("radius", [1e-12, 1e-4, 0.3, 1.0, 5.0, 30.0, 80.0])
+def test_points_of_the_charts_are_exact(
+    radius: float, c: float, dtype: torch.dtype, exact: SimpleNamespace
+) -> None:
+    mp = exact.mp
+    s = mp.sqrt(mp.mpf(c))
+    eps = 8 * torch.finfo(dtype).eps
+    for v in at(radius / c**0.5, dtype, n=5):
+        x = exact.vector(v)
+        space = [k / s * s for k in exact.radial(mp.sinh, x, s)]
+        hyperboloid = [mp.cosh(s * exact.norm(x)) / s, *space]
+        half = [k / 2 for k in exact.radial(lambda a: 2 * mp.tanh(a / 2), x, s)]
+        for name, expected, loss in (
+            ("poincare", half, 1),
+            ("klein", exact.radial(mp.tanh, x, s), 1),
+            ("lorentz", hyperboloid, 1 + radius),  # exp turns absolute to relative
+        ):
+            out = exact.vector(CHARTS[name][0](v, c))
+            error = exact.norm(exact.minus(out, expected))
+            assert error <= eps * loss * exact.norm(expected), name
+
+
+def test_ball_is_that_of_geoopt(c: float, ball: geoopt.PoincareBall) -> None:
+    v = torch.randn(50, 3, dtype=torch.float64) / c**0.5
+    x = ball.expmap0(v / 2)  # its metric at the origin is four times ours
+    torch.testing.assert_close(to_poincare(v, c), x, rtol=1e-13, atol=0)
+    torch.testing.assert_close(from_poincare(x, c), 2 * ball.logmap0(x))
+    torch.testing.assert_close(ball.dist0(x), v.norm(dim=-1))
+
+
+def test_hyperboloid_is_that_of_geoopt(c: float, lorentz: geoopt.Lorentz) -> None:
+    v = torch.randn(50, 3, dtype=torch.float64) / c**0.5
+    x = lorentz.expmap0(pad(v, (1, 0)))
+    torch.testing.assert_close(to_lorentz(v, c), x)
+    torch.testing.assert_close(from_lorentz(x, c), lorentz.logmap0(x)[..., 1:])
+    inner = lorentz.inner(None, to_lorentz(v, c), to_lorentz(v, c))
+    torch.testing.assert_close(inner, torch.full_like(inner, -1 / c))
+
+
+def test_klein_points_are_hyperboloid_points_seen_from_the_centre(c: float) -> None:
+    v = torch.randn(50, 3, dtype=torch.float64) / c**0.5
+    time, space = to_lorentz(v, c).split([1, 3], dim=-1)
+    torch.testing.assert_close(to_klein(v, c), space / time / c**0.5)
+
+
+def test_without_curvature_charts_are_flat(dtype: torch.dtype) -> None:
+    v = torch.randn(50, 3, dtype=dtype)
+    for c in (0, 0.0, torch.tensor(0.0)):
+        assert torch.equal(to_poincare(v, c), v / 2)
+        assert torch.equal(from_poincare(v, c), 2 * v)
+        assert torch.equal(to_klein(v, c), v)
+        assert torch.equal(from_klein(v, c), v)
+    for f in CHARTS["lorentz"]:
+        for c in (0, 0.0):
+            with pytest.raises(ValueError, match=r"'c' must be positive .* \(got 0\)"):
+                f(v, c)
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-6, 1e-3, 0.3, 1.2, 2.0])
+@pytest.mark.parametrize(
+    ("name", "c"),
+    [*itertools.product(CHARTS, [0.7, 3.0]), *itertools.product(BALLS, [0.0])],
+)
+def test_gradient_is_exact(name: str, c: float, radius: float) -> None:
+    to, back = CHARTS[name]
+    v = at(radius, n=2)
+    x, v = to(v, c).requires_grad_(), v.requires_grad_()
+    curvature = torch.tensor(c, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(to, (v, curvature))
+    if c == 0:  # no finite difference: inside a ball, c is not negative
+        assert gradcheck(lambda x: back(x, c), (x,))
+    else:  # clip: a finite difference leaves the hyperboloid
+        assert gradcheck(lambda x, c: back(x, c, clip=True), (x, curvature))
+
+
+@pytest.mark.parametrize(("name", "factor"), [("poincare", 2 / 3), ("klein", 1 / 3)])
+def test_curvature_gradient_without_curvature(name: str, factor: float) -> None:
+    x, c = at(0.5), torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(CHARTS[name][1](x, c).sum(), c)
+    torch.testing.assert_close(gradient, factor * (x.square().sum(-1) @ x).sum())
+
+
+@pytest.mark.parametrize("length", [1.0, 1.000001, 3.0, math.inf, math.nan])
+@ball_chart
+def test_points_outside_the_ball_are_an_error(
+    name: str, length: float, dtype: torch.dtype
+) -> None:
+    x = torch.tensor([[0.1, 0.1], [0.0, 0.5 * length]], dtype=dtype)
+    message = (
+        rf"not inside the {name.capitalize()} ball of radius 1/sqrt\(c\) with c = 4 "
+        rf"\(largest .*: {torch.tensor(length, dtype=dtype).item():.9g}\); .*clip=True"
+    )
+    for c in (4.0, torch.tensor(4.0)):
+        with pytest.raises(ValueError, match=message):
+            CHARTS[name][1](x, c)
+
+
+def test_the_error_shows_the_shape_of_the_curvature_as_it_was_given() -> None:
+    with pytest.raises(ValueError, match=r"with c = a tensor of \(2,\)"):
+        from_klein(torch.ones(2, 3), torch.tensor([1.0, 4.0]))
+
+
+@ball_chart
+def test_clip_takes_outside_points_to_the_nearest_inside(
+    name: str, c: float, dtype: torch.dtype, assert_finite: Callable[..., None]
+) -> None:
+    to, back = CHARTS[name]
+    inside = to(at(2.0 / c**0.5, dtype), c)
+    assert torch.equal(back(inside, c, clip=True), back(inside, c))
+    # Many, because the rounding of a clipped point may take it out again.
+    lengths = torch.logspace(0, 15, 5000, dtype=torch.float64) / c**0.5
+    x = (lengths[:, None] * at(1.0, n=5000)).to(dtype).requires_grad_()
+    out = back(x, c, clip=True)
+    assert_finite(out, *torch.autograd.grad(out.sum(), x))
+    cosine = torch.nn.functional.cosine_similarity(out, x)
+    torch.testing.assert_close(cosine, torch.ones_like(cosine))
+    # The radius of the last number below 1, give or take some roundings.
+    last = 1 - torch.finfo(dtype).eps
+    radius = math.atanh(last) * (2 if name == "poincare" else 1)
+    assert (out.norm(dim=-1) * c**0.5 - radius).abs().max() < 2
+
+
+@pytest.mark.parametrize("shift", [1.01, -1.0, 0.0, math.nan, 1 + 1e-4])
+def test_points_off_the_hyperboloid_are_an_error(
+    shift: float, c: float, dtype: torch.dtype
+) -> None:
+    x = to_lorentz(at(1.0, dtype), c)
+    off = x.clone()
+    off[3, 0] *= shift
+    message = rf"not on the upper sheet .* c = {c:g}; pass clip=True .* 1/k"
+    with pytest.raises(ValueError, match=message):
+        from_lorentz(off, c)
+    assert torch.equal(from_lorentz(off, c, clip=True), from_lorentz(x, c))
+
+
+@pytest.mark.parametrize("a", [0.0, 1e-4, 1.0, 9.0, 30.0, 40.0, 50.0, 85.0])
+def test_rounded_hyperboloid_points_of_other_libraries_are_accepted(
+    a: float, c: float
+) -> None:
+    v = at(a / c**0.5)
+    out = from_lorentz(to_lorentz(v, c).float(), c)
+    torch.testing.assert_close(out, v.float())
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+@chart
+def test_half_precision_is_rounded_single_precision(
+    name: str, half: torch.dtype
+) -> None:
+    to, back = CHARTS[name]
+    v = at(1.5, half)
+    x = to(v, 0.7)
+    assert x.dtype == half
+    torch.testing.assert_close(x, to(v.float(), 0.7).to(half))
+    out = back(x, 0.7)
+    assert out.dtype == half
+    torch.testing.assert_close(out, back(x.float(), 0.7, clip=True).to(half))
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 1), (3, 4)], ids=str)
+@chart
+def test_curvature_may_differ_between_points(name: str, shape: tuple[int, ...]) -> None:
+    to, back = CHARTS[name]
+    v, c = torch.randn(3, 4, 2).double(), torch.rand(shape).double() + 0.1
+    x = to(v, c)
+    out = back(x, c)
+    torch.testing.assert_close(out, v)
+    for i in range(3):
+        for j in range(4):
+            number = c.expand(3, 4)[i, j].item()
+            torch.testing.assert_close(to(v[i, j], number), x[i, j])
+            torch.testing.assert_close(back(x[i, j], number), v[i, j])
+
+
+@chart
+def test_no_points_are_fine(name: str) -> None:
+    to, back = CHARTS[name]
+    assert back(to(torch.empty(0, 3), 1.0), 1.0).shape == (0, 3)
+
+
+@pytest.mark.parametrize("c", [-1.0, math.nan, math.inf])
+@chart
+def test_a_number_that_is_no_curvature_is_an_error(name: str, c: float) -> None:
+    for f in CHARTS[name]:
+        with pytest.raises(ValueError, match=rf"'c' must be .* >= 0: .* \(got {c}\)"):
+            f(at(0.1), c)

@@ -1,0 +1,253 @@
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import geoopt
+import mpmath as mp
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from pyg_hyperbolic.geometry import from_poincare, gyro_add, midpoint, to_poincare
+from pyg_hyperbolic.geometry.midpoint import drop, lift
+
+RADII = [0.0, 1e-12, 1e-4, 0.3, 1.0, 3.0, 5.0, 8.0, 9.0, 12.0, 15.0, 20.0, 30.0]
+
+
+def points(*shape: int) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64)
+
+
+def spread(n: int, radius: float) -> Tensor:
+    """Points in all directions, the farthest at the radius."""
+    v = points(n, 3)
+    v = v * torch.rand(n, 1, dtype=torch.float64)
+    return v / v.norm(dim=-1).max() * radius
+
+
+def constellation(name: str, radius: float) -> Tensor:
+    far = spread(1, radius)
+    return {
+        "one": lambda: far,
+        "identical": lambda: far.expand(4, 3),
+        "antipodal": lambda: torch.cat([far, -far]),
+        "line": lambda: far * torch.tensor([[1.0], [0.9], [0.5], [0.7]]).double(),
+        "cluster": lambda: far + 1e-3 * spread(4, radius),
+        "spread": lambda: spread(4, radius),
+    }[name]()
+
+
+def moved(
+    exact: SimpleNamespace,
+    rows: list[list[mp.mpf]],
+    weight: Tensor,
+    c: float,
+    by: float,
+) -> mp.mpf:
+    """How far the midpoint moves when the points do."""
+    out = mp.mpf(0)
+    for i, row in enumerate(rows):
+
+        def f(x: list[mp.mpf], _: list[mp.mpf], c: mp.mpf, i: int = i) -> list[mp.mpf]:
+            points = [*rows[:i], x, *rows[i + 1 :]]
+            return exact.midpoint(points, exact.vector(weight), c)
+
+        out += exact.moved(f, row, [0, 0, 0], mp.mpf(c), by)
+    return out
+
+
+@pytest.mark.parametrize("radius", RADII)
+@pytest.mark.parametrize(
+    "name", ["one", "identical", "antipodal", "line", "cluster", "spread"]
+)
+def test_midpoint_is_exact_or_explained_by_four_ulp_of_the_points(
+    name: str, radius: float, dtype: torch.dtype, exact: SimpleNamespace
+) -> None:
+    for c in (0.0, 1e-6, 0.1, 1.0):
+        for _ in range(4):
+            v = constellation(name, radius).to(dtype)
+            weight = torch.rand(len(v), dtype=torch.float64).add(0.1).to(dtype)
+            rows = [exact.vector(x) for x in v]
+            out = midpoint(v, c, weight)
+            expected = exact.midpoint(rows, exact.vector(weight), mp.mpf(c))
+            assert out.dtype == dtype
+            error = exact.norm(exact.minus(exact.vector(out), expected))
+            # Two numbers that cancel lose digits, and so does 1 - tanh(a) in float64,
+            # but never so many that float64 is worse than float32.
+            rtol = 1e-5
+            if dtype == torch.float64:
+                rtol = min(rtol, 1e-12 + 1e-15 * math.exp(2 * c**0.5 * radius))
+            error -= rtol * (exact.norm(expected) + 1e-3 * radius)
+            if error > 0:
+                four_ulp = 4 * torch.finfo(dtype).eps
+                assert error <= moved(exact, rows, weight, c, four_ulp), (c, v)
+
+
+@pytest.mark.parametrize("radius", RADII)
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_midpoint_of_copies_of_a_point_is_the_point(
+    n: int, radius: float, dtype: torch.dtype
+) -> None:
+    v = points(200, 1, 3)
+    v = (radius * v / v.norm(dim=-1, keepdim=True)).to(dtype)
+    weight = torch.rand(200, n, dtype=dtype) + 0.1
+    rtol = 1e-5 if dtype == torch.float32 or radius > 5 else 1e-11
+    close = {"rtol": 0, "atol": rtol * radius}
+    torch.testing.assert_close(midpoint(v.expand(-1, n, -1), 1.0), v[:, 0], **close)
+    out = midpoint(v.expand(-1, n, -1), 1.0, weight)
+    torch.testing.assert_close(out, v[:, 0], **close)
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_midpoint_of_opposite_points_is_the_origin(
+    radius: float, c: float, dtype: torch.dtype
+) -> None:
+    v = spread(1, radius).to(dtype)
+    out = midpoint(torch.cat([v, -v]), c)
+    assert torch.equal(out, torch.zeros_like(out))
+
+
+def test_midpoint_agrees_with_geoopt(c: float, ball: geoopt.PoincareBall) -> None:
+    v, weight = points(8, 5, 3), torch.rand(8, 5, dtype=torch.float64)
+    for w in (weight, None):
+        expected = ball.weighted_midpoint(to_poincare(v, c), w, reducedim=[-2])
+        torch.testing.assert_close(midpoint(v, c, w), from_poincare(expected, c))
+
+
+def test_midpoint_moves_with_the_points(c: float) -> None:
+    a, v, weight = points(8, 3), points(8, 5, 3), torch.rand(8, 5).double()
+    moved = midpoint(gyro_add(a[:, None], v, c), c, weight)
+    expected = gyro_add(a, midpoint(v, c, weight), c)
+    torch.testing.assert_close(moved, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 7.0, 1e30])
+def test_midpoint_depends_on_the_ratios_of_the_weights_alone(
+    scale: float, c: float, dtype: torch.dtype
+) -> None:
+    v, weight = points(5, 3).to(dtype), torch.rand(5, dtype=dtype)
+    torch.testing.assert_close(midpoint(v, c, scale * weight), midpoint(v, c, weight))
+    same = torch.full((5,), scale, dtype=dtype)
+    torch.testing.assert_close(midpoint(v, c, same), midpoint(v, c))
+
+
+def test_order_does_not_matter(c: float) -> None:
+    v, weight, order = points(7, 3), torch.rand(7).double(), torch.randperm(7)
+    out = midpoint(v[order], c, weight[order])
+    torch.testing.assert_close(out, midpoint(v, c, weight))
+
+
+def test_points_of_weight_zero_are_dropped(c: float, dtype: torch.dtype) -> None:
+    v, weight = points(6, 3).to(dtype), torch.rand(6, dtype=dtype)
+    v[1::2] *= 4
+    weight[1::2] = 0
+    expected = midpoint(v[::2], c, weight[::2])
+    torch.testing.assert_close(midpoint(v, c, weight), expected)
+
+
+def test_midpoint_of_nothing_is_the_origin(c: float) -> None:
+    assert torch.equal(midpoint(torch.empty(2, 0, 3), c), torch.zeros(2, 3))
+    assert midpoint(torch.empty(0, 2, 3), c).shape == (0, 3)
+    v, weight = points(4, 3).requires_grad_(), torch.zeros(4, requires_grad=True)
+    out = midpoint(v, c, weight)
+    assert torch.equal(out, torch.zeros_like(out))
+    for gradient in torch.autograd.grad(out.sum(), (v, weight)):
+        assert gradient.isfinite().all()
+
+
+def test_without_curvature_it_is_the_weighted_mean() -> None:
+    v, weight = points(8, 5, 3), torch.rand(8, 5).double()
+    expected = (weight[..., None] * v).sum(1) / weight.sum(1, keepdim=True)
+    torch.testing.assert_close(midpoint(v, 0.0, weight), expected)
+    torch.testing.assert_close(midpoint(v, 1e-12, weight), expected)
+    torch.testing.assert_close(midpoint(v, 0.0), v.mean(1))
+
+
+GRADIENTS = {
+    "origin": torch.zeros(3, 2),
+    "one": torch.tensor([[0.4, -0.7]]),
+    "identical": torch.tensor([0.4, -0.7]).expand(3, 2),
+    "opposite": torch.tensor([[0.5, 0.2], [-0.5, -0.2]]),
+    "with the origin": torch.tensor([[0.0, 0.0], [0.5, 0.2]]),
+    "generic": torch.tensor([[0.3, 0.1], [-0.5, 0.2], [0.9, 1.2]]),
+    "far": torch.tensor([[2.3, 0.1], [-1.5, 2.2], [3.0, 1.2]]),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("c", [0.0, 0.7, 3.0])
+def test_gradient_is_exact(c: float, name: str) -> None:
+    v = GRADIENTS[name].double().clone().requires_grad_()
+    c = torch.tensor(c, dtype=torch.float64, requires_grad=True)
+    weight = torch.rand(len(v)).double().add(0.1).requires_grad_()
+    assert gradcheck(midpoint, (v, c, weight))
+    assert gradcheck(midpoint, (v, c))
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-30, 1e-4, 1.0, 9.0, 30.0])
+@pytest.mark.parametrize(
+    "name", ["one", "identical", "antipodal", "line", "cluster", "spread"]
+)
+def test_values_and_gradients_are_finite(
+    name: str, radius: float, dtype: torch.dtype, assert_finite: Callable[..., None]
+) -> None:
+    for c in (0.0, 1e-6, 1.0, 10.0):
+        v = constellation(name, radius or 1e-40).to(dtype).clone().requires_grad_()
+        c = torch.tensor(c, dtype=dtype, requires_grad=True)
+        weight = torch.rand(len(v), dtype=dtype, requires_grad=True)
+        out = midpoint(v, c, weight)
+        assert_finite(out, *torch.autograd.grad(out.sum(), (v, c, weight)))
+
+
+def test_summing_the_lifted_columns_is_the_midpoint(c: float) -> None:
+    v, weight = points(9, 3), torch.rand(9).double()
+    index = torch.tensor([2, 0, 0, 2, 2, 0, 2, 3, 2])
+    sums = torch.zeros(4, 5, dtype=torch.float64)
+    out = drop(sums.index_add(0, index, weight[:, None] * lift(v, c)), c)
+    for i, row in enumerate(out):
+        mine = index == i
+        torch.testing.assert_close(row, midpoint(v[mine], c, weight[mine]))
+    assert torch.equal(out[1], torch.zeros(3).double())
+
+
+def test_one_common_factor_keeps_far_points_in_range() -> None:
+    v = torch.tensor([[1e3, 0.0], [0.0, 1e3], [5.0, 0.0]])
+    assert lift(v, 1.0).isfinite().all()
+    out = midpoint(v[:2], 1.0).norm()
+    # Half the right angle's side: tanh(a) cos(45 degrees), a far out.
+    torch.testing.assert_close(out, torch.tensor(0.5**0.5).atanh())
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_rounded_single_precision(half: torch.dtype) -> None:
+    v, weight = (4 * points(8, 5, 3)).to(half), torch.rand(8, 5).to(half)
+    out = midpoint(v, 0.7, weight)
+    assert out.dtype == half
+    expected = midpoint(v.float(), 0.7, weight.float())
+    torch.testing.assert_close(out, expected.to(half))
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 1), (3, 4)], ids=str)
+def test_curvature_may_differ_between_the_midpoints(shape: tuple[int, ...]) -> None:
+    v, weight = points(3, 4, 5, 2), torch.rand(3, 4, 5).double()
+    c = torch.rand(shape, dtype=torch.float64)
+    out = midpoint(v, c, weight)
+    assert out.shape == (3, 4, 2)
+    for i in range(3):
+        for j in range(4):
+            number = c.expand(3, 4)[i, j].item()
+            torch.testing.assert_close(
+                out[i, j], midpoint(v[i, j], number, weight[i, j])
+            )
+
+
+def test_points_without_an_axis_to_average_over_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"'v' .* \[\*, n, d\].* \(got shape \[3\]\)"):
+        midpoint(torch.randn(3), 1.0)
+
+
+@pytest.mark.parametrize("c", [-1.0, math.nan, math.inf])
+def test_a_number_that_is_no_curvature_is_an_error(c: float) -> None:
+    with pytest.raises(ValueError, match=rf"'c' must be .* >= 0: .* \(got {c}\)"):
+        midpoint(points(2, 3), c)
