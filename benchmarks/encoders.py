@@ -1,6 +1,6 @@
 """Euclidean and hyperbolic encoders, built alike, and the graph as they read it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,7 +56,7 @@ class Encoder(torch.nn.Module):
         super().__init__()
         self.input_dropout = preset.input_dropout
         channels = (in_channels, preset.hidden_channels, preset.layers, out_channels)
-        options = {"dropout": preset.dropout, "act": preset.act}
+        options: dict[str, Any] = {"dropout": preset.dropout, "act": preset.act}
         self.weighted = model not in ("mlp", "gat")
         if model == "mlp":
             self.net = MLP(

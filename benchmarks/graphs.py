@@ -1,6 +1,7 @@
 """The graphs that the benchmarks run on, by name or from a file."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch_geometric.data import Data
@@ -41,7 +42,7 @@ def load_graph(
     if dataset == "disease-tree":
         return DiseaseTree(seed=seed)[0]
     if dataset == "disease":
-        kind = "lp" if task == "link_prediction" else "nc"
+        kind: Literal["lp", "nc"] = "lp" if task == "link_prediction" else "nc"
         try:
             return HGCNDisease(str(folder / "hgcn"), kind)[0]
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The main job: Euclidean against hyperbolic, on link prediction and node classification.
+"""The main job: link prediction and node classification, Euclidean and hyperbolic.
 
 Runs both tasks on a generated disease tree, on HGCN's Disease and on Cora, the latter
 two where their files or the network are there.  Writes JSON lines, the table and a

@@ -5,7 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -65,12 +65,14 @@ def fit(task: Task, preset: Preset, tick: Callable[[], object] = lambda: None) -
     Raises:
         FloatingPointError: If a loss is not finite.
     """
-    matrices = [p for p in task.module.parameters() if p.dim() > 1]
-    others = [p for p in task.module.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.Adam(
-        [{"params": matrices, "weight_decay": preset.weight_decay}, {"params": others}],
-        lr=preset.lr,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in task.module.parameters() if p.dim() <= 1]},
+        {
+            "params": [p for p in task.module.parameters() if p.dim() > 1],
+            "weight_decay": preset.weight_decay,
+        },
+    ]
+    optimizer = torch.optim.Adam(groups, lr=preset.lr)
     best, best_epoch, state = Evaluation(-math.inf, {}, {}), 0, {}
     start = time.perf_counter()
     for epoch in range(1, preset.epochs + 1):

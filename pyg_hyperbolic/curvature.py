@@ -96,14 +96,15 @@ class Curvature(torch.nn.Module):
         rho = self._inverse(self.init)
         with torch.no_grad():
             self.raw.fill_(rho)
-        self._residual = rho - self.raw.item()
+        if not self.raw.is_meta:
+            self._residual = rho - self.raw.item()
 
     def forward(self) -> Tensor:
         # In float64, for the residual, and because softplus would underflow to c = 0
         # at rho = -104 in float32; here it does so at -745.
         rho = self.raw.double() + self._residual
         if self.parametrization == "softplus":
-            c = softplus(rho)
+            c = softplus(rho, threshold=40.0)  # the default gives rho beyond 20
         elif self.parametrization == "sigmoid":
             low, high = self._bounds
             c = low + (high - low) * rho.sigmoid()

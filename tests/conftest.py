@@ -1,6 +1,6 @@
 """Fixtures for all tests: seed, dtypes, one table of tolerances, PyG's switches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -65,7 +65,7 @@ def assert_finite() -> Callable[..., None]:
 @pytest.fixture(params=[True, False], ids=["torch_scatter", "no_torch_scatter"])
 def torch_scatter(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[bool]:
+) -> bool:
     """Runs a test with torch_scatter and with PyG's switch for it turned off.
 
     PyG reads the switch at every call of `scatter`, `segment` and `softmax`.  Where
@@ -83,4 +83,4 @@ def torch_scatter(
             torch_geometric.utils._segment,
         ):
             monkeypatch.setattr(module, "torch_scatter", object)
-    yield request.param
+    return bool(request.param)

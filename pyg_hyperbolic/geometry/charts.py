@@ -34,10 +34,10 @@ def to_poincare(v: Tensor, c: Curved) -> Tensor:
 
 
 def from_poincare(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
-    """Normal coordinates of points of the Poincare ball.
+    r"""Normal coordinates of points of the Poincare ball.
 
     Args:
-        x: Points inside the ball of radius :math:`1/\\sqrt c`, shape :math:`(*, d)`.
+        x: Points inside the ball of radius :math:`1/\sqrt c`, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
         clip: Take points outside the ball to the nearest representable inside.
 
@@ -62,10 +62,10 @@ def to_klein(v: Tensor, c: Curved) -> Tensor:
 
 
 def from_klein(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
-    """Normal coordinates of points of the Klein ball.
+    r"""Normal coordinates of points of the Klein ball.
 
     Args:
-        x: Points inside the ball of radius :math:`1/\\sqrt c`, shape :math:`(*, d)`.
+        x: Points inside the ball of radius :math:`1/\sqrt c`, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
         clip: Take points outside the ball to the nearest representable inside.
 
@@ -118,37 +118,45 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     _not_flat(c)
     dtype = x.dtype
     tolerance = 8 * torch.finfo(dtype).eps
+    given = c
     c, (x,) = prepare(c, x)
+    # All coordinates divided by e^shift: their squares would overflow far out.
+    largest = (c**0.5 * x[..., 1:]).detach().abs().amax(dim=-1, keepdim=True)
+    shift = torch.where(largest > 1, largest, 1.0).log()
+    x = x * (-shift).exp()
     time, space = x[..., :1], x[..., 1:]
     z = c * dot(space, space)
-    expected = (1 + z).sqrt()
-    # Compared as numbers of order one: squares would overflow far out.
+    expected = ((-2 * shift).exp() + z).sqrt()
     if not clip and not bool(((c**0.5 * time / expected - 1).abs() <= tolerance).all()):
         raise ValueError(
             f"'x' holds points that are not on the upper sheet of the hyperboloid "
-            f"<x, x> = -1/c with c = {_show(c)}; pass clip=True to move them to it "
+            f"<x, x> = -1/c with c = {_show(given)}; pass clip=True to move them to it "
             f"along the time axis, or check that 'c' is 1/k of the library they "
             f"come from"
         )
-    return (special.arsinhc(z) * space).to(dtype)
+    return (special.arsinhc(z, shift) * space).to(dtype)
 
 
 def _inside_ball(
     x: Tensor, c: Curved, clip: bool, name: str
 ) -> tuple[Tensor, Tensor, Tensor, Curved]:
+    given = c
     c, (x,) = prepare(c, x)
     radius = (c * dot(x, x)).sqrt().detach()
     limit = 1 - torch.finfo(x.dtype).eps
+    outside = radius > limit
     if clip:
-        x = torch.where(radius > limit, limit / radius, 1.0) * x
+        x = torch.where(outside, limit / radius, 1.0) * x
     elif not bool((radius < 1).all()):
         raise ValueError(
             f"'x' holds points that are not inside the {name} ball of radius "
-            f"1/sqrt(c) with c = {_show(c)} (largest sqrt(c) * ||x||: "
+            f"1/sqrt(c) with c = {_show(given)} (largest sqrt(c) * ||x||: "
             f"{radius.max().item():.9g}); pass clip=True to take the nearest point "
             f"inside, or keep far points in normal coordinates or in float64"
         )
     z = c * dot(x, x)
+    if clip:  # the rounding of x could take it out again
+        z = torch.where(outside, limit**2, z)
     return x, z, 1 - z, c
 
 

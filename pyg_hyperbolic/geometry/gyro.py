@@ -104,6 +104,8 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     q = q - along * u
     qq = torch.where(opposite, dot(q, q), qq)
     across = opposite & (qq > 0)  # opposite, but not on one line
+    # On one line the square's derivative across it is 0; r^2 times it could be inf * 0.
+    qq = torch.where(opposite & ~across, 0.0, qq)
 
     # Opposite points: lengths, the difference a - b, and the squared cosine of half
     # the angle between them, each from differences that are exact.
@@ -122,7 +124,9 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
         shift = torch.where(opposite, shift, shift_u + shift_v)
         masked = opposite & ~across
         rescale = torch.where(masked, 0.0, shift_u + shift_v - shift).exp()
-        rescale_v = torch.where(masked, 0.0, shift_v - shift).exp()
+        # On one line r is the derivative across it alone, where it is finite at all.
+        limit = math.log(torch.finfo(v.dtype).max) - 4
+        rescale_v = torch.minimum(shift_v - shift, torch.full_like(shift, limit)).exp()
 
     sinhc_v = special.sinhc(z_v, shift_v)
     cosh_u = special.cosh(z_u, shift_u)
@@ -143,11 +147,10 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
 
 
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
-    r"""Gyro-sum :math:`u \oplus v = \log_0(\exp_x(P_{0 \to x} v))`, :math:`x =
-    \exp_0(u)`: Moebius addition of the Poincare ball ([1], ch. 3; [2], Eq. 4) in
-    normal coordinates.
+    r"""Gyro-sum :math:`u \oplus v = \log_0(\exp_x(P_{0 \to x} v))`.
 
-    Not commutative; :math:`-u` is the inverse of :math:`u`.
+    With :math:`x = \exp_0(u)`; Moebius addition of the Poincare ball ([1], ch. 3; [2],
+    Eq. 4) in normal coordinates.  Not commutative; :math:`-u` is the inverse of :math:`u`.
 
     Args:
         u: Points, shape :math:`(*, d)`.
@@ -181,11 +184,14 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     Raises:
         ValueError: If :obj:`c` is a negative or not finite number.
     """
-    dtype = result_dtype(u, v)
+    return _sqdist(u, v, c).to(result_dtype(u, v))
+
+
+def _sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     c, (u, v) = prepare(c, u, v)
     m = _boost(-u, v, c)
     scale = special.arsinhc(c * m.square, m.shift)
-    return (scale * (scale * m.square)).squeeze(-1).to(dtype)
+    return (scale * (scale * m.square)).squeeze(-1)
 
 
 def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -194,9 +200,10 @@ def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     At :math:`u = v`, where the distance has no derivative, its gradient is zero.
     Arguments as in :func:`sqdist`.
     """
-    square = sqdist(u, v, c)
+    square = _sqdist(u, v, c)
     apart = square > 0
-    return torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0)
+    out = torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0)
+    return out.to(result_dtype(u, v))
 
 
 def exp(u: Tensor, w: Tensor, c: Curved) -> Tensor:

@@ -121,15 +121,15 @@ def test_calibrated_rate_infects_the_share_asked_for_on_average() -> None:
 
 def test_graph_is_an_undirected_tree() -> None:
     data = DiseaseTree()[0]
-    assert data.num_nodes == 2000
-    assert data.edge_index.shape == (2, 2 * 1999)
+    assert data.num_nodes == 5000
+    assert data.edge_index.shape == (2, 2 * 4999)
     assert data.is_coalesced()
     assert is_undirected(data.edge_index)
     assert not contains_self_loops(data.edge_index)
     # The smaller neighbour of each node is unique: all lead to the root.
     parent = parents(data.edge_index)
-    assert parent.shape == (1999,)
-    assert bool((parent < torch.arange(1, 2000)).all())
+    assert parent.shape == (4999,)
+    assert bool((parent < torch.arange(1, 5000)).all())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -146,7 +146,7 @@ def test_infected_are_a_subtree_in_order_of_time(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_share_of_infected_is_within_bounds(seed: int) -> None:
     share = DiseaseTree(num_nodes=500, seed=seed)[0].y.double().mean().item()
-    assert 0.35 <= share <= 0.6
+    assert 0.1 <= share <= 0.25
 
 
 def test_features_are_standardised_and_tell_about_the_label() -> None:
@@ -157,21 +157,20 @@ def test_features_are_standardised_and_tell_about_the_label() -> None:
     assert data.x.isfinite().all()
     torch.testing.assert_close(data.x.mean(0), torch.zeros(4), atol=0.02, rtol=0)
     torch.testing.assert_close(data.x.std(0), torch.ones(4), atol=0.03, rtol=0)
-    # Susceptibility, symptoms and their duration are larger among the infected, but
+    # Susceptibility, severity and duration are larger among the infected, but
     # no column gives the label away.
     gap = data.x[data.y == 1].mean(0) - data.x[data.y == 0].mean(0)
     assert bool((gap[:3] > 0.1).all()) and bool((gap.abs() < 1.5).all())
 
 
-def test_many_infected_have_no_symptoms_and_others_have_some() -> None:
-    data = DiseaseTree(num_nodes=20_000, noise=0.0)[0]
-    symptoms, duration = data.x[:, 1], data.x[:, 2]
-    healthy = symptoms == symptoms.min()
-    assert torch.equal(healthy, duration == duration.min())
-    share = healthy[data.y == 1].double().mean().item()
-    assert share == pytest.approx(0.4 * 0.7, abs=0.02)
-    share = healthy[data.y == 0].double().mean().item()
-    assert share == pytest.approx(0.7, abs=0.02)
+def test_only_some_of_the_infected_and_nobody_else_are_on_record() -> None:
+    data = DiseaseTree(num_nodes=20_000, noise=0.0, reported=0.3)[0]
+    severity, duration = data.x[:, 1], data.x[:, 2]
+    unreported = severity == severity.min()
+    assert torch.equal(unreported, duration == duration.min())
+    assert bool(unreported[data.y == 0].all())
+    share = unreported[data.y == 1].double().mean().item()
+    assert share == pytest.approx(0.7, abs=0.03)
 
 
 def test_noise_changes_features_only() -> None:
@@ -211,7 +210,7 @@ def test_every_class_is_in_every_part_of_a_small_split() -> None:
 
 def test_same_seed_gives_same_data_and_another_seed_does_not() -> None:
     first, again, other = (DiseaseTree(seed=seed)[0] for seed in (7, 7, 8))
-    for name in first.keys():
+    for name in first.to_dict():
         assert torch.equal(first[name], again[name])
         assert not torch.equal(first[name], other[name])
 
@@ -227,7 +226,7 @@ def test_global_random_state_and_default_dtype_do_not_matter() -> None:
         data = DiseaseTree(num_nodes=100)[0]
     finally:
         torch.set_default_dtype(torch.float32)
-    for name in expected.keys():
+    for name in expected.to_dict():
         assert data[name].dtype == expected[name].dtype
         assert torch.equal(data[name], expected[name])
 
@@ -251,7 +250,7 @@ def test_repr() -> None:
 @pytest.mark.parametrize("num_nodes", [10, 11, 13])
 def test_smallest_trees_are_complete(num_nodes: int) -> None:
     for seed in range(20):
-        data = DiseaseTree(num_nodes, seed=seed)[0]
+        data = DiseaseTree(num_nodes, seed=seed, infected_share=(0.35, 0.6))[0]
         assert data.x.isfinite().all()
 
 
@@ -263,7 +262,7 @@ def test_constant_column_stays_finite() -> None:
         parent = random_tree(10, 2.0, generator)
         nobody = torch.zeros(10, dtype=torch.bool)
         s, period = torch.rand(2, 10, dtype=torch.float64, generator=generator)
-        x = observe(parent, s, nobody, period, 0.0, generator)
+        x = observe(parent, s, nobody, period, 0.5, 0.0, generator)
         assert x.isfinite().all()
         constant += int((x[:, 1] == 0).all())
     assert constant > 0
@@ -285,6 +284,7 @@ def test_a_million_nodes_take_seconds() -> None:
         ({"infection_rate": 0.0}, r"'infection_rate' must be .* \(got 0.0\)"),
         ({"recovery_rate": -1.0}, r"'recovery_rate' must be .* \(got -1.0\)"),
         ({"noise": -0.1}, r"'noise' must be .* \(got -0.1\)"),
+        ({"reported": 1.5}, r"'reported' must be .* \(got 1.5\)"),
         ({"infected_share": (0.6, 0.4)}, r"'infected_share' must be .* \(0.6, 0.4\)"),
         (
             {"infection_rate": 0.01, "num_nodes": 100},

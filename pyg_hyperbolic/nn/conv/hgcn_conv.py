@@ -316,8 +316,8 @@ class HGCNConv(MessagePassing):
         num_target = num_source
         if target is not None:
             num_target = target.size(self.node_dim)
-        elif size is not None and size[1 if forward else 0] is not None:
-            num_target = size[1 if forward else 0]
+        elif size is not None:
+            num_target = size[1 if forward else 0] or num_source
         check_graph(
             edge_index,
             edge_weight,

@@ -44,7 +44,7 @@ class HGCN(BasicGNN):
 
     supports_edge_weight: Final[bool] = True
     supports_edge_attr: Final[bool] = False
-    supports_norm_batch: Final[bool]
+    supports_norm_batch: Final[bool]  # type: ignore[misc]  # BasicGNN sets it
 
     def __init__(
         self,

@@ -1,0 +1,286 @@
+"""Sparse matrices, EdgeIndex and pairs of node sets give what plain indices give."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch_geometric import EdgeIndex
+
+from pyg_hyperbolic.nn import HGCNConv
+
+Gradients = Callable[..., dict[str, Tensor]]
+
+pytestmark = [
+    # PyG turns a COO matrix into CSR, and says so.
+    pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),
+    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+    # torch's own backward passes build sparse tensors.
+    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
+]
+
+
+def build(*args: Any, **kwargs: Any) -> HGCNConv:
+    conv = HGCNConv(*args, **kwargs).double()
+    torch.nn.init.normal_(conv.bias)
+    return conv
+
+
+def assert_same(
+    conv: HGCNConv,
+    graph: Any,
+    gradients: Gradients,
+    form: Callable[[Tensor | None], tuple[Tensor, Tensor | None]],
+    weights: str,
+) -> None:
+    """Same output and gradients in the given form as with plain indices."""
+    x = graph.x().requires_grad_()
+    weight = None if weights == "none" else graph.edge_weight
+    if weight is not None and weights == "learned":
+        weight.requires_grad_()
+    expected = conv(x, graph.edge_index, weight)
+    wanted = gradients(conv, expected, x=x, edge_weight=weight)
+    out = conv(x, *form(weight))
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-10)
+    actual = gradients(conv, out, x=x, edge_weight=weight)
+    torch.testing.assert_close(actual, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("weights", ["none", "fixed", "learned"])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_every_form_of_a_graph_gives_the_same(
+    graph: Any,
+    gradients: Gradients,
+    aggregation: str,
+    form: str,
+    normalize: bool,
+    weights: str,
+) -> None:
+    conv = build(3, 4, aggregation=aggregation, normalize=normalize)
+    assert_same(conv, graph, gradients, lambda w: graph.form(form, w), weights)
+
+
+@pytest.mark.parametrize("improved", [True, False])
+@pytest.mark.parametrize("add_self_loops", [True, False])
+def test_every_form_is_normalized_alike(
+    graph: Any,
+    gradients: Gradients,
+    form: str,
+    improved: bool,
+    add_self_loops: bool,
+) -> None:
+    conv = build(3, 4, improved=improved, add_self_loops=add_self_loops)
+    for weights in ("fixed", "none"):
+        assert_same(conv, graph, gradients, lambda w: graph.form(form, w), weights)
+
+
+@pytest.mark.parametrize("weights", ["none", "fixed", "learned"])
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("order", ["row", "col"])
+def test_undirected_edge_index(
+    graph: Any,
+    gradients: Gradients,
+    aggregation: str,
+    order: str,
+    normalize: bool,
+    weights: str,
+) -> None:
+    conv = build(3, 4, aggregation=aggregation, normalize=normalize)
+    graph.edge_index = torch.tensor(
+        [[0, 1, 1, 2, 2, 3, 0, 3], [1, 0, 2, 1, 3, 2, 3, 0]]
+    )
+    graph.edge_weight = graph.edge_weight[:8].detach()  # not symmetric
+
+    def form(weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        undirected = EdgeIndex(graph.edge_index, sparse_size=(6, 6), is_undirected=True)
+        undirected, perm = undirected.sort_by(order)
+        return undirected, None if weight is None else weight[perm]
+
+    assert_same(conv, graph, gradients, form, weights)
+
+
+@pytest.mark.parametrize("weights", ["none", "fixed", "learned"])
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("order", ["by_row", "by_col", "unsorted"])
+def test_edge_index_in_target_to_source_flow(
+    graph: Any,
+    gradients: Gradients,
+    aggregation: str,
+    order: str,
+    normalize: bool,
+    weights: str,
+) -> None:
+    conv = build(
+        3, 4, aggregation=aggregation, normalize=normalize, flow="target_to_source"
+    )
+    name = f"edge_index_{order}"
+    assert_same(conv, graph, gradients, lambda w: graph.form(name, w), weights)
+
+
+@pytest.mark.parametrize("weights", ["none", "fixed", "learned"])
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("order", ["row", "col", None])
+def test_edge_index_that_was_not_told_its_size(
+    graph: Any,
+    gradients: Gradients,
+    aggregation: str,
+    order: str | None,
+    normalize: bool,
+    weights: str,
+) -> None:
+    conv = build(3, 4, aggregation=aggregation, normalize=normalize)
+    perm = torch.arange(9)
+    if order is not None:
+        perm = graph.edge_index[0 if order == "row" else 1].argsort()
+    edge_index = EdgeIndex(graph.edge_index[:, perm], sort_order=order)
+
+    def form(weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        return edge_index, None if weight is None else weight[perm]
+
+    for _ in range(2):  # the second time with what PyG has cached meanwhile
+        assert_same(conv, graph, gradients, form, weights)
+
+
+@pytest.mark.parametrize("weights", ["none", "fixed"])
+def test_edge_index_that_is_too_small_loses_no_node_in_silence(
+    graph: Any, aggregation: str, weights: str
+) -> None:
+    conv = build(3, 4, aggregation=aggregation, normalize=False)
+    x, weight = graph.x(), graph.edge_weight if weights == "fixed" else None
+    edge_index, perm = EdgeIndex(graph.edge_index, sparse_size=(5, 5)).sort_by("col")
+    try:
+        out = conv(x, edge_index, None if weight is None else weight[perm])
+    except ValueError as error:  # as GCNConv
+        assert "expected size 5" in str(error)
+    else:
+        torch.testing.assert_close(out, conv(x, graph.edge_index, weight))
+
+
+@contextmanager
+def _no_tensor_of(size: int) -> Iterator[None]:
+    """Fails if an operation, forward or backward, makes a tensor of so many numbers."""
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            out = func(*args, **(kwargs or {}))
+            for tensor in out if isinstance(out, tuple | list) else (out,):
+                if isinstance(tensor, Tensor) and not isinstance(tensor, EdgeIndex):
+                    large = tensor.layout == torch.strided and tensor.numel() >= size
+                    assert not large, f"{func} made {list(tensor.shape)}"
+            return out
+
+    with Watch():
+        yield
+
+
+@pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("form", ["csr", "coo", "edge_index_by_col"])
+def test_fused_aggregation_makes_no_tensor_of_edges_times_channels(
+    to_form: Callable[..., Any], aggregation: str, normalize: bool, form: str
+) -> None:
+    n, channels = 5, 64
+    edge_index = torch.cartesian_prod(torch.arange(n), torch.arange(n)).T.contiguous()
+    edge_index = edge_index[:, edge_index[0] != edge_index[1]]
+    weight = torch.rand(edge_index.size(1), dtype=torch.float64)
+    conv = build(2, channels, aggregation=aggregation, normalize=normalize)
+    x = torch.randn(n, 2, dtype=torch.float64, requires_grad=True)
+    graph, edge_weight = to_form(edge_index, weight, form, (n, n))
+    with _no_tensor_of(edge_index.size(1) * channels):
+        conv(x, graph, edge_weight).sum().backward()
+    # The watch does see what the plain way makes.
+    with (
+        pytest.raises(AssertionError, match=r"made \[\d+, 6[46]\]"),
+        _no_tensor_of(edge_index.size(1) * channels),
+    ):
+        conv(x, edge_index, weight)
+
+
+def bipartite() -> tuple[Tensor, Tensor]:
+    """Four nodes and three; one of each has no edge."""
+    edge_index = torch.tensor([[0, 1, 1, 2, 0], [0, 0, 1, 1, 1]])
+    return edge_index, torch.rand(5, dtype=torch.float64) + 0.2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+def test_two_sets_of_nodes_equal_the_dense_reference(
+    reference: Callable[..., Tensor],
+    gradients: Gradients,
+    aggregation: str,
+    flow: str,
+    weighted: bool,
+) -> None:
+    conv = build(3, 4, normalize=False, aggregation=aggregation, flow=flow)
+    edge_index, weight = bipartite()
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
+    out = conv((x, y), edge_index, weight if weighted else None)
+    dense = torch.zeros(3, 4, dtype=torch.float64)
+    dense[edge_index[1], edge_index[0]] = weight if weighted else 1.0
+    if flow == "source_to_target":
+        expected = reference(conv, x, dense, y)
+    else:
+        expected = reference(conv, y, dense.T, x)
+    torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(
+        gradients(conv, out, x=x, y=y), gradients(conv, expected, x=x, y=y)
+    )
+
+
+@pytest.mark.parametrize("weights", ["none", "fixed", "learned"])
+def test_two_sets_of_nodes_in_every_form(
+    to_form: Callable[..., Any],
+    gradients: Gradients,
+    aggregation: str,
+    form: str,
+    weights: str,
+) -> None:
+    conv = build(3, 4, normalize=False, aggregation=aggregation)
+    edge_index, weight = bipartite()
+    weight = {"none": None, "fixed": weight, "learned": weight.requires_grad_()}[
+        weights
+    ]
+    if weights == "fixed":
+        weight = weight.detach()
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
+    expected = conv((x, y), edge_index, weight)
+    wanted = gradients(conv, expected, x=x, y=y, edge_weight=weight)
+    out = conv((x, y), *to_form(edge_index, weight, form, (4, 3)))
+    torch.testing.assert_close(out, expected)
+    actual = gradients(conv, out, x=x, y=y, edge_weight=weight)
+    torch.testing.assert_close(actual, wanted)
+
+
+@pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
+def test_targets_without_features(aggregation: str) -> None:
+    edge_index, weight = bipartite()
+    x, y = torch.randn(4, 3).double(), torch.randn(3, 3).double()
+    conv = build(3, 4, normalize=False, aggregation=aggregation)
+    expected = conv((x, y), edge_index, weight)
+    out = conv((x, None), edge_index, weight, size=(4, 3))
+    torch.testing.assert_close(out, expected)
+    conv.flow = "target_to_source"
+    expected = conv((x, y), edge_index, weight)
+    out = conv((None, y), edge_index, weight, size=(4, 3))
+    torch.testing.assert_close(out, expected)
+
+
+@pytest.mark.parametrize("order", ["row", "col"])
+def test_edge_index_of_two_sets_that_was_not_told_its_size(
+    aggregation: str, order: str
+) -> None:
+    edge_index, weight = bipartite()
+    x, y = torch.randn(4, 3).double(), torch.randn(3, 3).double()
+    conv = build(3, 4, normalize=False, aggregation=aggregation)
+    perm = edge_index[0 if order == "row" else 1].argsort()
+    unsized = EdgeIndex(edge_index[:, perm], sort_order=order)
+    expected = conv((x, y), edge_index, weight)
+    for _ in range(2):
+        torch.testing.assert_close(conv((x, y), unsized, weight[perm]), expected)

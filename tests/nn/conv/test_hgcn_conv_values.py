@@ -1,0 +1,244 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch_geometric.nn import GCNConv
+
+from pyg_hyperbolic import Curvature
+from pyg_hyperbolic.nn import HGCNConv
+
+FIXTURES = sorted((Path(__file__).parents[2] / "fixtures" / "hgcn").glob("*.npz"))
+
+Reference = Callable[..., Tensor]
+
+
+def build(*args: Any, **kwargs: Any) -> HGCNConv:
+    """A layer in float64 whose bias is not zero."""
+    conv = HGCNConv(*args, **kwargs).double()
+    if conv.bias is not None:
+        torch.nn.init.normal_(conv.bias)
+    return conv
+
+
+def test_fixtures_are_there() -> None:
+    assert len(FIXTURES) == 4
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_tangent_reproduces_a_layer_of_the_original_and_its_gradients(
+    path: Path,
+) -> None:
+    with np.load(path) as file:
+        data = {name: file[name] for name in file.files}
+    model, activation = str(data.pop("model")), str(data.pop("activation"))
+    assert model in ("PoincareBall", "Hyperboloid")
+    t = {name: torch.from_numpy(value) for name, value in data.items()}
+    conv = HGCNConv(
+        t["v"].size(1),
+        t["weight"].size(0),
+        normalize=False,
+        aggregation="tangent",
+        curvature=t["c_in"].item(),
+    ).double()
+    with torch.no_grad():
+        conv.lin.weight.copy_(t["weight"])
+        conv.bias.copy_(t["bias"])
+    # The derivative by c itself, not by the parameter behind it.
+    c = conv.curvature().detach().requires_grad_()
+    conv.curvature.forward = lambda: c
+    v = t["v"].requires_grad_()
+    out = conv(v, t["edge_index"], t["edge_weight"])
+    out = out.relu() if activation == "relu" else out
+    torch.testing.assert_close(out, t["out"], rtol=1e-9, atol=1e-9)
+    grads = torch.autograd.grad(out, [v, conv.lin.weight, conv.bias, c], t["cotangent"])
+    names = ["grad_v", "grad_weight", "grad_bias", "grad_c_in"]
+    for grad, name in zip(grads, names, strict=True):
+        expected = t[name].reshape(grad.shape)
+        torch.testing.assert_close(grad, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"improved": True},
+        {"normalize": False},
+        {"bias": False},
+        {"flow": "target_to_source"},
+        {"flow": "target_to_source", "normalize": False},
+        {"curvature": 0.2},
+        {"curvature": 4.0},
+    ],
+    ids=str,
+)
+def test_equals_the_dense_reference_with_its_gradients(
+    graph: Any,
+    adjacency: Callable[..., Tensor],
+    reference: Reference,
+    gradients: Callable[..., dict[str, Tensor]],
+    aggregation: str,
+    options: dict[str, Any],
+    weighted: bool,
+) -> None:
+    conv = build(3, 4, aggregation=aggregation, **options)
+    x = graph.x().requires_grad_()
+    weight = graph.edge_weight.requires_grad_() if weighted else None
+    out = conv(x, graph.edge_index, weight)
+    kept = {k: options[k] for k in ("improved", "normalize", "flow") if k in options}
+    expected = reference(conv, x, adjacency(graph, weight, **kept))
+    torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-11)
+    actual = gradients(conv, out, x=x, edge_weight=weight)
+    wanted = gradients(conv, expected, x=x, edge_weight=weight)
+    torch.testing.assert_close(actual, wanted, rtol=1e-9, atol=1e-10)
+
+
+def test_normalization_without_self_loops(
+    graph: Any, reference: Reference, aggregation: str
+) -> None:
+    conv = build(3, 4, add_self_loops=False, aggregation=aggregation)
+    x = graph.x()
+    dense = torch.zeros(6, 6, dtype=torch.float64)
+    dense[graph.edge_index[1], graph.edge_index[0]] = graph.edge_weight
+    scale = dense.sum(dim=1).rsqrt().nan_to_num(posinf=0)
+    dense = scale[:, None] * dense * scale
+    expected = reference(conv, x, dense)
+    out = conv(x, graph.edge_index, graph.edge_weight)
+    torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_a_node_without_messages(graph: Any, aggregation: str) -> None:
+    conv = build(3, 4, normalize=False, aggregation=aggregation)
+    x = graph.x()
+    alone = conv(x, graph.edge_index)[5]
+    # The mean of no points is the origin; an empty step from a point leads nowhere.
+    loop = conv(x[5:], torch.tensor([[0], [0]]))[0]
+    expected = loop if aggregation == "local" else torch.zeros(4).double()
+    torch.testing.assert_close(alone, expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_without_curvature_it_is_the_euclidean_layer(
+    graph: Any, adjacency: Callable[..., Tensor], aggregation: str, weighted: bool
+) -> None:
+    conv = build(3, 4, aggregation=aggregation, curvature=Curvature(1e-12))
+    x, weight = graph.x(), graph.edge_weight if weighted else None
+    out = conv(x, graph.edge_index, weight)
+    h = x @ conv.lin.weight.T + conv.bias
+    dense = adjacency(graph, weight)
+    if aggregation == "midpoint":
+        expected = (dense / dense.sum(dim=1, keepdim=True)) @ h
+    elif aggregation == "tangent":
+        expected = dense @ h
+    else:  # h_i + sum_j w_ij (h_j - h_i)
+        expected = h + dense @ h - dense.sum(dim=1, keepdim=True) * h
+    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("c", [1e-12, 0.3, 5.0])
+def test_tangent_without_bias_is_gcn_conv_whatever_the_curvature(
+    graph: Any, c: float
+) -> None:
+    gcn = GCNConv(3, 4, bias=False).double()
+    conv = build(3, 4, bias=False, aggregation="tangent", curvature=c)
+    conv.load_state_dict(gcn.state_dict(), strict=False)
+    x = graph.x()
+    torch.testing.assert_close(conv(x, graph.edge_index), gcn(x, graph.edge_index))
+
+
+def test_flat_tangent_takes_over_the_state_of_a_gcn_conv(graph: Any) -> None:
+    gcn = GCNConv(3, 4).double()
+    torch.nn.init.normal_(gcn.bias)
+    conv = build(3, 4, aggregation="tangent", curvature=1e-12)
+    keys = conv.load_state_dict(gcn.state_dict(), strict=False)
+    assert keys.missing_keys == ["curvature.raw"]
+    assert keys.unexpected_keys == []
+    x, w = graph.x(), graph.edge_weight
+    # The bias goes in before aggregation here, and after it there.
+    expected = gcn(x, graph.edge_index, w) - gcn.bias
+    ones = torch.ones(6, 1, dtype=torch.float64)
+    sums = GCNConv(1, 1, bias=False).double()
+    torch.nn.init.ones_(sums.lin.weight)
+    expected = expected + sums(ones, graph.edge_index, w) * gcn.bias
+    out = conv(x, graph.edge_index, w)
+    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_curvature_has_a_gradient(graph: Any, aggregation: str, bias: bool) -> None:
+    conv = build(3, 4, bias=bias, aggregation=aggregation)
+    out = conv(graph.x(), graph.edge_index).sin().sum()
+    (grad,) = torch.autograd.grad(out, conv.curvature.raw, allow_unused=True)
+    if aggregation == "tangent" and not bias:
+        assert grad is None or grad == 0  # it is GCNConv
+    else:
+        assert grad.abs() > 1e-4
+
+
+def test_gradients_against_differences(graph: Any, aggregation: str) -> None:
+    conv = build(3, 2, aggregation=aggregation, curvature=0.7)
+    edge_index = torch.tensor([[0, 1, 2, 2], [1, 2, 1, 0]])
+    names = [name for name, _ in conv.named_parameters()]
+    assert sorted(names) == ["bias", "curvature.raw", "lin.weight"]
+
+    def f(x: Tensor, edge_weight: Tensor, *parameters: Tensor) -> Tensor:
+        state = dict(zip(names, parameters, strict=True))
+        return functional_call(conv, state, (x, edge_index, edge_weight))
+
+    x = graph.x()[:4]
+    x[3] = 0.0
+    inputs = [x.requires_grad_(), graph.edge_weight[:4].requires_grad_()]
+    inputs += [p.detach().clone().requires_grad_() for p in conv.parameters()]
+    assert torch.autograd.gradcheck(f, inputs)
+
+
+def test_float32_agrees_with_float64(
+    graph: Any, assert_close: Callable[..., None], aggregation: str
+) -> None:
+    for radius in (0.1, 1.0, 4.0):
+        conv = build(3, 4, aggregation=aggregation)
+        x = radius * graph.x()
+        weight = graph.edge_weight
+        expected = conv(x, graph.edge_index, weight)
+        single = conv.float()(x.float(), graph.edge_index, weight.float())
+        assert single.dtype == torch.float32
+        assert_close(single, expected, factor=10.0)
+
+
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+def test_half_precision_stays_near(
+    graph: Any, assert_close: Callable[..., None], aggregation: str, low: torch.dtype
+) -> None:
+    conv = build(3, 4, aggregation=aggregation).to(low)
+    x, weight = graph.x().to(low), graph.edge_weight.to(low)
+    out = conv(x, graph.edge_index, weight)
+    assert out.dtype == low
+    expected = conv.double()(x.double(), graph.edge_index, weight.double())
+    assert_close(out, expected, factor=3.0)
+
+
+def test_both_scatter_implementations_agree(
+    graph: Any,
+    adjacency: Callable[..., Tensor],
+    reference: Reference,
+    gradients: Callable[..., dict[str, Tensor]],
+    aggregation: str,
+    torch_scatter: bool,
+) -> None:
+    conv = build(3, 4, aggregation=aggregation)
+    x = graph.x().requires_grad_()
+    weight = graph.edge_weight.requires_grad_()
+    out = conv(x, graph.edge_index, weight)
+    expected = reference(conv, x, adjacency(graph, weight))
+    torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(
+        gradients(conv, out, x=x, edge_weight=weight),
+        gradients(conv, expected, x=x, edge_weight=weight),
+        rtol=1e-9,
+        atol=1e-10,
+    )
