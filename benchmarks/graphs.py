@@ -1,16 +1,21 @@
 """The graphs that the benchmarks run on, by name or from a file."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch_geometric.data import Data
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+from torch_geometric.data.storage import GlobalStorage
 from torch_geometric.datasets import Planetoid
 from torch_geometric.transforms import NormalizeFeatures
 
 from pyg_hyperbolic.datasets import DiseaseTree, HGCNDisease
 from pyg_hyperbolic.datasets.root import data_root
 from pyg_hyperbolic.datasets.split import stratified_masks
+
+# What a saved graph consists of, besides tensors: nothing else is unpickled.
+SAFE: list[Any] = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
 
 NAMES = ("disease-tree", "disease", "cora", "citeseer")
 
@@ -71,6 +76,7 @@ def _load_file(path: Path, task: str, seed: int) -> Data:
             f"'dataset' must be one of {', '.join(NAMES)} or the path of a file with "
             f"a graph (got {str(path)!r}, which does not exist)"
         )
+    torch.serialization.add_safe_globals(SAFE)
     data = torch.load(path, weights_only=True)
     if not isinstance(data, Data) or data.x is None or data.edge_index is None:
         raise ValueError(

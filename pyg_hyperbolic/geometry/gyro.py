@@ -150,7 +150,8 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     r"""Gyro-sum :math:`u \oplus v = \log_0(\exp_x(P_{0 \to x} v))`.
 
     With :math:`x = \exp_0(u)`; Moebius addition of the Poincare ball ([1], ch. 3; [2],
-    Eq. 4) in normal coordinates.  Not commutative; :math:`-u` is the inverse of :math:`u`.
+    Eq. 4) in normal coordinates.  Not commutative; the inverse of :math:`u` is
+    :math:`-u`.
 
     Args:
         u: Points, shape :math:`(*, d)`.

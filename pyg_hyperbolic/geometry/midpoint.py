@@ -4,9 +4,9 @@ With the weights :math:`w_j` and :math:`a_j = \sqrt c \lVert v_j \rVert`, the su
 :math:`w_j (\cosh a_j, \sinh(a_j)/a_j\, v_j)` is a multiple of the midpoint's
 hyperboloid point.  Its radius is right to 1e-5 up to about :math:`\sqrt c\, r = 12`;
 farther out :math:`1 - \tanh^2` is lost in double precision too, and what remains is
-finite, but no more than an order of magnitude.  Taken apart, :func:`lift` gives the columns to be summed, by any
-weighted sum (dense, scattered, or a sparse matrix product), and :func:`drop` the
-midpoint of the sums.
+finite, but no more than an order of magnitude.  Taken apart, :func:`lift` gives the
+columns to be summed, by any weighted sum (dense, scattered, or a sparse matrix
+product), and :func:`drop` the midpoint of the sums.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009, ch. 4.
 [2] M. Law, R. Liao, J. Snell, R. Zemel, *Lorentzian Distance Learning for Hyperbolic

@@ -312,12 +312,12 @@ class HGCNConv(MessagePassing):
         size: Size,
     ) -> None:
         forward = self.flow == "source_to_target"
-        num_source = source.size(self.node_dim)
-        num_target = num_source
+        num_source = num_target = source.shape[self.node_dim]
         if target is not None:
-            num_target = target.size(self.node_dim)
+            num_target = target.shape[self.node_dim]
         elif size is not None:
-            num_target = size[1 if forward else 0] or num_source
+            given = size[1] if forward else size[0]
+            num_target = num_source if given is None else given
         check_graph(
             edge_index,
             edge_weight,
