@@ -3,7 +3,7 @@
 # For the same reason optional types are written `OptTensor`, not `Tensor | None`.
 from typing import Any, Union
 
-from torch import Tensor, empty
+from torch import Tensor, empty, ones
 from torch.nn import Parameter
 from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv import MessagePassing
@@ -17,7 +17,7 @@ from torch_geometric.typing import (
     Size,
     SparseTensor,
 )
-from torch_geometric.utils import spmm
+from torch_geometric.utils import is_sparse, spmm
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
@@ -193,13 +193,13 @@ class HGCNConv(MessagePassing):
                 :obj:`x` does not tell them.
         """
         source, target = self._ends(x)
+        size = self._size(source, target, size)
         if self.validate:
-            self._check(source, target, edge_index, edge_weight, size)
+            check_graph(edge_index, edge_weight, size, self.aggregation == "midpoint")
         if self.normalize:
             edge_index, edge_weight = self._normalized(edge_index, edge_weight, source)
-        if size is None and target is not None:
-            ends = (source.size(self.node_dim), target.size(self.node_dim))
-            size = ends if self.flow == "source_to_target" else ends[::-1]
+        if isinstance(edge_index, EdgeIndex):
+            edge_index = self._fit(edge_index, size)
 
         c = self.curvature()
         h = self._transform(source, c)
@@ -243,9 +243,11 @@ class HGCNConv(MessagePassing):
         if isinstance(adj_t, EdgeIndex):
             if edge_weight is None:  # its own default is float32
                 edge_weight = x.new_ones(adj_t.size(1))
-            return adj_t.matmul(
-                x, edge_weight.to(x.dtype), reduce=self.aggr, transpose=True
-            )
+            edge_weight = edge_weight.to(x.dtype)
+            if adj_t.num_rows == adj_t.num_cols or edge_weight.requires_grad:
+                return adj_t.matmul(x, edge_weight, reduce=self.aggr, transpose=True)
+            # That product's backward pass takes the matrix to be square.
+            adj_t = adj_t.to_sparse_csc(edge_weight).t()
         return spmm(adj_t.to(x.dtype), x, reduce=self.aggr)
 
     def _ends(self, x: Union[Tensor, OptPairTensor]) -> tuple[Tensor, OptTensor]:
@@ -272,6 +274,25 @@ class HGCNConv(MessagePassing):
             check_features(target, self.lin.in_channels)
         return source, target
 
+    def _size(self, source: Tensor, target: OptTensor, size: Size) -> tuple[int, int]:
+        """Numbers of nodes in the two rows of an edge index."""
+        if size is not None:
+            return size
+        num_source = source.shape[self.node_dim]
+        num_target = num_source if target is None else target.shape[self.node_dim]
+        forward = self.flow == "source_to_target"
+        return (num_source, num_target) if forward else (num_target, num_source)
+
+    def _fit(self, edge_index: EdgeIndex, size: tuple[int, int]) -> Adj:
+        """An EdgeIndex that a sparse product is right for, or else plain indices."""
+        forward = self.flow == "source_to_target"
+        if not (self.fuse and forward and edge_index.is_sorted_by_col):
+            return edge_index.as_tensor()
+        if edge_index.sparse_size() == size:
+            return edge_index
+        # Without a size PyG would take the largest index for the last node.
+        return EdgeIndex(edge_index.as_tensor(), sparse_size=size, sort_order="col")
+
     def _transform(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.lin(x)
         return h if self.bias is None else gyro_add(h, self.bias, c)
@@ -283,6 +304,13 @@ class HGCNConv(MessagePassing):
             return self._cached_graph
         num_nodes = x.size(self.node_dim)
         sort = isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col
+        if edge_weight is None and not is_sparse(edge_index):
+            # Without weights, gcn_norm would take `improved` for False.
+            edge_weight = ones(
+                edge_index.size(1),
+                dtype=self.lin.weight.dtype,
+                device=edge_index.device,
+            )
         out = gcn_norm(
             edge_index,
             edge_weight,
@@ -302,26 +330,3 @@ class HGCNConv(MessagePassing):
         if self.cached:
             self._cached_graph = (edge_index, edge_weight)
         return edge_index, edge_weight
-
-    def _check(
-        self,
-        source: Tensor,
-        target: OptTensor,
-        edge_index: Adj,
-        edge_weight: OptTensor,
-        size: Size,
-    ) -> None:
-        forward = self.flow == "source_to_target"
-        num_source = num_target = source.shape[self.node_dim]
-        if target is not None:
-            num_target = target.shape[self.node_dim]
-        elif size is not None:
-            given = size[1] if forward else size[0]
-            num_target = num_source if given is None else given
-        check_graph(
-            edge_index,
-            edge_weight,
-            num_source if forward else num_target,
-            num_target if forward else num_source,
-            self.aggregation == "midpoint",
-        )

