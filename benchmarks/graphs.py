@@ -51,10 +51,7 @@ def load_graph(
         try:
             return HGCNDisease(str(folder / "hgcn"), kind)[0]
         except OSError as error:
-            raise MissingDataset(
-                f"{dataset}: {error}; put HGCN's data folder disease_{kind} into "
-                f"{folder / 'hgcn'}"
-            ) from error
+            raise MissingDataset(f"{dataset}: {error}") from error
     if dataset in ("cora", "citeseer"):
         name = {"cora": "Cora", "citeseer": "CiteSeer"}[dataset]
         try:

@@ -22,7 +22,7 @@ class Preset:
     input_dropout: float = 0.0
     dropout: float = 0.0  # between layers
     lr: float = 0.01
-    weight_decay: float = 0.0  # of matrices only, never of a curvature
+    weight_decay: float = 0.0  # of weights and biases, not of curvatures
     learn_decoder: bool = False  # r and t of the Fermi-Dirac decoder
     epochs: int = 600
     patience: int = 200  # epochs without a better validation score

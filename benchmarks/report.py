@@ -88,7 +88,7 @@ def _count(group: Sequence[Run]) -> str:
 
 
 def figure(runs: Sequence[Run], path: Path) -> None:
-    """Bars of the main metric of each task, with a dot for every seed."""
+    """The main metric of each task: a dot for every seed, a bar at the mean."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -96,7 +96,8 @@ def figure(runs: Sequence[Run], path: Path) -> None:
 
     tasks = _unique(run["task"] for run in runs)
     models = _unique(run["model"] for run in runs)
-    colors = pyplot.get_cmap("cividis")
+    # Blue and orange first: told apart by the colour-blind, and in print.
+    colors = pyplot.get_cmap("tab10")
     shown, panels = pyplot.subplots(
         1,
         len(tasks),
@@ -107,41 +108,40 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     for panel, task in zip(panels[0], tasks, strict=True):
         metric = "roc_auc" if task == "link_prediction" else "macro_f1"
         datasets = _unique(run["dataset"] for run in runs if run["task"] == task)
-        width = 0.8 / len(models)
+        width = 0.7 / len(models)
         for i, model in enumerate(models):
-            color = colors(i / max(1, len(models) - 1))
+            label: str | None = model
             for j, dataset in enumerate(datasets):
+                key = (task, dataset, model)
                 scores = [
                     100 * run["test"][metric]
                     for run in runs
-                    if (run["task"], run["dataset"], run["model"])
-                    == (task, dataset, model)
+                    if (run["task"], run["dataset"], run["model"]) == key
                     and "test" in run
                 ]
                 if not scores:
                     continue
                 at = j + (i - (len(models) - 1) / 2) * width
-                panel.bar(
-                    at,
-                    statistics.mean(scores),
-                    0.9 * width,
-                    color=color,
-                    label=model if j == 0 else None,
+                panel.plot([at] * len(scores), scores, "o", color=colors(i), alpha=0.5)
+                mean = statistics.mean(scores)
+                ends = (at - 0.4 * width, at + 0.4 * width)
+                panel.plot(ends, (mean, mean), color=colors(i), lw=2.5, label=label)
+                panel.annotate(
+                    f"{mean:.1f}",
+                    (ends[1], mean),
+                    (3, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=8,
                 )
-                panel.plot(
-                    [at] * len(scores),
-                    scores,
-                    "o",
-                    color="white",
-                    markeredgecolor="black",
-                    markersize=4,
-                )
+                label = None  # one entry a model in the legend
         panel.set_xticks(range(len(datasets)), [Path(name).name for name in datasets])
-        panel.set_ylim(40, 100)
+        panel.set_xlim(-0.6, len(datasets) - 0.4)
         panel.set_ylabel(f"test {LABELS[metric]} (%)")
         panel.set_title(task.replace("_", " "))
+        panel.grid(axis="y", alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0][0].legend(frameon=False, loc="lower left")
+    panels[0][0].legend(frameon=False, loc="best")
     path.parent.mkdir(parents=True, exist_ok=True)
     shown.savefig(path, dpi=150)
     pyplot.close(shown)

@@ -65,12 +65,13 @@ def fit(task: Task, preset: Preset, tick: Callable[[], object] = lambda: None) -
     Raises:
         FloatingPointError: If a loss is not finite.
     """
+    parameters = list(task.module.parameters())
+    # Curvatures, and r and t of the decoder: decay would pull them to no good value.
+    scalars = [p for p in parameters if p.dim() == 0]
+    others = [p for p in parameters if p.dim() > 0]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in task.module.parameters() if p.dim() <= 1]},
-        {
-            "params": [p for p in task.module.parameters() if p.dim() > 1],
-            "weight_decay": preset.weight_decay,
-        },
+        {"params": scalars},
+        {"params": others, "weight_decay": preset.weight_decay},
     ]
     optimizer = torch.optim.Adam(groups, lr=preset.lr)
     best, best_epoch, state = Evaluation(-math.inf, {}, {}), 0, {}

@@ -106,7 +106,7 @@ def test_main_leaves_out_what_is_not_there_and_says_how_to_get_it(
     args = [*SHORT, "--out", str(tmp_path), "--data-root", root]
     assert main.main([*args, "--model", "gcn", "hgcn"]) == 0
     out = capsys.readouterr().out
-    assert "left out link_prediction on disease: no network; put" in out
+    assert "left out link_prediction on disease: no network\n" in out
     assert "left out node_classification on cora: no network; put" in out
     assert "| hgcn" in (tmp_path / "results.md").read_text()
     assert (tmp_path / "results.png").stat().st_size > 10_000
