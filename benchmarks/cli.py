@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.encoders import MODELS
 from benchmarks.graphs import NAMES, MissingDataset
 from benchmarks.presets import DEFAULT
@@ -83,8 +81,6 @@ def main(task: type[Task], doc: str | None, argv: Sequence[str] | None = None) -
     changes = dict(args.set)
     if args.epochs is not None:
         changes["epochs"] = args.epochs
-    if torch.device(args.device).type == "cuda" and not torch.cuda.is_available():
-        options.error("--device cuda: PyTorch sees no CUDA device; use --device cpu")
 
     def go() -> list[Run]:
         return sweep(

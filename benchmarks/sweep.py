@@ -47,7 +47,12 @@ def sweep(
 
     Raises:
         MissingDataset: See :func:`load_graph`.
+        ValueError: If there is no such device.
     """
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"'device' must be 'cpu' where PyTorch sees no CUDA device (got {device!r})"
+        )
     path = out / f"{task.name}.jsonl"
     known = {runs.key(run): run for run in runs.read(path)}
     result = []

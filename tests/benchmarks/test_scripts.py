@@ -141,7 +141,12 @@ def test_errors_say_what_to_do(
     with pytest.raises(SystemExit):
         start("link_prediction", tmp_path, "--set", "speed=2")
     assert "NAME one of layers" in capsys.readouterr().err
-    if not torch.cuda.is_available():
-        with pytest.raises(SystemExit):
-            start("link_prediction", tmp_path, "--device", "cuda")
-        assert "use --device cpu" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(["--device", "cuda", "--out", str(tmp_path)]) == 1
+    assert start("link_prediction", tmp_path, "--device", "cuda") == 1
+    assert capsys.readouterr().err.count("'device' must be 'cpu' where PyTorch") == 2
