@@ -45,8 +45,8 @@ def from_poincare(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
     """
     dtype = x.dtype
-    x, z, complement, c = _inside_ball(x, c, clip, "Poincare")
-    return (2 * special.artanhc(z, complement) * x).to(dtype)
+    x, z, c = _inside_ball(x, c, clip, "Poincare")
+    return (2 * special.artanhc(z) * x).to(dtype)
 
 
 def to_klein(v: Tensor, c: Curved) -> Tensor:
@@ -73,8 +73,8 @@ def from_klein(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
     """
     dtype = x.dtype
-    x, z, complement, c = _inside_ball(x, c, clip, "Klein")
-    return (special.artanhc(z, complement) * x).to(dtype)
+    x, z, c = _inside_ball(x, c, clip, "Klein")
+    return (special.artanhc(z) * x).to(dtype)
 
 
 def to_lorentz(v: Tensor, c: Curved) -> Tensor:
@@ -139,7 +139,7 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
 
 def _inside_ball(
     x: Tensor, c: Curved, clip: bool, name: str
-) -> tuple[Tensor, Tensor, Tensor, Curved]:
+) -> tuple[Tensor, Tensor, Curved]:
     given = c
     c, (x,) = prepare(c, x)
     radius = (c * dot(x, x)).sqrt().detach()
@@ -157,7 +157,7 @@ def _inside_ball(
     z = c * dot(x, x)
     if clip:  # the rounding of x could take it out again
         z = torch.where(outside, limit**2, z)
-    return x, z, 1 - z, c
+    return x, z, c
 
 
 def _not_flat(c: Curved) -> None:

@@ -2,16 +2,29 @@ r"""Weighted midpoint: Lorentz centroid, Einstein midpoint and gyromidpoint in o
 
 With the weights :math:`w_j` and :math:`a_j = \sqrt c \lVert v_j \rVert`, the sum of
 :math:`w_j (\cosh a_j, \sinh(a_j)/a_j\, v_j)` is a multiple of the midpoint's
-hyperboloid point.  Its radius is right to 1e-5 up to about :math:`\sqrt c\, r = 12`;
-farther out :math:`1 - \tanh^2` is lost in double precision too, and what remains is
-finite, but no more than an order of magnitude.  Taken apart, :func:`lift` gives the
-columns to be summed, by any weighted sum (dense, scattered, or a sparse matrix
-product), and :func:`drop` the midpoint of the sums.
+hyperboloid point.  Its two parts have a ratio :math:`\tanh R`, in which the radius
+:math:`R` is lost to rounding: in double precision all digits at :math:`R = 18`.  What
+does not cancel is
+
+.. math::
+    1 - \tanh^2 R = \frac{\sum_j w_j / \cosh a_j}{\sum_j w_j \cosh a_j}
+    + \mathrm{Var}(k),
+
+with the variance of the Klein points :math:`k_j = \tanh(a_j)\, v_j / \lVert v_j
+\rVert`, each of the mass :math:`w_j \cosh a_j`.  The first term is a sum of positive
+numbers; the second has to be summed from differences, in a second pass.
+
+Taken apart, :func:`lift` gives the columns of the first pass, to be summed by any
+weighted sum (dense, scattered, or a sparse matrix product); :func:`deviations` those
+of the second, where :func:`needs_second_pass`; and :func:`drop`
+the midpoints.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009, ch. 4.
 [2] M. Law, R. Liao, J. Snell, R. Zemel, *Lorentzian Distance Learning for Hyperbolic
     Representations*, 2019, Theorem 3.3.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -20,57 +33,115 @@ from torch.nn.functional import pad
 from pyg_hyperbolic.geometry import special
 from pyg_hyperbolic.geometry.gyro import Curved, dot, prepare
 
-# Where e^{2a} leaves the range of float64.
-_MAX_RADIUS = 350.0
+# e^{700} is about the largest power of e in float64.
+_MAX_EXPONENT = 700.0
 
 
-def lift(v: Tensor, c: Curved) -> Tensor:
+def lift(v: Tensor, c: Curved) -> tuple[Tensor, Tensor]:
     r"""The columns :math:`\cosh a,\ 1/\cosh a,\ \sinh(a)/a\, v` of each point.
 
-    In float64 whatever the dtype of the points: in float32 the midpoint of points at
-    radius 9 would already be wrong by a factor, because :math:`1 - \tanh^2 a` is lost
-    in rounding.  All points share one factor that keeps the columns in range up to
-    :math:`a = 10^3` and beyond; midpoints don't depend on it.
+    In float64 whatever the dtype of the points, as the ratio of the columns is needed
+    to more digits than float32 has at a radius of 5.  All points share a shift
+    :math:`s`: the columns come times :math:`e^{-s},\ e^s,\ e^{-s}`, which keeps them in
+    range up to :math:`a = 1400`.
 
     Args:
         v: Points, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
 
     Returns:
-        Columns in float64, shape :math:`(*, d + 2)`.
+        Columns in float64, shape :math:`(*, d + 2)`, and the shift, of shape
+        :math:`()`.
     """
     c, (v,) = prepare(c, v.double())
     z = c * dot(v, v)
     largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
-    shift = (largest - _MAX_RADIUS).relu()
+    shift = (largest - _MAX_EXPONENT).relu()
     cosh = special.cosh(z, shift)
-    inverse = (-2 * shift).exp() / cosh
-    return torch.cat([cosh, inverse, special.sinhc(z, shift) * v], dim=-1)
+    return torch.cat([cosh, 1 / cosh, special.sinhc(z, shift) * v], dim=-1), shift
 
 
-def drop(columns: Tensor, c: Curved) -> Tensor:
-    r"""Midpoint of points from the weighted sum of their :func:`lift` columns.
+def needs_second_pass(columns: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
+    r"""Whether the first pass alone loses digits that the points' dtype has.
+
+    It is right, gradients included, to 1e-5 up to :math:`\sqrt c\, r = 12` and to 1e-10
+    up to 6.
+
+    Args:
+        columns: Columns of all points, from :func:`lift`.
+        shift: Their shift.
+        dtype: The dtype that the points had.
+    """
+    radius = 6.0 if dtype == torch.float64 else 12.0
+    return (columns[..., 0] > math.cosh(radius)).any() | (shift > 0)
+
+
+def deviations(columns: Tensor, heaviest: Tensor) -> Tensor:
+    r"""Columns whose sums tell the variance of the Klein points.
+
+    Args:
+        columns: Columns of points, from :func:`lift`, shape :math:`(*, d + 2)`.
+        heaviest: Those of the point with the largest weight times mass among the
+            points that each is summed with, broadcast against :obj:`columns`.
+
+    Returns:
+        Columns to be summed with the same weights, shape :math:`(*, d + 1)`.
+    """
+    # A variance is the same about any point. About the heaviest, which then counts
+    # nothing, no digits cancel, however little the others weigh.
+    mass, _, momentum = _split(columns)
+    with torch.no_grad():
+        reference_mass, _, reference = _split(heaviest)
+        reference = reference / reference_mass
+    difference = momentum / mass - reference
+    return mass * torch.cat([difference, dot(difference, difference)], dim=-1)
+
+
+def drop(
+    sums: Tensor, shift: Tensor, c: Curved, deviation: Tensor | None = None
+) -> Tensor:
+    r"""Midpoints from weighted sums of columns.
 
     A sum over no points, all zeros, gives the origin.
 
     Args:
-        columns: Weighted sums, float64, shape :math:`(*, d + 2)`.
+        sums: Weighted sums of :func:`lift` columns, shape :math:`(*, d + 2)`.
+        shift: The shift of these columns.
         c: Absolute value of the curvature.
+        deviation: Sums of the :func:`deviations`, shape :math:`(*, d + 1)`.  If left
+            out, the radius is that of the first pass alone.
 
     Returns:
         Points in float64, shape :math:`(*, d)`.
     """
-    c, (columns,) = prepare(c, columns)
-    mass, inverse, momentum = columns.split([1, 1, columns.size(-1) - 2], dim=-1)
-    mass = torch.where(mass > 0, mass, 1.0)
-    klein = momentum / mass  # weighted mean of Klein points, times a constant
+    c, (sums,) = prepare(c, sums)
+    mass, inverse, momentum = _split(sums)
+    klein = momentum / mass
     z = c * dot(klein, klein)
-    # 1 - z is the share that is known exactly, a sum of positive numbers, plus the
-    # variance of the Klein points. Where rounding has eaten the variance, the known
-    # share remains, with its gradient, so that no radius is cut off.
-    complement = torch.maximum(1 - z, inverse / mass)
-    complement = torch.where(complement > 0, complement, torch.finfo(z.dtype).tiny)
-    return special.artanhc(z, complement) * klein
+    # log(1 - tanh^2): the share of the sum of inverses, and the variance.
+    known = inverse.log() - mass.log() - 2 * shift
+    variance = 1 - z if deviation is None else c * _variance(deviation, mass)
+    positive = variance > 0
+    log_variance = torch.where(positive, variance, 1.0).log()
+    if deviation is None:  # 1 - z is both of them: the larger has no rounding errors
+        both = torch.maximum(log_variance, known)
+    else:
+        both = torch.logaddexp(log_variance, known)
+    return special.artanhc(z, torch.where(positive, both, known)) * klein
+
+
+def _split(columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mass, its inverse and momentum, with a mass of one where there is no point."""
+    mass, inverse, momentum = columns.split([1, 1, columns.size(-1) - 2], dim=-1)
+    empty = (mass == 0) | (inverse == 0)
+    mass, inverse = (torch.where(empty, 1.0, share) for share in (mass, inverse))
+    return mass, inverse, momentum
+
+
+def _variance(deviation: Tensor, mass: Tensor) -> Tensor:
+    """Variance from sums of differences and of their squares, times the mass."""
+    mean, square = (deviation / mass).split([deviation.size(-1) - 1, 1], dim=-1)
+    return square - dot(mean, mean)
 
 
 def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
@@ -95,7 +166,12 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
             f"(got shape {list(v.shape)})"
         )
     per_point = c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() > 0 else c
-    columns = lift(v, per_point)
-    if weight is not None:
-        columns = columns * weight.unsqueeze(-1)
-    return drop(columns.sum(dim=-2), c).to(v.dtype)
+    columns, shift = lift(v, per_point)
+    shares = torch.ones_like(columns[..., :1]) if weight is None else weight[..., None]
+    sums = (shares * columns).sum(dim=-2)
+    if v.size(-2) == 0:
+        return drop(sums, shift, c).to(v.dtype)
+    heaviest = (shares * columns[..., :1]).argmax(dim=-2, keepdim=True)
+    heaviest = columns.take_along_dim(heaviest, dim=-2)
+    deviation = (shares * deviations(columns, heaviest)).sum(dim=-2)
+    return drop(sums, shift, c, deviation).to(v.dtype)

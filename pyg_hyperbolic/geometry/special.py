@@ -116,20 +116,19 @@ def arsinhc(z: Tensor, shift: Tensor | float = 0.0) -> Tensor:
     )
 
 
-def artanhc(z: Tensor, complement: Tensor | None = None) -> Tensor:
+def artanhc(z: Tensor, log_complement: Tensor | None = None) -> Tensor:
     r""":math:`\operatorname{artanh}(\sqrt z)/\sqrt z` for :math:`0 \le z < 1`.
 
     Args:
         z: Squared argument, any shape.
-        complement: :math:`1 - z`, where the caller knows it more exactly than the
-            difference can give it.
+        log_complement: :math:`\log(1 - z)`, where the caller knows it more exactly
+            than the difference can give it.
     """
     small, near, a = _split(z, _SMALL_INVERSE)
-    if complement is None:
-        complement = 1 - z
-    complement = torch.where(small, 1.0, complement)
+    if log_complement is None:
+        log_complement = (1 - torch.where(small, 0.0, z)).log()
     # artanh(a) = log((1 + a)^2 / (1 - a^2)) / 2
-    far = torch.log1p(a) - complement.log() / 2
+    far = torch.log1p(a) - torch.where(small, 0.0, log_complement) / 2
     return torch.where(small, _series(_ARTANHC, near), far / a)
 
 

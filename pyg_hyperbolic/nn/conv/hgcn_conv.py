@@ -3,7 +3,8 @@
 # For the same reason optional types are written `OptTensor`, not `Tensor | None`.
 from typing import Any, Union
 
-from torch import Tensor, empty, ones
+from torch import Tensor, arange, empty, no_grad, ones, where
+from torch.compiler import is_compiling
 from torch.nn import Parameter
 from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv import MessagePassing
@@ -17,11 +18,17 @@ from torch_geometric.typing import (
     Size,
     SparseTensor,
 )
-from torch_geometric.utils import is_sparse, spmm
+from torch_geometric.utils import is_sparse, scatter, spmm
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
-from pyg_hyperbolic.geometry.midpoint import drop, lift
+from pyg_hyperbolic.geometry.midpoint import (
+    deviations,
+    drop,
+    lift,
+    needs_second_pass,
+)
+from pyg_hyperbolic.nn.conv.edges import edges
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
@@ -218,15 +225,42 @@ class HGCNConv(MessagePassing):
         # Points are lifted before and taken back after `propagate`, which hooks,
         # explainers and feature decomposition may call piece by piece.
         midpoint = self.aggregation == "midpoint"
+        columns, shift = lift(h, c) if midpoint else (h, None)
         out = self.propagate(
             edge_index,
-            x=lift(h, c) if midpoint else h,
+            x=columns,
             target=None,
             edge_weight=edge_weight,
             c=c,
             size=size,
         )
-        return drop(out, c).to(h.dtype) if midpoint else out
+        if shift is None:
+            return out
+        # A compiled graph cannot wait for a value: it has the first pass alone.
+        deviation = None
+        if not is_compiling() and needs_second_pass(columns, shift, h.dtype):
+            deviation = self._deviation(edge_index, edge_weight, columns, out)
+        return drop(out, shift, c, deviation).to(h.dtype)
+
+    def _deviation(
+        self, edge_index: Adj, edge_weight: OptTensor, columns: Tensor, sums: Tensor
+    ) -> Tensor:
+        """Sums of the second pass of the midpoint, edge by edge."""
+        source, target, weight = edges(edge_index, edge_weight)
+        if self.flow == "target_to_source":
+            source, target = target, source
+        dim, num_targets = self.node_dim, sums.size(self.node_dim)
+        x_j = columns.index_select(dim, source)
+        weight = 1.0 if weight is None else weight.to(x_j.dtype).view(-1, 1)
+        with no_grad():  # which edge brings a target its largest mass
+            mass = weight * x_j[..., :1]
+            top = scatter(mass, target, dim, num_targets, "max")
+            edge = arange(target.numel(), device=target.device).view(-1, 1)
+            edge = where(mass == top.index_select(dim, target), edge, -1)
+            edge = scatter(edge, target, dim, num_targets, "max")
+            heaviest = x_j.take_along_dim(edge.index_select(dim, target), dim)
+        x_j = weight * deviations(x_j, heaviest)
+        return scatter(x_j, target, dim, num_targets, self.aggr)
 
     def message(
         self, x_j: Tensor, target_i: OptTensor, edge_weight: OptTensor, c: OptTensor

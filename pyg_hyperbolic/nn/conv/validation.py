@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch_geometric.typing import Adj, OptTensor, SparseTensor
-from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index
+from torch_geometric.typing import Adj, OptTensor
+
+from pyg_hyperbolic.nn.conv.edges import edges
 
 
 def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
@@ -33,12 +34,7 @@ def check_graph(
         size: Numbers of nodes that may be a source and a target.
         nonnegative: Whether negative weights are refused.
     """
-    if isinstance(edge_index, SparseTensor):
-        target, source, edge_weight = edge_index.coo()
-    elif is_torch_sparse_tensor(edge_index):
-        (target, source), edge_weight = to_edge_index(edge_index)
-    else:
-        source, target = edge_index[0], edge_index[1]
+    source, target, edge_weight = edges(edge_index, edge_weight)
     for index, num_nodes, end in zip(
         (source, target), size, ("source", "target"), strict=True
     ):
