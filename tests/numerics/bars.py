@@ -1,0 +1,86 @@
+"""How far a result may be from the true one, and a readable account of where it is not.
+
+A result meets its bar outright, or by being what the exact operation gives for inputs
+moved by 4 ulp: the tables hold how far the exact result moves with them (``slack``).
+One ulp of x is taken as eps |x|.  Half precision is computed in float32, and gets the
+slack of float32 inputs alone.
+
+Vectors are measured by their length, not by component: a component that is small by
+cancellation says nothing about the point.  A gradient is measured output by output:
+all of the derivatives of one component of the result by the coordinates of one point
+are a vector.  A component of the result that is small or even 0, such as the second
+one on the first axis, so has a gradient of its own to be right.  Of the derivatives by
+the curvature the vector is that of all components of the result.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+VALUE = {torch.float32: 1e-5, torch.float64: 1e-12}
+GRADIENT = {torch.float32: 1e-4, torch.float64: 1e-10}
+SHOWN = 12
+
+
+class Error(NamedTuple):
+    """Errors in units of what is allowed, one a case."""
+
+    name: str
+    ratio: np.ndarray
+    got: np.ndarray
+    true: np.ndarray
+
+
+def error(
+    name: str,
+    got: np.ndarray,
+    true: np.ndarray,
+    slack: np.ndarray,
+    dtype: torch.dtype,
+    relative: dict[torch.dtype, float],
+) -> Error:
+    """Errors of vectors, shape [cases, components].
+
+    A result must be a number wherever the true one fits the dtype, or would still fit
+    after the inputs have moved.
+    """
+    info = torch.finfo(dtype)
+    got, true, slack = (x.astype(np.float64) for x in (got, true, slack))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        length = np.linalg.norm(true, axis=-1)
+        if dtype in relative:
+            # Below the smallest normal number digits are lost one by one.
+            allowed = relative[dtype] * length + info.smallest_normal
+        else:
+            ulp = info.eps * 2.0 ** np.floor(np.log2(np.maximum(length, info.tiny)))
+            allowed = 2 * ulp
+        ratio = np.linalg.norm(got - true, axis=-1) / (allowed + slack)
+        ratio[~np.isfinite(got).all(axis=-1)] = np.inf
+        ratio[~(length + slack <= info.max * (1 - info.eps))] = 0
+    return Error(name, ratio, got, true)
+
+
+def check(errors: list[Error], cases: list[str], title: str) -> None:
+    """Fails with a list of the worst cases, if there are any."""
+    bad = [(e, int(i)) for e in errors for i in np.flatnonzero(~(e.ratio <= 1))]
+    if not bad:
+        return
+    bad.sort(key=lambda x: -x[0].ratio[x[1]])
+    counts = [
+        f"{e.name}: {int((~(e.ratio <= 1)).sum())} of {len(e.ratio)}, "
+        f"{int((~np.isfinite(e.got)).any(axis=-1)[~(e.ratio <= 1)].sum())} not finite"
+        for e in errors
+        if not (e.ratio <= 1).all()
+    ]
+    lines = [
+        f"{e.ratio[i]:8.2g} x the bar  {e.name:6} {cases[i]}\n"
+        f"{'':20} got {_show(e.got[i])}  true {_show(e.true[i])}"
+        for e, i in bad[:SHOWN]
+    ]
+    pytest.fail("\n".join([title, *counts, *lines]), pytrace=False)
+
+
+def _show(x: np.ndarray) -> str:
+    return " ".join(f"{k:.8g}" for k in x)
