@@ -1,8 +1,8 @@
 """Writes the reference tables: python -m tests.numerics.make_tables [DTYPE ...].
 
-Takes some minutes a dtype.  A table holds the inputs, rounded to the dtype, and for each
-operation the values and derivatives at these very inputs, with how far each of them
-moves when the inputs move by 4 ulp.
+Takes one or two minutes a dtype.  A table holds the inputs, rounded to the dtype, and
+for each operation the values and derivatives at these very inputs, with how far each
+of them moves when the inputs move by 4 ulp.
 """
 
 import argparse

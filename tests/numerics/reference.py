@@ -109,10 +109,9 @@ def transport(u: Point, v: Point, c: Dual) -> list[Dual]:
     """v along u as it is, v across u times a / sinh a."""
     z = c * dot(u, u)
     shrink = _inverse(sinhc(z))
-    if z.x == 0:  # (1 - 1/S(z))/z = 1/6 - 7 z/360 + ...
-        bend = z.chain(mp.mpf(1) / 6, -mp.mpf(7) / 360)
-    else:
-        bend = (1 - shrink) / z
+    # (1 - 1/S(z))/z = 1/6 - 7 z/360 + ...
+    series = mp.mpf(1) / 6, -mp.mpf(7) / 360
+    bend = (1 - shrink) / z if z.x else z.chain(*series)
     along = bend * c * dot(u, v)
     return [shrink * v[i] + along * u[i] for i in (0, 1)]
 
