@@ -152,7 +152,7 @@ def _radius(known: Table) -> np.ndarray:
 def _cut(
     title: str, got: Tensor, true: np.ndarray, there: np.ndarray, dtype: torch.dtype
 ) -> Error:
-    """Points of no gradient at all, though their true one is within the dtype's range."""
+    """Points without any gradient, though the dtype can hold their true one."""
     mine = got.detach().double().norm(dim=-1).numpy()
     true = np.linalg.norm(true.reshape(*there.shape, 2), axis=-1)
     zero = (mine == 0) & there & (true > torch.finfo(dtype).smallest_normal)

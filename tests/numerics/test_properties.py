@@ -1,0 +1,197 @@
+"""What hyperbolic geometry promises, on examples that Hypothesis looks for."""
+
+import math
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import dist, gyro_add, midpoint, to_klein, transport
+from pyg_hyperbolic.nn import HGCNConv
+
+EPS = torch.finfo(torch.float64).eps
+
+few = settings(deadline=None, max_examples=40, derandomize=True, database=None)
+numbers = st.integers(0, 2**32 - 1)
+curvatures = st.sampled_from([0.0, 1e-6, 0.3, 1.0, 40.0])
+aggregations = st.sampled_from(["midpoint", "tangent", "local"])
+
+
+@st.composite
+def places(draw: st.DrawFn, n: int, reach: float = 3.0) -> tuple[Tensor, float]:
+    """Points of three dimensions up to a radius in units of the curvature, and c.
+
+    The directions are random; the radii are Hypothesis's, which tries 0 and both ends.
+    """
+    c = draw(curvatures)
+    generator = torch.Generator().manual_seed(draw(numbers))
+    directions = torch.randn(n, 3, dtype=torch.float64, generator=generator)
+    directions = directions / directions.norm(dim=-1, keepdim=True)
+    radius = st.just(0.0) | st.floats(1e-100, reach)  # a square is to be a number
+    radii = draw(st.lists(radius, min_size=n, max_size=n))
+    lengths = torch.tensor(radii, dtype=torch.float64) / (c**0.5 or 1)
+    return lengths[:, None] * directions, c
+
+
+def close(actual: Tensor, expected: Tensor, points: Tensor, c: float) -> None:
+    """Equal to what the points' distances can cost, exp(2 radii) roundings."""
+    radii = points.norm(dim=-1)
+    loss = math.exp(min(2 * c**0.5 * radii.sum().item(), 30))
+    atol = 20 * EPS * loss * radii.max().item()
+    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
+
+
+def boost(u: Tensor, c: float) -> Tensor:
+    """The Lorentz boost that takes the origin to u, as a matrix."""
+    a = c**0.5 * u.norm()
+    n = u / u.norm() if a > 0 else u
+    out = torch.eye(4, dtype=u.dtype)
+    out[0, 0], out[0, 1:], out[1:, 0] = a.cosh(), a.sinh() * n, a.sinh() * n
+    out[1:, 1:] += (a.cosh() - 1) * torch.outer(n, n)
+    return out
+
+
+@few
+@given(places(2))
+def test_left_cancellation(example: tuple[Tensor, float]) -> None:
+    points, c = example
+    u, v = points
+    close(gyro_add(-u, gyro_add(u, v, c), c), v, points, c)
+
+
+@few
+@given(places(3, reach=2.0))
+def test_gyro_associativity(example: tuple[Tensor, float]) -> None:
+    """The gyration is what two boosts turn by, in matrices."""
+    points, c = example
+    u, v, w = points
+    uv = gyro_add(u, v, c)
+    turn = boost(-uv, c) @ boost(u, c) @ boost(v, c)
+    gyration = turn[1:, 1:]
+    left = gyro_add(u, gyro_add(v, w, c), c)
+    close(left, gyro_add(uv, gyration @ w, c), points, c)
+    close(
+        gyro_add(gyration @ v, gyration @ u, c), gyration @ gyro_add(v, u, c), points, c
+    )
+    close(uv, gyration @ gyro_add(v, u, c), points, c)  # gyro-commutativity
+
+
+@few
+@given(places(3, reach=100.0), st.sampled_from([torch.float32, torch.float64]))
+def test_triangle_inequality(example: tuple[Tensor, float], dtype: torch.dtype) -> None:
+    points, c = example
+    u, v, w = points.to(dtype)
+    # Far out a rounding of an angle is a difference of distances of order 1/sqrt(c)
+    # times itself, and not more than in proportion to the radius.
+    slack = 1e3 * torch.finfo(dtype).eps * points.norm(dim=-1).max().item()
+    assert dist(u, w, c) <= dist(u, v, c) + dist(v, w, c) + slack
+    assert abs(dist(u, v, c) - dist(v, u, c)) <= slack
+
+
+def rotation(seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=generator))[
+        0
+    ]
+
+
+@few
+@given(places(3, reach=2.0), numbers)
+def test_isometries_keep_distances(example: tuple[Tensor, float], seed: int) -> None:
+    points, c = example
+    a, u, v = points
+    turn = rotation(seed)
+    expected = dist(u, v, c)
+    moved = dist(gyro_add(a, u @ turn, c), gyro_add(a, v @ turn, c), c)
+    # Near each other, points lose relative to their radius, not to their distance.
+    close(moved, expected, points, c)
+
+
+@few
+@given(places(6, reach=1.5), numbers)
+def test_isometries_move_the_midpoint_along(
+    example: tuple[Tensor, float], seed: int
+) -> None:
+    points, c = example
+    a, v, turn = points[0], points[1:], rotation(seed)
+    weight = torch.rand(5, dtype=torch.float64)
+    moved = midpoint(gyro_add(a, v @ turn, c), c, weight)
+    close(moved, gyro_add(a, midpoint(v, c, weight) @ turn, c), points, c)
+
+
+@few
+@given(places(5, reach=300.0), numbers)
+def test_midpoint_is_inside_the_hull(example: tuple[Tensor, float], seed: int) -> None:
+    """In the Klein ball hulls are Euclidean; a ball around any point is convex."""
+    points, c = example
+    v, q = points[:4], points[4]
+    generator = torch.Generator().manual_seed(seed)
+    weight = 10 ** (6 * torch.randn(4, dtype=torch.float64, generator=generator)).clamp(
+        -6, 6
+    )
+    middle = midpoint(v, c, weight)
+    slack = 1e-9 * points.norm(dim=-1).max()
+    assert dist(middle, q, c) <= dist(v, q, c).max() + slack
+    normals = torch.randn(20, 3, dtype=torch.float64, generator=generator)
+    inside, corners = normals @ to_klein(middle, c), normals @ to_klein(v, c).T
+    slack = 1e-12 * normals.norm(dim=-1) * to_klein(v, c).norm(dim=-1).max()
+    assert (inside <= corners.amax(dim=-1) + slack).all()
+    assert (inside >= corners.amin(dim=-1) - slack).all()
+
+
+@few
+@given(places(2, reach=1.0), st.sampled_from([1e-7, 1e-9, 1e-14]))
+def test_small_curvatures_come_to_the_euclidean_result(
+    example: tuple[Tensor, float], c: float
+) -> None:
+    points, scale = example
+    points = points * (scale**0.5 or 1)  # radii up to 1, whatever the curvature drawn
+    u, v = points
+    weight = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    for out, flat in [
+        (gyro_add(u, v, c), u + v),
+        (dist(u, v, c), (u - v).norm()),
+        (transport(u, v, c), v),
+        (midpoint(points, c, weight), weight @ points),
+    ]:
+        # What curvature does is c r^2 times the length, here with r = 2 at most.
+        torch.testing.assert_close(out, flat, rtol=0, atol=4 * c + 8 * EPS)
+
+
+def layer(aggregation: str, c: float, seed: int) -> tuple[HGCNConv, Tensor, Tensor]:
+    torch.manual_seed(seed)
+    conv = HGCNConv(4, 3, curvature=c, aggregation=aggregation).double()
+    torch.nn.init.normal_(conv.bias)
+    edge_index = torch.randint(0, 12, (2, 30))
+    return conv, torch.randn(12, 4, dtype=torch.float64), edge_index
+
+
+@few
+@given(aggregations, st.sampled_from([1e-3, 0.5, 30.0]), numbers)
+def test_layers_know_no_unit_of_length(
+    aggregation: str, scale: float, seed: int
+) -> None:
+    """Features and bias k times as long, c divided by k squared: outputs k times."""
+    conv, x, edge_index = layer(aggregation, 1.0, seed)
+    expected = scale * conv(x, edge_index)
+    scaled = HGCNConv(4, 3, curvature=scale**-2, aggregation=aggregation).double()
+    with torch.no_grad():
+        scaled.lin.weight.copy_(conv.lin.weight)
+        scaled.bias.copy_(scale * conv.bias)
+    # The curvature is the given one to its rounding, half of which c^(1/2) shows.
+    torch.testing.assert_close(
+        scaled(scale * x, edge_index), expected, rtol=1e-6, atol=1e-6 * scale
+    )
+
+
+@few
+@given(aggregations, numbers)
+def test_layers_do_not_see_the_order_of_nodes_and_edges(
+    aggregation: str, seed: int
+) -> None:
+    conv, x, edge_index = layer(aggregation, 0.7, seed)
+    nodes, edges = torch.randperm(12), torch.randperm(30)
+    place = nodes.argsort()
+    out = conv(x[nodes], place[edge_index][:, edges])
+    torch.testing.assert_close(out, conv(x, edge_index)[nodes], rtol=1e-10, atol=1e-10)
