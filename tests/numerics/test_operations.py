@@ -83,3 +83,12 @@ def test_gradients(
     got_c = np.stack(by_c, axis=-1)
     errors.append(error("d/dc", got_c, true[:, :, 4], slack[:, -1], dtype, GRADIENT))
     check(errors, labels(known), f"gradient of {name} in {dtype}")
+
+
+@operation
+@pytest.mark.parametrize("where", range(3), ids=["u", "v", "c"])
+def test_what_is_not_a_number_is_not_made_one(name: str, where: int) -> None:
+    """A number in place of a NaN would hide from its user that training broke."""
+    given = [torch.tensor([0.3, 0.4]), torch.tensor([0.5, -0.2]), torch.tensor(1.0)]
+    given[where] = given[where] * torch.nan
+    assert OPERATIONS[name](*given).isnan().all()
