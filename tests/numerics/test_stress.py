@@ -23,30 +23,30 @@ def survives(setting: Setting, seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("lr", [0.01, 0.1, 1.0])
-def test_two_layers_on_small_trees(lr: float) -> None:
-    survives(Setting(lr=lr), seed=0)
+@pytest.mark.parametrize(("lr", "steps"), [(0.01, 40), (0.1, 60), (1.0, 200)])
+def test_two_layers_on_small_trees(lr: float, steps: int) -> None:
+    survives(Setting(lr=lr, steps=steps), seed=0)
 
 
 @dtypes
 @aggregations
 def test_large_steps(aggregation: str, dtype: str) -> None:
-    for seed in (1, 2):
-        survives(Setting(lr=1.0, steps=30, aggregation=aggregation, dtype=dtype), seed)
+    setting = Setting(lr=1.0, steps=20, aggregation=aggregation, dtype=dtype)
+    survives(setting, seed=1)
 
 
 @dtypes
 @pytest.mark.parametrize("name", HARDER)
 def test_harder_runs(name: str, dtype: str) -> None:
     setting = HARDER[name]
-    steps = 5 if setting.layers > 2 else 40
+    steps = 3 if setting.layers > 2 else 15
     survives(dataclasses.replace(setting, steps=steps, dtype=dtype), seed=0)
 
 
 @pytest.mark.parametrize("aggregation", ["tangent", "local"])
 @pytest.mark.parametrize("name", ["features x 1e4", "lr 10"])
 def test_harder_runs_of_other_aggregations(name: str, aggregation: str) -> None:
-    setting = dataclasses.replace(HARDER[name], steps=20, aggregation=aggregation)
+    setting = dataclasses.replace(HARDER[name], steps=10, aggregation=aggregation)
     survives(setting, seed=0)
 
 
@@ -56,12 +56,12 @@ def smooth(losses: Sequence[float]) -> torch.Tensor:
 
 def test_loss_curves_of_bfloat16_are_those_of_float32() -> None:
     """Two seeds differ by 0.03 and more; a wrong operation shows at once."""
-    setting = Setting(steps=60)
+    setting = Setting(lr=0.03, steps=40)
     expected = smooth(stress(Normal(), setting, 0).losses)
     for change in ({"dtype": "bfloat16"}, {"autocast": True}):
         losses = stress(Normal(), dataclasses.replace(setting, **change), 0).losses
         assert (smooth(losses) - expected).abs().max() < 0.01, change
-    assert expected[-1] < 0.5 * expected[0]  # it learns at all
+    assert expected[-1] < 0.6 * expected[0]  # it learns at all
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
