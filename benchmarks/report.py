@@ -47,6 +47,11 @@ def table(runs: Sequence[Run]) -> str:
         rows.append([*head, "curvature", *(_curvature(group) for group in groups)])
         rows.append(["", "", "ms / epoch", *(_time(group) for group in groups)])
         rows.append(["", "", "seeds", *(_count(group) for group in groups)])
+    return markdown(rows)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as a table in Markdown, the first row its head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
