@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.gyro import Curved, dot, prepare
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
 
 
 def to_poincare(v: Tensor, c: Curved) -> Tensor:

@@ -16,54 +16,13 @@ Every operation is a row scalar times :math:`u` plus a row scalar times :math:`v
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.geometry import special
-
-Curved = float | Tensor  # c, the absolute value of the sectional curvature
-
-
-def check_curvature(c: Curved) -> None:
-    """Raises a :class:`ValueError` for a number that is no curvature.
-
-    The value of a tensor is not looked at: that would wait for the device.
-    """
-    if not isinstance(c, Tensor) and not (0 <= c < math.inf):
-        raise ValueError(
-            f"'c' must be a finite number >= 0: it is the absolute value of the "
-            f"sectional curvature -c (got {c})"
-        )
-
-
-def prepare(c: Curved, *points: Tensor) -> tuple[Curved, list[Tensor]]:
-    """Points in the dtype to compute in, and c so that it broadcasts to row scalars.
-
-    float16 and bfloat16 are computed in float32; callers cast their result back.
-    """
-    check_curvature(c)
-    dtype = torch.float32
-    for point in points:
-        dtype = torch.promote_types(dtype, point.dtype)
-    if isinstance(c, Tensor):
-        c = c.to(dtype)
-        c = c.unsqueeze(-1) if c.dim() > 0 else c
-    return c, [point.to(dtype) for point in points]
-
-
-def result_dtype(*points: Tensor) -> torch.dtype:
-    """The common dtype of the points, in which results are returned."""
-    dtype = points[0].dtype
-    for point in points[1:]:
-        dtype = torch.promote_types(dtype, point.dtype)
-    return dtype
-
-
-def dot(u: Tensor, v: Tensor) -> Tensor:
-    """Row scalars <u, v>, shape [..., 1]."""
-    return (u * v).sum(dim=-1, keepdim=True)
+from pyg_hyperbolic.geometry import defect, special
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype, times
 
 
 class _Boost(NamedTuple):
@@ -77,6 +36,9 @@ class _Boost(NamedTuple):
     q: Tensor  # v, or v moved along u to where no digits cancel
     square: Tensor  # ||p u + r q||^2
     shift: Tensor  # s
+    vv: Tensor  # ||v||^2
+    uv: Tensor  # <u, v>
+    excess: Tensor  # ||u||^2 - ||v||^2
 
 
 def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
@@ -85,7 +47,8 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     With :math:`a = \sqrt c \lVert u \rVert`, :math:`b = \sqrt c \lVert v \rVert` the
     textbook form is :math:`[\sinh(a)/a \cosh b + (\cosh a - 1)/a^2 \sinh(b)/b \cdot
     c \langle u, v \rangle]\, u + [\sinh(b)/b]\, v`.  It loses all digits where
-    :math:`u \approx -v`, so :math:`w = u + v` takes the place of v in two regions:
+    :math:`u \approx -v`, so :math:`w = u + v`, if shorter, takes the place of v in two
+    regions:
 
     - both points near the origin: the coefficient of u becomes
       :math:`\sinh(a)/a \cosh b - \cosh a \sinh(b)/b`, a divided difference;
@@ -94,14 +57,20 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     """
     uu, vv, uv = dot(u, u), dot(v, v), dot(u, v)
     z_u, z_v = c * uu, c * vv
-    near = (z_u <= 1) & (z_v <= 1)
-    opposite = ~near & (uv < 0) & (z_u > 0.25) & (z_v > 0.25)
+    shorter = uu + 2 * uv < 0  # u + v, than v
+    near = shorter & (z_u <= 1) & (z_v <= 1)
+    opposite = (uv < 0) & ~near & (z_u > 0.25) & (z_v > 0.25)
+    moved = shorter & (near | opposite)
 
-    q = v + torch.where(near | opposite, 1.0, 0.0).to(v.dtype) * u
+    q = v + times(torch.where(moved, 1.0, 0.0), u)
     uq, qq = dot(u, q), dot(q, q)
-    excess = c * (2 * uq - qq)  # a^2 - b^2, where q = u + v
+    excess = torch.where(moved, 2 * uq - qq, uu - vv)
+    # Far out, two roundings of one length would be factors apart.
+    vv = torch.where(moved & opposite, uu - excess, vv)
+    uv = torch.where(moved & opposite, uq - uu, uv)
+    z_v = c * vv
     along = torch.where(opposite, uq / torch.where(opposite, uu, 1.0), 0.0)
-    q = q - along * u
+    q = q - times(along, u)
     qq = torch.where(opposite, dot(q, q), qq)
     across = opposite & (qq > 0)  # opposite, but not on one line
     # On one line the square's derivative across it is 0; r^2 times it could be inf * 0.
@@ -111,7 +80,7 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     # the angle between them, each from differences that are exact.
     a = torch.where(opposite, z_u, 1.0).sqrt()
     b = torch.where(opposite, z_v, 1.0).sqrt()
-    difference = torch.where(opposite, excess, 0.0) / (a + b)
+    difference = torch.where(opposite, c * excess, 0.0) / (a + b)
     cos2 = c * torch.where(across, qq, 0.0) * a
     cos2 = cos2 / (2 * b * (a * b - torch.where(opposite, c * uv, 0.0)))
 
@@ -124,16 +93,16 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
         shift = torch.where(opposite, shift, shift_u + shift_v)
         masked = opposite & ~across
         rescale = torch.where(masked, 0.0, shift_u + shift_v - shift).exp()
-        # On one line r is the derivative across it alone, where it is finite at all.
-        limit = math.log(torch.finfo(v.dtype).max) - 4
+        # On one line r is the derivative across it alone, e^a, which is not worth inf.
+        limit = math.log(torch.finfo(v.dtype).max) / 2
         rescale_v = torch.minimum(shift_v - shift, torch.full_like(shift, limit)).exp()
 
     sinhc_v = special.sinhc(z_v, shift_v)
     cosh_u = special.cosh(z_u, shift_u)
     cross = special.coshm1c(z_u, shift_u) * sinhc_v * c * uq
-    p_near = cross - 2 * torch.where(near, excess, 0.0) * special.sinhc_difference(
-        torch.where(near, 2 * (z_u + z_v), 0.0),
-        torch.where(near, excess, 0.0).square(),
+    nearby = torch.where(near, c * excess, 0.0)
+    p_near = cross - 2 * nearby * special.sinhc_difference(
+        torch.where(near, 2 * (z_u + z_v), 0.0), nearby.square()
     )
     p_far = special.sinhc(z_u, shift_u) * special.cosh(z_v, shift_v) + cross
     p_opposite = difference * special.sinhc(difference.square(), shift)
@@ -143,7 +112,30 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     r = sinhc_v * rescale_v
     uq = torch.where(opposite, 0.0, uq)
     square = p * (p * uu) + 2 * p * (r * uq) + r * (r * qq)
-    return _Boost(p, r, q, square, shift)
+    return _Boost(p, r, q, square, shift, vv, uv, excess)
+
+
+class _Sum(NamedTuple):
+    """The gyro-sum w = p u + r q, without a derivative by c."""
+
+    p: Tensor
+    r: Tensor
+    q: Tensor
+    square: Tensor  # ||w||^2
+    triangle: defect.Triangle
+
+
+def _sum(u: Tensor, v: Tensor, c: Curved) -> _Sum:
+    c = c.detach() if isinstance(c, Tensor) else c
+    m = _boost(u, v, c)
+    scale = special.arsinhc(c * m.square, m.shift)
+    p, r, square = scale * m.p, scale * m.r, scale * (scale * m.square)
+    triangle = defect.Triangle(m.q, m.vv, m.uv, m.excess, p, r)
+    return _Sum(p, r, m.q, square, triangle)
+
+
+def _learns(c: Curved) -> TypeGuard[Tensor]:
+    return isinstance(c, Tensor) and c.requires_grad
 
 
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -166,9 +158,12 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """
     dtype = result_dtype(u, v)
     c, (u, v) = prepare(c, u, v)
-    m = _boost(u, v, c)
-    scale = special.arsinhc(c * m.square, m.shift)
-    return ((scale * m.p) * u + (scale * m.r) * m.q).to(dtype)
+    w = _sum(u, v, c)
+    out = times(w.p, u) + times(w.r, w.q)
+    if _learns(c):
+        rows = c.expand(w.p.shape)
+        out = defect.with_derivative(out, defect.of_sum, rows, u, *w.triangle)
+    return out.to(dtype)
 
 
 def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -190,9 +185,13 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 
 def _sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     c, (u, v) = prepare(c, u, v)
-    m = _boost(-u, v, c)
-    scale = special.arsinhc(c * m.square, m.shift)
-    return (scale * (scale * m.square)).squeeze(-1)
+    u = -u
+    w = _sum(u, v, c)
+    out = w.square
+    if _learns(c):
+        rows = c.expand(out.shape)
+        out = defect.with_derivative(out, defect.of_square, rows, u, *w.triangle)
+    return out.squeeze(-1)
 
 
 def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -202,7 +201,7 @@ def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     Arguments as in :func:`sqdist`.
     """
     square = _sqdist(u, v, c)
-    apart = square > 0
+    apart = ~(square <= 0)  # also what is not a number
     out = torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0)
     return out.to(result_dtype(u, v))
 
@@ -254,10 +253,11 @@ def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """
     dtype = result_dtype(u, v)
     c, (u, v) = prepare(c, u, v)
-    z = c * dot(u, u)
+    fixed = c.detach() if isinstance(c, Tensor) else c
+    uv = dot(u, v)
+    z = fixed * dot(u, u)
     shift = special.natural_shift(z)
-    sinhc = special.sinhc(z, shift)
-    across = (-shift).exp() / sinhc
+    across = (-shift).exp() / special.sinhc(z, shift)
     # (1 - a / sinh a) / a^2, where (sinh(a)/a - 1)/a^2 is a divided difference.
     near = z < 1
     safe = torch.where(near, z, 0.0)
@@ -266,4 +266,9 @@ def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
         special.sinhc_difference(safe, torch.zeros_like(z)) * across,
         (1 - across) / torch.where(near, 1.0, z),
     )
-    return (across * v + (c * bend * dot(u, v)) * u).to(dtype)
+    along = fixed * bend * uv
+    out = times(across, v) + times(along, u)
+    if _learns(c):
+        rows = c.expand(along.shape)
+        out = defect.with_derivative(out, defect.of_transport, rows, u, v)
+    return out.to(dtype)

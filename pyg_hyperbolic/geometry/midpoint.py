@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.gyro import Curved, dot, prepare
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
 
 # e^{700} is about the largest power of e in float64.
 _MAX_EXPONENT = 700.0

@@ -23,6 +23,23 @@ _SMALL_INVERSE = 0.01  # arsinh, artanh: radius of convergence 1
 _SINHC = [1 / math.factorial(2 * n + 1) for n in range(9)]
 _COSH = [1 / math.factorial(2 * n) for n in range(10)]
 _ARTANHC = [1 / (2 * n + 1) for n in range(9)]
+_COTH = [
+    1 / 3,
+    -1 / 45,
+    2 / 945,
+    -1 / 4725,
+    2 / 93555,
+    -1382 / 638512875,
+    4 / 18243225,
+    -3617 / 162820783125,
+    87734 / 38979295480125,
+    -349222 / 1531329465290625,
+    310732 / 13447856940643125,
+    -472728182 / 201919571963756521875,
+    2631724 / 11094481976030578125,
+    -13571120588 / 564653660170076273671875,
+    13785346041608 / 5660878804669082674070015625,
+]  # x coth(x) - 1, in powers of x^2
 _ARSINHC = [(-1) ** n * math.comb(2 * n, n) / (4**n * (2 * n + 1)) for n in range(9)]
 
 
@@ -151,3 +168,26 @@ def sinhc_difference(sum_: Tensor, product: Tensor) -> Tensor:
         previous, current = current, sum_ * current - product * previous
         out = out + current * (1 / math.factorial(2 * n + 3))
     return out
+
+
+def coth_difference(x: Tensor, y: Tensor) -> Tensor:
+    r"""Divided difference of :math:`x \coth(x) - 1` at :math:`x \ge y \ge 0`.
+
+    Args:
+        x: Larger argument, not squared.
+        y: Smaller argument.
+    """
+    small = x < 1
+    near_x, near_y = torch.where(small, x, 1.0), torch.where(small, y, 1.0)
+    sum_, product = near_x.square() + near_y.square(), (near_x * near_y).square()
+    previous, current = torch.zeros_like(x), torch.ones_like(x)
+    near = torch.zeros_like(x)
+    for coefficient in _COTH:
+        near = near + coefficient * current
+        previous, current = current, sum_ * current - product * previous
+    # coth(x) - y sinh(x - y) / ((x - y) sinh(x) sinh(y)), without overflow
+    x, y = torch.where(small, 1.0, x), torch.where(small, 0.5, y)
+    step = torch.where(x > y, x - y, 0.0)
+    far = sinhc(step.square(), step) / sinhc(y.square(), y)
+    far = far * (-2 * y).exp() * 2 / -torch.expm1(-2 * x)
+    return torch.where(small, (near_x + near_y) * near, 1 / x.tanh() - far)

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.geometry.gyro import Curved, sqdist
+from pyg_hyperbolic.geometry.gyro import sqdist
+from pyg_hyperbolic.geometry.rows import Curved
 
 
 class FermiDiracDecoder(torch.nn.Module):

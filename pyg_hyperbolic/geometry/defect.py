@@ -1,0 +1,263 @@
+r"""Derivatives by the curvature, in a form that does not cancel.
+
+In the triangle of the origin, u and :math:`w = u \oplus v` with the sides a, b and W
+(times :math:`\sqrt c`) and the angles :math:`\varphi` at the origin and :math:`\beta`
+at w, scaling by :math:`\sqrt c` gives
+
+.. math::
+    2c\, \frac{dw}{dc} = (a \cos\varphi + b \cos\beta - W)\, \frac{w}{W}
+    + (b \sin\beta - a \sin\varphi \cosh W)\, \frac{W}{\sinh W}\, e_\perp .
+
+Both brackets are defects: zero for points on one line, and zero in the plane.  What
+automatic differentiation makes of the same thing are terms of the size of a and b, of
+which nothing but rounding errors may be left, times 1/c.  With the half differences
+:math:`\varepsilon = (a + b - W)/2` and :math:`\eta = (W - |a - b|)/2`, and
+:math:`f(x) = x \coth x - 1`, the first bracket is (for :math:`a \ge b`)
+
+.. math::
+    2\, \eta\, \frac{\sinh\varepsilon\, \sinh(a + \eta)}{\sinh W}
+    \left( f[a + \eta, a] - f[b, \varepsilon] \right)
+    = 2\, \varepsilon\, \frac{\sinh\eta\, \sinh(a - \varepsilon)}{\sinh W}
+    \left( f[a, a - \varepsilon] + f[b, \eta] \right)
+
+with divided differences of f: the first for angles up to a right one, the second
+beyond.  The other bracket needs :math:`\sinh(a)/a - \cosh W \sinh(b)/b`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import special
+from pyg_hyperbolic.geometry.rows import dot, times
+
+Contraction = Callable[..., Tensor]
+
+# Below this c r^2 the leading term in c is exact to double precision.
+_FLAT = 1e-13
+
+
+class _Derivative(torch.autograd.Function):
+    """The identity, with a given derivative by c besides.
+
+    Where a graph of the gradient is asked for, that derivative is differentiated in
+    turn, and mixed second derivatives reach all other arguments.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, out: Tensor, contraction: Contraction, c: Tensor, *others: Tensor
+    ) -> Tensor:
+        ctx.contraction = contraction
+        ctx.save_for_backward(c, *others)
+        return out.view_as(out)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        c, *others = ctx.saved_tensors
+        by_c = ctx.contraction(grad, c, *others)
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return grad, None, by_c, *(None for _ in others)
+        zero = (c - c.detach()).expand_as(by_c)
+        mixed = torch.autograd.grad(
+            by_c, others, zero, create_graph=True, allow_unused=True
+        )
+        return grad, None, by_c, *mixed
+
+
+def with_derivative(
+    out: Tensor, contraction: Contraction, c: Tensor, *others: Tensor
+) -> Tensor:
+    """The same tensor, with a derivative by c.
+
+    Args:
+        out: Result of an operation, computed without a derivative by c.
+        contraction: A function of the gradient of the result, c and the other
+            arguments, which returns the gradient of each row's c.
+        c: Curvature of each row, shape :math:`(*, 1)`.
+        *others: Other arguments of the function.
+    """
+    return _Derivative.apply(out, contraction, c, *others)  # type: ignore[no-untyped-call]
+
+
+def across(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The part of v across u, its squared length, and the share of u that was taken.
+
+    The length is 0 where nothing but the rounding of this function is left.
+    """
+    uu = dot(u, u)
+    uu = torch.where(uu > 0, uu, 1.0)
+    share = dot(u, v) / uu
+    x = v - times(share, u)
+    rest = dot(u, x) / uu  # of rounding
+    x = x - times(rest, u)
+    noise = 8 * torch.finfo(x.dtype).eps ** 2
+    xx = dot(x, x)
+    return x, torch.where(xx > noise**2 * dot(v, v), xx, 0.0), share + rest
+
+
+class Triangle(NamedTuple):
+    r"""What is known of :math:`w = u \oplus v = p u + r q`, row scalars but for q."""
+
+    q: Tensor  # a short point in the plane of u and v
+    vv: Tensor  # ||v||^2
+    uv: Tensor  # <u, v>
+    excess: Tensor  # ||u||^2 - ||v||^2
+    p: Tensor
+    r: Tensor
+
+
+def of_sum(grad: Tensor, c: Tensor, u: Tensor, *args: Tensor) -> Tensor:
+    """Derivative by c of the sum, contracted with its gradient."""
+    triangle = Triangle(*args)
+    frame = _frame(u, triangle)
+    radial, turn = _brackets(c, triangle, frame)
+    by_u, by_x = dot(grad, u), dot(grad, frame.x)
+    along, r = frame.along, triangle.r
+    turned = r * frame.xx * by_u - along * frame.uu * by_x
+    out = radial * (along * by_u + r * by_x) - turn * r / frame.ww * turned
+    return torch.where(frame.apart, out, 0.0)
+
+
+def of_square(grad: Tensor, c: Tensor, u: Tensor, *args: Tensor) -> Tensor:
+    """Derivative by c of the sum's squared length, times its gradient."""
+    triangle = Triangle(*args)
+    frame = _frame(u, triangle)
+    radial, _ = _brackets(c, triangle, frame)
+    return torch.where(frame.apart, 2 * radial * frame.ww * grad, 0.0)
+
+
+def of_transport(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Derivative by c of the transport of v to u, contracted with its gradient."""
+    uu = dot(u, u)
+    x, xx, _ = across(u, v)
+    straight = (xx == 0) | (uu == 0)
+    bent = ~straight & (c * uu > _FLAT)
+    z = torch.where(bent, c * uu, 1.0)
+    a, shift = z.sqrt(), special.natural_shift(z)
+    # d/dz (a / sinh a) = (a / sinh a) (1 - a coth a) / (2 z)
+    slope = special.coth_difference(a, torch.zeros_like(a)) / (2 * a)
+    slope = slope * (-shift).exp() / special.sinhc(z, shift)
+    slope = torch.where(bent, slope, 1 / 6) * uu
+    return torch.where(straight, 0.0, -slope * dot(grad, x))
+
+
+class _Frame(NamedTuple):
+    """The sum in orthogonal coordinates, w = along u + r x."""
+
+    x: Tensor
+    uu: Tensor
+    xx: Tensor
+    along: Tensor
+    ww: Tensor  # ||w||^2, where it is not 0
+    apart: Tensor  # whether the three points span a triangle
+
+
+def _frame(u: Tensor, triangle: Triangle) -> _Frame:
+    uu = dot(u, u)
+    x, xx, share = across(u, triangle.q)
+    along = triangle.p + triangle.r * share
+    ww = along.square() * uu + triangle.r.square() * xx
+    apart = (ww > 0) & (xx > 0)
+    return _Frame(x, uu, xx, along, torch.where(apart, ww, 1.0), apart)
+
+
+def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Tensor]:
+    """The two brackets over 2c, the first over W and the second times W / sinh W."""
+    uu, vv = frame.uu, triangle.vv
+    bent = frame.apart & (c * torch.maximum(uu, vv) > _FLAT)
+    cos = triangle.uv.abs() / torch.where(frame.apart, uu * vv, 1.0).sqrt()
+    cos = torch.where(cos < 1, cos, 1.0)
+    sin2 = frame.xx / torch.where(frame.apart, vv, 1.0)
+    # Where there is no triangle to speak of, some other one is computed.
+    radial, turn = _defects(
+        torch.where(bent, c * uu, 1.0),
+        torch.where(bent, c * vv, 1.0),
+        torch.where(bent, c * frame.ww, 1.0),
+        torch.where(bent, c * triangle.excess, 0.0),
+        torch.where(bent, cos, 0.5),
+        torch.where(bent, sin2, 0.75),
+        triangle.uv >= 0,
+    )
+    twice_c = torch.where(bent, 2 * c, 1.0)
+    flat_radial = uu * frame.xx / (6 * frame.ww)
+    flat_turn = triangle.excess / 12 - frame.ww / 4
+    return (
+        torch.where(bent, radial / twice_c, flat_radial),
+        torch.where(bent, turn / twice_c, flat_turn),
+    )
+
+
+def _defects(
+    zu: Tensor,
+    zv: Tensor,
+    zw: Tensor,
+    difference: Tensor,
+    cos: Tensor,
+    sin2: Tensor,
+    acute: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The brackets of a triangle, from its squared sides and the angle of u and v."""
+    a, b, w = zu.sqrt(), zv.sqrt(), zw.sqrt()
+    d = difference / (a + b)
+    big, small = torch.maximum(a, b), torch.minimum(a, b)
+
+    # cos^2 and sin^2 of half the angle: the larger from the sine, then the smaller.
+    larger = (1 + cos) / 2
+    smaller = sin2 / (4 * larger)
+    log_sin2 = torch.where(acute, smaller, larger).log()
+    log_cos2 = torch.where(acute, larger, smaller).log()
+    # sinh(eps) sinh((a + b + W)/2) = sin^2 sinh(a) sinh(b), and with the cosine
+    # sinh(eta) sinh((W + |a - b|)/2).
+    product = _log_sinh(a, zu) + _log_sinh(b, zv)
+    outer, inner = (a + b + w) / 2, (w + d.abs()) / 2
+    eps = _arsinh_exp(log_sin2 + product - _log_sinh(outer, outer.square()))
+    eta = _arsinh_exp(log_cos2 + product - _log_sinh(inner, inner.square()))
+    top = torch.where(acute, big + eta, big)
+    bottom = torch.where(acute, big, big - eps)
+    short = torch.where(acute, eps, eta)
+    upper = special.coth_difference(top, bottom)
+    lower = special.coth_difference(small, short)
+    bracket = torch.where(acute, eta * (upper - lower), eps * (upper + lower))
+    # 2 sinh(short) sinh(sum_) / sinh(W): the exponents add up to 2 eps, or to 0.
+    sum_ = torch.where(acute, outer, inner)
+    rest = (torch.where(acute, 2 * eps, 0.0)).exp() * -torch.expm1(-2 * short)
+    rest = rest * torch.expm1(-2 * sum_) / torch.expm1(-2 * w)
+    radial = bracket * rest / w
+
+    # (W / sinh W) (sinhc(a) / sinhc(b) - cosh W)
+    near = big < 1.5
+    one = torch.ones_like(a)
+    by_series = difference * special.sinhc_difference(
+        torch.where(near, zu + zv, one), torch.where(near, zu * zv, 0.25 * one)
+    )
+    by_series = by_series / special.sinhc(torch.where(near, zv, one))
+    close = ~near & (d.abs() <= 1)
+    d_close = torch.where(close, d, 0.0)
+    coth_b = b / torch.where(close, b, 1.0).tanh()
+    by_difference = b * 2 * (d_close / 2).sinh().square() + d_close * (
+        coth_b * special.sinhc(d_close.square()) - 1
+    )
+    by_difference = by_difference / a
+    ratio = torch.where(near, by_series, by_difference)
+    over_sinh = (-w).exp() / special.sinhc(zw, w)  # W / sinh(W)
+    far = (a - b - w).exp() * special.sinhc(zu, a)
+    far = far / (special.sinhc(zv, b) * special.sinhc(zw, w))
+    turn = torch.where(
+        near | close, over_sinh * ratio - w * (w / 2).tanh(), far - w / w.tanh()
+    )
+    return radial, turn
+
+
+def _log_sinh(a: Tensor, z: Tensor) -> Tensor:
+    """log sinh a; its argument comes squared too."""
+    return a + (a * special.sinhc(z, a)).log()
+
+
+def _arsinh_exp(x: Tensor) -> Tensor:
+    """arsinh(e^x), also where e^x is out of range."""
+    far = x > 20
+    return torch.where(far, x + math.log(2), torch.where(far, 0.0, x).exp().asinh())

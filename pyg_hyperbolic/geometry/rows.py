@@ -1,0 +1,59 @@
+"""Points of shape [*, d], and row scalars of shape [*, 1] that they are multiplied by.
+
+Norms, products and all functions of them are row scalars, in float64 whatever the dtype
+of the points: they are few, and far out a rounded :math:`a` makes :math:`e^a` wrong by
+:math:`a` times as much.  Points stay in their own dtype.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+Curved = float | Tensor  # c, the absolute value of the sectional curvature
+
+
+def check_curvature(c: Curved) -> None:
+    """Raises a :class:`ValueError` for a number that is no curvature.
+
+    The value of a tensor is not looked at: that would wait for the device.
+    """
+    if not isinstance(c, Tensor) and not (0 <= c < math.inf):
+        raise ValueError(
+            f"'c' must be a finite number >= 0: it is the absolute value of the "
+            f"sectional curvature -c (got {c})"
+        )
+
+
+def prepare(c: Curved, *points: Tensor) -> tuple[Curved, list[Tensor]]:
+    """Points in the dtype to compute in, and c so that it broadcasts to row scalars.
+
+    float16 and bfloat16 are computed in float32, row scalars in float64; callers cast
+    their result back.
+    """
+    check_curvature(c)
+    dtype = torch.float32
+    for point in points:
+        dtype = torch.promote_types(dtype, point.dtype)
+    if isinstance(c, Tensor):
+        c = c.double()
+        c = c.unsqueeze(-1) if c.dim() > 0 else c
+    return c, [point.to(dtype) for point in points]
+
+
+def result_dtype(*points: Tensor) -> torch.dtype:
+    """The common dtype of the points, in which results are returned."""
+    dtype = points[0].dtype
+    for point in points[1:]:
+        dtype = torch.promote_types(dtype, point.dtype)
+    return dtype
+
+
+def dot(u: Tensor, v: Tensor) -> Tensor:
+    """Row scalars <u, v>, shape [*, 1]."""
+    return (u * v).sum(dim=-1, keepdim=True).double()
+
+
+def times(scalar: Tensor, v: Tensor) -> Tensor:
+    """Row scalars times points, in the dtype of the points."""
+    return scalar.to(v.dtype) * v
