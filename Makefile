@@ -28,7 +28,7 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 benchmark: setup
-	$(BIN)/python -m benchmarks.main $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.main $(ARGS)
 
 format: setup
 	$(BIN)/ruff check --fix

@@ -12,7 +12,7 @@ from benchmarks.cli import guarded, parser
 from benchmarks.graphs import MissingDataset
 from benchmarks.link_prediction import LinkPrediction
 from benchmarks.node_classification import NodeClassification
-from benchmarks.report import figure, table
+from benchmarks.report import write
 from benchmarks.runs import Run
 from benchmarks.sweep import sweep
 from benchmarks.training import Task
@@ -45,10 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     )
                 except MissingDataset as error:
                     print(f"left out {task.name} on {error}")
-        text = table(runs)
-        (args.out / "results.md").write_text(text + "\n")
-        figure(runs, args.out / "results.png")
-        print(f"{text}\n\nRuns, table and figure are in {args.out}")
+        print(f"{write(runs, args.out)}\n\nRuns, table and figure are in {args.out}")
 
     return guarded(job)
 

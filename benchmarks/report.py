@@ -1,11 +1,16 @@
-"""What runs amount to: a table, and a figure."""
+"""What runs amount to: a table, and a figure.
 
+``python -m benchmarks.report FOLDER`` writes both from the JSON lines in a folder.
+"""
+
+import argparse
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.runs import Run
+from benchmarks.runs import Run, read
 
 T = TypeVar("T")
 
@@ -16,6 +21,9 @@ LABELS = {
     "f1": "F1",
     "macro_f1": "macro F1",
 }
+
+# The palette of Okabe and Ito, which the colour-blind can tell apart.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 
 
 def table(runs: Sequence[Run]) -> str:
@@ -101,12 +109,10 @@ def figure(runs: Sequence[Run], path: Path) -> None:
 
     tasks = _unique(run["task"] for run in runs)
     models = _unique(run["model"] for run in runs)
-    # Blue and orange first: told apart by the colour-blind, and in print.
-    colors = pyplot.get_cmap("tab10")
     shown, panels = pyplot.subplots(
         1,
         len(tasks),
-        figsize=(4.8 * len(tasks), 3.6),
+        figsize=(5.6 * len(tasks), 3.6),
         squeeze=False,
         layout="constrained",
     )
@@ -127,17 +133,29 @@ def figure(runs: Sequence[Run], path: Path) -> None:
                 if not scores:
                     continue
                 at = j + (i - (len(models) - 1) / 2) * width
-                panel.plot([at] * len(scores), scores, "o", color=colors(i), alpha=0.5)
+                panel.plot(
+                    [at] * len(scores),
+                    scores,
+                    "o",
+                    color=COLORS[i % len(COLORS)],
+                    alpha=0.5,
+                )
                 mean = statistics.mean(scores)
                 ends = (at - 0.4 * width, at + 0.4 * width)
-                panel.plot(ends, (mean, mean), color=colors(i), lw=2.5, label=label)
+                panel.plot(
+                    ends,
+                    (mean, mean),
+                    color=COLORS[i % len(COLORS)],
+                    lw=2.5,
+                    label=label,
+                )
                 panel.annotate(
                     f"{mean:.1f}",
-                    (ends[1], mean),
-                    (3, 0),
+                    (at, max(scores)),
+                    (0, 6),
                     textcoords="offset points",
-                    va="center",
-                    fontsize=8,
+                    ha="center",
+                    fontsize=7,
                 )
                 label = None  # one entry a model in the legend
         panel.set_xticks(range(len(datasets)), [Path(name).name for name in datasets])
@@ -147,6 +165,24 @@ def figure(runs: Sequence[Run], path: Path) -> None:
         panel.grid(axis="y", alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0][0].legend(frameon=False, loc="best")
-    path.parent.mkdir(parents=True, exist_ok=True)
     shown.savefig(path, dpi=150)
     pyplot.close(shown)
+
+
+def write(runs: Sequence[Run], folder: Path) -> str:
+    """Writes ``results.md`` and ``results.png`` into a folder; returns the table."""
+    text = table(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.md").write_text(text + "\n")
+    figure(runs, folder / "results.png")
+    return text
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path, help="where the JSON lines are")
+    folder = options.parse_args().folder
+    runs = [run for path in sorted(folder.glob("*.jsonl")) for run in read(path)]
+    if not runs:
+        sys.exit(f"error: 'folder' must hold runs in *.jsonl files (got {folder})")
+    print(write(runs, folder))

@@ -10,7 +10,7 @@ from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),
-    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+    pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta"),
     pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
 ]
 

@@ -17,7 +17,7 @@ Gradients = Callable[..., dict[str, Tensor]]
 pytestmark = [
     # PyG turns a COO matrix into CSR, and says so.
     pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),
-    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+    pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta"),
     # torch's own backward passes build sparse tensors.
     pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
 ]

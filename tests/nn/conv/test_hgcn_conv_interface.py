@@ -11,7 +11,7 @@ from pyg_hyperbolic.nn import HGCNConv
 
 pytestmark = [
     # Both once in a process, from wherever torch or PyG make their first one.
-    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+    pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta"),
     pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
 ]
 

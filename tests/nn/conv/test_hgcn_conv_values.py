@@ -242,3 +242,33 @@ def test_both_scatter_implementations_agree(
         rtol=1e-9,
         atol=1e-10,
     )
+
+
+@pytest.mark.parametrize("radius", [8.0, 30.0, 300.0])
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@pytest.mark.parametrize("aggr", ["add", "mean"])
+def test_midpoints_far_out_equal_the_dense_reference(
+    graph: Any,
+    adjacency: Callable[..., Tensor],
+    reference: Reference,
+    gradients: Callable[..., dict[str, Tensor]],
+    flow: str,
+    radius: float,
+    aggr: str,
+) -> None:
+    """Where the mean takes its second pass; also of a node twice as far as others."""
+    conv = build(3, 3, bias=False, normalize=False, flow=flow, aggr=aggr)
+    torch.nn.init.eye_(conv.lin.weight)
+    x = graph.x()
+    x = radius * x / x.norm(dim=-1, keepdim=True)
+    x[2] *= 2
+    x[3] = x[4]  # the only neighbors of node 0
+    x.requires_grad_()
+    weight = graph.edge_weight.requires_grad_()
+    out = conv(x, graph.edge_index, weight)
+    dense = adjacency(graph, weight, normalize=False, flow=flow)
+    expected = reference(conv, x, dense)
+    torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+    actual = gradients(conv, out, x=x, edge_weight=weight)
+    wanted = gradients(conv, expected, x=x, edge_weight=weight)
+    torch.testing.assert_close(actual, wanted, rtol=1e-9, atol=1e-9)
