@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, times
 
 
 def to_poincare(v: Tensor, c: Curved) -> Tensor:
@@ -146,7 +146,7 @@ def _inside_ball(
     limit = 1 - torch.finfo(x.dtype).eps
     outside = radius > limit
     if clip:
-        x = torch.where(outside, limit / radius, 1.0) * x
+        x = times(torch.where(outside, limit / radius, 1.0), x)
     elif not bool((radius < 1).all()):
         raise ValueError(
             f"'x' holds points that are not inside the {name} ball of radius "
