@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
-from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index
+from torch_geometric.utils import is_sparse, is_torch_sparse_tensor, to_edge_index
 
 
 def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptTensor]:
@@ -27,3 +28,59 @@ def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptT
             edge_index = edge_index.as_tensor()
         first, second = edge_index[0], edge_index[1]
     return first, second, edge_weight
+
+
+def fit(edge_index: EdgeIndex, size: tuple[int, int], fuse: bool) -> Adj:
+    """An EdgeIndex that a sparse product is right for, or else plain indices.
+
+    Args:
+        edge_index: The graph.
+        size: Numbers of nodes that its two rows may name.
+        fuse: Whether the layer would take a product at all.
+    """
+    if not (fuse and edge_index.is_sorted_by_col):
+        return edge_index.as_tensor()
+    if edge_index.sparse_size() == size:
+        return edge_index
+    # Without a size PyG would take the largest index for the last node.
+    return EdgeIndex(edge_index.as_tensor(), sparse_size=size, sort_order="col")
+
+
+def normalize(
+    edge_index: Adj,
+    edge_weight: OptTensor,
+    num_nodes: int,
+    improved: bool,
+    add_self_loops: bool,
+    flow: str,
+    dtype: torch.dtype,
+) -> tuple[Adj, OptTensor]:
+    """PyG's symmetric normalization, with weights and an EdgeIndex kept what they are.
+
+    Args:
+        edge_index: The graph, in any form.
+        edge_weight: Edge weights.
+        num_nodes: Number of nodes.
+        improved: Whether self-loops get weight two.
+        add_self_loops: Whether there are to be any.
+        flow: Direction of the messages.
+        dtype: Dtype of the weights, where none are given.
+    """
+    sort = isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col
+    if edge_weight is None and not is_sparse(edge_index):
+        # Without weights, gcn_norm would take `improved` for False.
+        edge_weight = torch.ones(
+            edge_index.size(1), dtype=dtype, device=edge_index.device
+        )
+    out = gcn_norm(
+        edge_index, edge_weight, num_nodes, improved, add_self_loops, flow, dtype
+    )
+    if isinstance(out, SparseTensor):
+        return out, None
+    edge_index, edge_weight = out
+    if sort:  # self-loops were appended at the end: back to a sparse product
+        size = (num_nodes, num_nodes)
+        edge_index = EdgeIndex(edge_index.as_tensor(), sparse_size=size)
+        edge_index, order = edge_index.sort_by("col")
+        edge_weight = edge_weight[order]
+    return edge_index, edge_weight

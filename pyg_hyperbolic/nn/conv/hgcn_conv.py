@@ -3,12 +3,11 @@
 # For the same reason optional types are written `OptTensor`, not `Tensor | None`.
 from typing import Any, Union
 
-from torch import Tensor, arange, empty, no_grad, ones, where
+from torch import Tensor, empty
 from torch.compiler import is_compiling
 from torch.nn import Parameter
 from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv import MessagePassing
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import (
@@ -16,19 +15,14 @@ from torch_geometric.typing import (
     OptPairTensor,
     OptTensor,
     Size,
-    SparseTensor,
 )
-from torch_geometric.utils import is_sparse, scatter, spmm
+from torch_geometric.utils import spmm
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
-from pyg_hyperbolic.geometry.midpoint import (
-    deviations,
-    drop,
-    lift,
-    needs_second_pass,
-)
-from pyg_hyperbolic.nn.conv.edges import edges
+from pyg_hyperbolic.geometry.midpoint import drop, lift, needs_second_pass
+from pyg_hyperbolic.nn.conv.edges import fit, normalize
+from pyg_hyperbolic.nn.conv.second_pass import second_pass
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
@@ -206,7 +200,8 @@ class HGCNConv(MessagePassing):
         if self.normalize:
             edge_index, edge_weight = self._normalized(edge_index, edge_weight, source)
         if isinstance(edge_index, EdgeIndex):
-            edge_index = self._fit(edge_index, size)
+            fuse = self.fuse and self.flow == "source_to_target"
+            edge_index = fit(edge_index, size, fuse)
 
         c = self.curvature()
         h = self._transform(source, c)
@@ -239,28 +234,10 @@ class HGCNConv(MessagePassing):
         # A compiled graph cannot wait for a value: it has the first pass alone.
         deviation = None
         if not is_compiling() and needs_second_pass(columns, shift, h.dtype):
-            deviation = self._deviation(edge_index, edge_weight, columns, out)
+            deviation = second_pass(
+                columns, edge_index, edge_weight, out, self.flow, self.aggr
+            )
         return drop(out, shift, c, deviation).to(h.dtype)
-
-    def _deviation(
-        self, edge_index: Adj, edge_weight: OptTensor, columns: Tensor, sums: Tensor
-    ) -> Tensor:
-        """Sums of the second pass of the midpoint, edge by edge."""
-        source, target, weight = edges(edge_index, edge_weight)
-        if self.flow == "target_to_source":
-            source, target = target, source
-        dim, num_targets = self.node_dim, sums.size(self.node_dim)
-        x_j = columns.index_select(dim, source)
-        weight = 1.0 if weight is None else weight.to(x_j.dtype).view(-1, 1)
-        with no_grad():  # which edge brings a target its largest mass
-            mass = weight * x_j[..., :1]
-            top = scatter(mass, target, dim, num_targets, "max")
-            edge = arange(target.numel(), device=target.device).view(-1, 1)
-            edge = where(mass == top.index_select(dim, target), edge, -1)
-            edge = scatter(edge, target, dim, num_targets, "max")
-            heaviest = x_j.take_along_dim(edge.index_select(dim, target), dim)
-        x_j = weight * deviations(x_j, heaviest)
-        return scatter(x_j, target, dim, num_targets, self.aggr)
 
     def message(
         self, x_j: Tensor, target_i: OptTensor, edge_weight: OptTensor, c: OptTensor
@@ -317,16 +294,6 @@ class HGCNConv(MessagePassing):
         forward = self.flow == "source_to_target"
         return (num_source, num_target) if forward else (num_target, num_source)
 
-    def _fit(self, edge_index: EdgeIndex, size: tuple[int, int]) -> Adj:
-        """An EdgeIndex that a sparse product is right for, or else plain indices."""
-        forward = self.flow == "source_to_target"
-        if not (self.fuse and forward and edge_index.is_sorted_by_col):
-            return edge_index.as_tensor()
-        if edge_index.sparse_size() == size:
-            return edge_index
-        # Without a size PyG would take the largest index for the last node.
-        return EdgeIndex(edge_index.as_tensor(), sparse_size=size, sort_order="col")
-
     def _transform(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.lin(x)
         return h if self.bias is None else gyro_add(h, self.bias, c)
@@ -336,31 +303,15 @@ class HGCNConv(MessagePassing):
     ) -> tuple[Adj, OptTensor]:
         if self._cached_graph is not None:
             return self._cached_graph
-        num_nodes = x.size(self.node_dim)
-        sort = isinstance(edge_index, EdgeIndex) and edge_index.is_sorted_by_col
-        if edge_weight is None and not is_sparse(edge_index):
-            # Without weights, gcn_norm would take `improved` for False.
-            edge_weight = ones(
-                edge_index.size(1),
-                dtype=self.lin.weight.dtype,
-                device=edge_index.device,
-            )
-        out = gcn_norm(
+        graph = normalize(
             edge_index,
             edge_weight,
-            num_nodes,
+            x.shape[self.node_dim],
             self.improved,
             self.add_self_loops,
             self.flow,
             self.lin.weight.dtype,
         )
-        edge_index, edge_weight = (out, None) if isinstance(out, SparseTensor) else out
-        if sort:  # self-loops were appended at the end: back to a sparse product
-            edge_index = EdgeIndex(
-                edge_index.as_tensor(), sparse_size=(num_nodes, num_nodes)
-            )
-            edge_index, order = edge_index.sort_by("col")
-            edge_weight = edge_weight[order]
         if self.cached:
-            self._cached_graph = (edge_index, edge_weight)
-        return edge_index, edge_weight
+            self._cached_graph = graph
+        return graph
