@@ -38,55 +38,64 @@ Contraction = Callable[..., Tensor]
 
 # Below this c r^2 the leading term in c is exact to double precision.
 _FLAT = 1e-13
+# In place of the square of a length that is 0.
+_NEARBY = 1e-200
 
 
 class _Derivative(torch.autograd.Function):
-    """The identity, with a given derivative by c besides.
-
-    Where a graph of the gradient is asked for, that derivative is differentiated in
-    turn, and mixed second derivatives reach all other arguments.
-    """
+    """The identity, with a given derivative by c besides."""
 
     @staticmethod
     def forward(
-        ctx: Any, out: Tensor, contraction: Contraction, c: Tensor, *others: Tensor
+        ctx: Any, out: Tensor, contraction: Contraction, c: Tensor, *points: Tensor
     ) -> Tensor:
         ctx.contraction = contraction
-        ctx.save_for_backward(c, *others)
+        ctx.save_for_backward(c, *points)
         return out.view_as(out)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        c, *others = ctx.saved_tensors
-        by_c = ctx.contraction(grad, c, *others)
+        c, *points = ctx.saved_tensors
+        by_c = ctx.contraction(grad, c, *points)
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
-            return grad, None, by_c, *(None for _ in others)
-        zero = (c - c.detach()).expand_as(by_c)
-        mixed = torch.autograd.grad(
-            by_c, others, zero, create_graph=True, allow_unused=True
+            return grad, None, by_c, *(None for _ in points)
+        # A graph of the gradient is asked for. The gradient of the points lacks its
+        # derivative by c, which is theirs of by_c: it gets that, times a zero.
+        rows = by_c.shape[:-1]
+        leaves = [point.detach().expand(*rows, -1).requires_grad_() for point in points]
+        inner = ctx.contraction(grad.detach(), c.detach(), *leaves).sum()
+        zero = c - c.detach()
+        mixed = torch.autograd.grad(inner, leaves)
+        return (
+            grad,
+            None,
+            by_c,
+            *(
+                times(zero, partial).sum_to_size(point.shape)
+                for partial, point in zip(mixed, points, strict=True)
+            ),
         )
-        return grad, None, by_c, *mixed
 
 
 def with_derivative(
-    out: Tensor, contraction: Contraction, c: Tensor, *others: Tensor
+    out: Tensor, contraction: Contraction, c: Tensor, *points: Tensor
 ) -> Tensor:
     """The same tensor, with a derivative by c.
 
     Args:
         out: Result of an operation, computed without a derivative by c.
-        contraction: A function of the gradient of the result, c and the other
-            arguments, which returns the gradient of each row's c.
+        contraction: A function of the gradient of the result, c and the points, which
+            returns the gradient of each row's c.
         c: Curvature of each row, shape :math:`(*, 1)`.
-        *others: Other arguments of the function.
+        *points: The operation's points.
     """
-    return _Derivative.apply(out, contraction, c, *others)  # type: ignore[no-untyped-call]
+    return _Derivative.apply(out, contraction, c, *points)  # type: ignore[no-untyped-call]
 
 
 def across(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The part of v across u, its squared length, and the share of u that was taken.
 
-    The length is 0 where nothing but the rounding of this function is left.
+    Both are 0 where nothing but the rounding of this function is left.
     """
     uu = dot(u, u)
     uu = torch.where(uu > 0, uu, 1.0)
@@ -96,7 +105,9 @@ def across(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     x = x - times(rest, u)
     noise = 8 * torch.finfo(x.dtype).eps ** 2
     xx = dot(x, x)
-    return x, torch.where(xx > noise**2 * dot(v, v), xx, 0.0), share + rest
+    apart = xx > noise**2 * dot(v, v)
+    x = torch.where(apart, x, x - x.detach())  # 0, with its derivative
+    return x, torch.where(apart, xx, 0.0), share + rest
 
 
 class Triangle(NamedTuple):
@@ -110,9 +121,8 @@ class Triangle(NamedTuple):
     r: Tensor
 
 
-def of_sum(grad: Tensor, c: Tensor, u: Tensor, *args: Tensor) -> Tensor:
+def of_sum(grad: Tensor, c: Tensor, u: Tensor, triangle: Triangle) -> Tensor:
     """Derivative by c of the sum, contracted with its gradient."""
-    triangle = Triangle(*args)
     frame = _frame(u, triangle)
     radial, turn = _brackets(c, triangle, frame)
     by_u, by_x = dot(grad, u), dot(grad, frame.x)
@@ -122,9 +132,8 @@ def of_sum(grad: Tensor, c: Tensor, u: Tensor, *args: Tensor) -> Tensor:
     return torch.where(frame.apart, out, 0.0)
 
 
-def of_square(grad: Tensor, c: Tensor, u: Tensor, *args: Tensor) -> Tensor:
+def of_square(grad: Tensor, c: Tensor, u: Tensor, triangle: Triangle) -> Tensor:
     """Derivative by c of the sum's squared length, times its gradient."""
-    triangle = Triangle(*args)
     frame = _frame(u, triangle)
     radial, _ = _brackets(c, triangle, frame)
     return torch.where(frame.apart, 2 * radial * frame.ww * grad, 0.0)
@@ -133,16 +142,14 @@ def of_square(grad: Tensor, c: Tensor, u: Tensor, *args: Tensor) -> Tensor:
 def of_transport(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Derivative by c of the transport of v to u, contracted with its gradient."""
     uu = dot(u, u)
-    x, xx, _ = across(u, v)
-    straight = (xx == 0) | (uu == 0)
-    bent = ~straight & (c * uu > _FLAT)
+    x, _, _ = across(u, v)
+    bent = c * uu > _FLAT
     z = torch.where(bent, c * uu, 1.0)
     a, shift = z.sqrt(), special.natural_shift(z)
     # d/dz (a / sinh a) = (a / sinh a) (1 - a coth a) / (2 z)
     slope = special.coth_difference(a, torch.zeros_like(a)) / (2 * a)
     slope = slope * (-shift).exp() / special.sinhc(z, shift)
-    slope = torch.where(bent, slope, 1 / 6) * uu
-    return torch.where(straight, 0.0, -slope * dot(grad, x))
+    return -torch.where(bent, slope, 1 / 6) * uu * dot(grad, x)
 
 
 class _Frame(NamedTuple):
@@ -153,7 +160,7 @@ class _Frame(NamedTuple):
     xx: Tensor
     along: Tensor
     ww: Tensor  # ||w||^2, where it is not 0
-    apart: Tensor  # whether the three points span a triangle
+    apart: Tensor  # whether it is not 0
 
 
 def _frame(u: Tensor, triangle: Triangle) -> _Frame:
@@ -161,18 +168,21 @@ def _frame(u: Tensor, triangle: Triangle) -> _Frame:
     x, xx, share = across(u, triangle.q)
     along = triangle.p + triangle.r * share
     ww = along.square() * uu + triangle.r.square() * xx
-    apart = (ww > 0) & (xx > 0)
+    apart = ww > 0
     return _Frame(x, uu, xx, along, torch.where(apart, ww, 1.0), apart)
 
 
 def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Tensor]:
     """The two brackets over 2c, the first over W and the second times W / sinh W."""
-    uu, vv = frame.uu, triangle.vv
+    # Where two of the points are one, or all on a line, the triangle is one nearby.
+    uu, vv, xx = (
+        torch.where(square > 0, square, _NEARBY)
+        for square in (frame.uu, triangle.vv, frame.xx)
+    )
     bent = frame.apart & (c * torch.maximum(uu, vv) > _FLAT)
-    cos = triangle.uv.abs() / torch.where(frame.apart, uu * vv, 1.0).sqrt()
+    cos = triangle.uv.abs() / (uu.sqrt() * vv.sqrt())
     cos = torch.where(cos < 1, cos, 1.0)
-    sin2 = frame.xx / torch.where(frame.apart, vv, 1.0)
-    # Where there is no triangle to speak of, some other one is computed.
+    sin2 = torch.where(frame.xx > 0, xx / vv, 0.5)
     radial, turn = _defects(
         torch.where(bent, c * uu, 1.0),
         torch.where(bent, c * vv, 1.0),
@@ -183,10 +193,11 @@ def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Ten
         triangle.uv >= 0,
     )
     twice_c = torch.where(bent, 2 * c, 1.0)
-    flat_radial = uu * frame.xx / (6 * frame.ww)
+    flat_radial = frame.uu * frame.xx / (6 * frame.ww)
     flat_turn = triangle.excess / 12 - frame.ww / 4
+    curved = bent & (frame.uu * triangle.vv * frame.xx > 0)
     return (
-        torch.where(bent, radial / twice_c, flat_radial),
+        torch.where(curved, radial / twice_c, flat_radial),
         torch.where(bent, turn / twice_c, flat_turn),
     )
 

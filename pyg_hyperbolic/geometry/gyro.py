@@ -115,23 +115,24 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     return _Boost(p, r, q, square, shift, vv, uv, excess)
 
 
-class _Sum(NamedTuple):
-    """The gyro-sum w = p u + r q, without a derivative by c."""
-
-    p: Tensor
-    r: Tensor
-    q: Tensor
-    square: Tensor  # ||w||^2
-    triangle: defect.Triangle
-
-
-def _sum(u: Tensor, v: Tensor, c: Curved) -> _Sum:
-    c = c.detach() if isinstance(c, Tensor) else c
+def _sum(u: Tensor, v: Tensor, c: Curved) -> tuple[defect.Triangle, Tensor]:
+    """The gyro-sum w = p u + r q, and its squared length."""
     m = _boost(u, v, c)
     scale = special.arsinhc(c * m.square, m.shift)
     p, r, square = scale * m.p, scale * m.r, scale * (scale * m.square)
-    triangle = defect.Triangle(m.q, m.vv, m.uv, m.excess, p, r)
-    return _Sum(p, r, m.q, square, triangle)
+    return defect.Triangle(m.q, m.vv, m.uv, m.excess, p, r), square
+
+
+def _sum_by_c(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return defect.of_sum(grad, c, u, _sum(u, v, c)[0])
+
+
+def _square_by_c(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return defect.of_square(grad, c, u, _sum(u, v, c)[0])
+
+
+def _fixed(c: Curved) -> Curved:
+    return c.detach() if isinstance(c, Tensor) else c
 
 
 def _learns(c: Curved) -> TypeGuard[Tensor]:
@@ -158,11 +159,10 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """
     dtype = result_dtype(u, v)
     c, (u, v) = prepare(c, u, v)
-    w = _sum(u, v, c)
+    w, square = _sum(u, v, _fixed(c))
     out = times(w.p, u) + times(w.r, w.q)
     if _learns(c):
-        rows = c.expand(w.p.shape)
-        out = defect.with_derivative(out, defect.of_sum, rows, u, *w.triangle)
+        out = defect.with_derivative(out, _sum_by_c, c.expand(square.shape), u, v)
     return out.to(dtype)
 
 
@@ -186,11 +186,9 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 def _sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     c, (u, v) = prepare(c, u, v)
     u = -u
-    w = _sum(u, v, c)
-    out = w.square
+    _, out = _sum(u, v, _fixed(c))
     if _learns(c):
-        rows = c.expand(out.shape)
-        out = defect.with_derivative(out, defect.of_square, rows, u, *w.triangle)
+        out = defect.with_derivative(out, _square_by_c, c.expand(out.shape), u, v)
     return out.squeeze(-1)
 
 
@@ -253,7 +251,7 @@ def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """
     dtype = result_dtype(u, v)
     c, (u, v) = prepare(c, u, v)
-    fixed = c.detach() if isinstance(c, Tensor) else c
+    fixed = _fixed(c)
     uv = dot(u, v)
     z = fixed * dot(u, u)
     shift = special.natural_shift(z)

@@ -33,8 +33,8 @@ from torch.nn.functional import pad
 from pyg_hyperbolic.geometry import special
 from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
 
-# e^{700} is about the largest power of e in float64.
-_MAX_EXPONENT = 700.0
+# The largest power of e in float64 is e^{709}: this leaves room for weights.
+_MAX_EXPONENT = 600.0
 
 
 def lift(v: Tensor, c: Curved) -> tuple[Tensor, Tensor]:
@@ -43,7 +43,7 @@ def lift(v: Tensor, c: Curved) -> tuple[Tensor, Tensor]:
     In float64 whatever the dtype of the points, as the ratio of the columns is needed
     to more digits than float32 has at a radius of 5.  All points share a shift
     :math:`s`: the columns come times :math:`e^{-s},\ e^s,\ e^{-s}`, which keeps them in
-    range up to :math:`a = 1400`.
+    range up to :math:`a = 1200`.
 
     Args:
         v: Points, shape :math:`(*, d)`.
@@ -58,7 +58,10 @@ def lift(v: Tensor, c: Curved) -> tuple[Tensor, Tensor]:
     largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
     shift = (largest - _MAX_EXPONENT).relu()
     cosh = special.cosh(z, shift)
-    return torch.cat([cosh, 1 / cosh, special.sinhc(z, shift) * v], dim=-1), shift
+    inverse = (
+        -cosh.log()
+    ).exp()  # the derivative of 1/x takes its square, out of range
+    return torch.cat([cosh, inverse, special.sinhc(z, shift) * v], dim=-1), shift
 
 
 def needs_second_pass(columns: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
@@ -94,7 +97,10 @@ def deviations(columns: Tensor, heaviest: Tensor) -> Tensor:
         reference_mass, _, reference = _split(heaviest)
         reference = reference / reference_mass
     difference = momentum / mass - reference
-    return mass * torch.cat([difference, dot(difference, difference)], dim=-1)
+    # The heaviest has none: 0 times a mass that, times a gradient, may be out of range.
+    root = mass.sqrt()
+    square = dot(root * difference, root * difference)
+    return torch.cat([mass * difference, square], dim=-1)
 
 
 def drop(
@@ -118,11 +124,16 @@ def drop(
     mass, inverse, momentum = _split(sums)
     klein = momentum / mass
     z = c * dot(klein, klein)
-    # log(1 - tanh^2): the share of the sum of inverses, and the variance.
+    # log(1 - tanh^2), from the share of the sum of inverses and the variance. Their
+    # parts are in range, their quotients need not be.
     known = inverse.log() - mass.log() - 2 * shift
-    variance = 1 - z if deviation is None else c * _variance(deviation, mass)
+    if deviation is None:
+        variance, scale = 1 - z, torch.zeros_like(z)
+    else:
+        mean, square = deviation.split([deviation.size(-1) - 1, 1], dim=-1)
+        variance, scale = c * (square - dot(mean, mean / mass)), mass.log()
     positive = variance > 0
-    log_variance = torch.where(positive, variance, 1.0).log()
+    log_variance = torch.where(positive, variance, 1.0).log() - scale
     if deviation is None:  # 1 - z is both of them: the larger has no rounding errors
         both = torch.maximum(log_variance, known)
     else:
@@ -136,12 +147,6 @@ def _split(columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     empty = (mass == 0) | (inverse == 0)
     mass, inverse = (torch.where(empty, 1.0, share) for share in (mass, inverse))
     return mass, inverse, momentum
-
-
-def _variance(deviation: Tensor, mass: Tensor) -> Tensor:
-    """Variance from sums of differences and of their squares, times the mass."""
-    mean, square = (deviation / mass).split([deviation.size(-1) - 1, 1], dim=-1)
-    return square - dot(mean, mean)
 
 
 def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
