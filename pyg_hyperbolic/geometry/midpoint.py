@@ -37,31 +37,41 @@ from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
 _MAX_EXPONENT = 600.0
 
 
-def lift(v: Tensor, c: Curved) -> tuple[Tensor, Tensor]:
+def lift(v: Tensor, c: Curved, largest: Tensor | None = None) -> tuple[Tensor, Tensor]:
     r"""The columns :math:`\cosh a,\ 1/\cosh a,\ \sinh(a)/a\, v` of each point.
 
     In float64 whatever the dtype of the points, as the ratio of the columns is needed
-    to more digits than float32 has at a radius of 5.  All points share a shift
-    :math:`s`: the columns come times :math:`e^{-s},\ e^s,\ e^{-s}`, which keeps them in
-    range up to :math:`a = 1200`.
+    to more digits than float32 has at a radius of 5.  They come times
+    :math:`e^{-s},\ e^s,\ e^{-s}` with a shift :math:`s` that keeps them in range; a
+    point nearer by 1300 than the farthest one counts nothing beside it.
 
     Args:
         v: Points, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
+        largest: The largest :math:`a` among the points that each is summed with, shape
+            :math:`(*, 1)` or one that broadcasts to it; by default that of all.
 
     Returns:
-        Columns in float64, shape :math:`(*, d + 2)`, and the shift, of shape
-        :math:`()`.
+        Columns in float64, shape :math:`(*, d + 2)`, and the shift.
     """
     c, (v,) = prepare(c, v.double())
     z = c * dot(v, v)
-    largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
+    if largest is None:
+        largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
     shift = (largest - _MAX_EXPONENT).relu()
     cosh = special.cosh(z, shift)
-    inverse = (
-        -cosh.log()
-    ).exp()  # the derivative of 1/x takes its square, out of range
-    return torch.cat([cosh, inverse, special.sinhc(z, shift) * v], dim=-1), shift
+    # Not 1/cosh: that has a derivative out of range.
+    inside = cosh > 1e-300
+    inverse = torch.where(inside, (-torch.where(inside, cosh, 1.0).log()).exp(), 0.0)
+    cosh = torch.where(inside, cosh, 0.0)
+    momentum = torch.where(inside, special.sinhc(z, shift), 0.0) * v
+    return torch.cat([cosh, inverse, momentum], dim=-1), shift
+
+
+def radius(v: Tensor, c: Curved) -> Tensor:
+    r""":math:`a = \sqrt c \lVert v \rVert` where it exceeds 1, without a gradient."""
+    c, (v,) = prepare(c, v.double())
+    return special.natural_shift(c * dot(v, v))
 
 
 def needs_second_pass(columns: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
@@ -75,8 +85,8 @@ def needs_second_pass(columns: Tensor, shift: Tensor, dtype: torch.dtype) -> Ten
         shift: Their shift.
         dtype: The dtype that the points had.
     """
-    radius = 6.0 if dtype == torch.float64 else 12.0
-    return (columns[..., 0] > math.cosh(radius)).any() | (shift > 0)
+    limit = 6.0 if dtype == torch.float64 else 12.0
+    return (columns[..., 0] > math.cosh(limit)).any() | (shift > 0).any()
 
 
 def deviations(columns: Tensor, heaviest: Tensor) -> Tensor:
@@ -98,9 +108,10 @@ def deviations(columns: Tensor, heaviest: Tensor) -> Tensor:
         reference = reference / reference_mass
     difference = momentum / mass - reference
     # The heaviest has none: 0 times a mass that, times a gradient, may be out of range.
-    root = mass.sqrt()
+    counts = columns[..., :1] > 0
+    root = torch.where(counts, mass.sqrt(), 0.0)
     square = dot(root * difference, root * difference)
-    return torch.cat([mass * difference, square], dim=-1)
+    return torch.cat([torch.where(counts, mass, 0.0) * difference, square], dim=-1)
 
 
 def drop(
@@ -149,6 +160,10 @@ def _split(columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return mass, inverse, momentum
 
 
+def _largest(v: Tensor, c: Curved) -> Tensor:
+    return pad(radius(v, c), (0, 0, 0, 1)).amax(dim=-2, keepdim=True)
+
+
 def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
     r"""Weighted midpoint of the points along the second to last axis.
 
@@ -171,9 +186,10 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
             f"(got shape {list(v.shape)})"
         )
     per_point = c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() > 0 else c
-    columns, shift = lift(v, per_point)
+    columns, shift = lift(v, per_point, _largest(v, per_point))
     shares = torch.ones_like(columns[..., :1]) if weight is None else weight[..., None]
     sums = (shares * columns).sum(dim=-2)
+    shift = shift.squeeze(-2)
     if v.size(-2) == 0:
         return drop(sums, shift, c).to(v.dtype)
     heaviest = (shares * columns[..., :1]).argmax(dim=-2, keepdim=True)

@@ -13,6 +13,7 @@ one on the first axis, so has a gradient of its own to be right.  Of the derivat
 the curvature the vector is that of all components of the result.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -62,8 +63,19 @@ def error(
     return Error(name, ratio, got, true)
 
 
-def check(errors: list[Error], cases: list[str], title: str) -> None:
-    """Fails with a list of the worst cases, if there are any."""
+def check(
+    errors: list[Error],
+    cases: list[str],
+    title: str,
+    missed: Mapping[str, int] | None = None,
+) -> None:
+    """Fails with a list of the worst cases, if there are more than are known."""
+    errors = [
+        e
+        for e in errors
+        if (~(e.ratio <= 1)).sum() > (missed or {}).get(e.name, 0)
+        or not np.isfinite(e.got).all(axis=-1)[~(e.ratio <= 1)].all()
+    ]
     bad = [(e, int(i)) for e in errors for i in np.flatnonzero(~(e.ratio <= 1))]
     if not bad:
         return

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pyg_hyperbolic.geometry import dist, exp, gyro_add, log, sqdist, transport
 from tests.numerics.bars import GRADIENT, VALUE, check, error
+from tests.numerics.missed import MISSED
 
 Table = dict[str, np.ndarray]
 Operation = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -82,7 +83,8 @@ def test_gradients(
         by_c.append(array(got[2]))
     got_c = np.stack(by_c, axis=-1)
     errors.append(error("d/dc", got_c, true[:, :, 4], slack[:, -1], dtype, GRADIENT))
-    check(errors, labels(known), f"gradient of {name} in {dtype}")
+    missed = MISSED.get((name, str(dtype).removeprefix("torch.")))
+    check(errors, labels(known), f"gradient of {name} in {dtype}", missed)
 
 
 @operation

@@ -79,4 +79,6 @@ def test_half_precision_layers_lose_one_rounding_at_the_end(
     out = conv.to(dtype)(x, edge_index)
     assert out.dtype == dtype
     ulp = torch.finfo(dtype).eps * expected.norm(dim=-1, keepdim=True)
-    assert ((out.float() - expected).abs() <= 2 * ulp).all()
+    # The normalized weights are in half precision too, and are sums of steps there.
+    bound = 4 if aggregation == "local" else 2
+    assert ((out.float() - expected).abs() <= bound * ulp).all()

@@ -3,7 +3,7 @@
 # For the same reason optional types are written `OptTensor`, not `Tensor | None`.
 from typing import Any, Union
 
-from torch import Tensor, empty
+from torch import Tensor, empty, float32, promote_types
 from torch.compiler import is_compiling
 from torch.nn import Parameter
 from torch_geometric import EdgeIndex
@@ -22,7 +22,7 @@ from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
 from pyg_hyperbolic.geometry.midpoint import drop, lift, needs_second_pass
 from pyg_hyperbolic.nn.conv.edges import fit, normalize
-from pyg_hyperbolic.nn.conv.second_pass import second_pass
+from pyg_hyperbolic.nn.conv.second_pass import midpoints
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
@@ -207,6 +207,11 @@ class HGCNConv(MessagePassing):
         h = self._transform(source, c)
         if self.aggregation == "local":
             h_target = h if target is source else self._transform(target, c)
+            # In half precision every step on the way would be rounded.
+            dtype = h.dtype
+            h, h_target = (
+                point.to(promote_types(dtype, float32)) for point in (h, h_target)
+            )
             # propagate_type: (x: Tensor, target: OptTensor, edge_weight: OptTensor, c: OptTensor)  # noqa: E501
             out = self.propagate(
                 edge_index,
@@ -216,7 +221,7 @@ class HGCNConv(MessagePassing):
                 c=c,
                 size=size,
             )
-            return gyro_add(h_target, out, c)
+            return gyro_add(h_target, out, c).to(dtype)
         # Points are lifted before and taken back after `propagate`, which hooks,
         # explainers and feature decomposition may call piece by piece.
         midpoint = self.aggregation == "midpoint"
@@ -231,13 +236,15 @@ class HGCNConv(MessagePassing):
         )
         if shift is None:
             return out
-        # A compiled graph cannot wait for a value: it has the first pass alone.
-        deviation = None
-        if not is_compiling() and needs_second_pass(columns, shift, h.dtype):
-            deviation = second_pass(
-                columns, edge_index, edge_weight, out, self.flow, self.aggr
-            )
-        return drop(out, shift, c, deviation).to(h.dtype)
+        # A compiled graph cannot wait for a value, and explanations mask messages: they
+        # have the first pass alone.
+        if is_compiling() or self.explain:
+            return drop(out, shift, c).to(h.dtype)
+        if needs_second_pass(columns, shift, h.dtype):
+            num_targets = out.size(self.node_dim)
+            out = midpoints(h, edge_index, edge_weight, c, num_targets, self.flow)
+            return out.to(h.dtype)
+        return drop(out, shift, c).to(h.dtype)
 
     def message(
         self, x_j: Tensor, target_i: OptTensor, edge_weight: OptTensor, c: OptTensor

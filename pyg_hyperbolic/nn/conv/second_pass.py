@@ -1,47 +1,54 @@
-"""The second pass of the midpoint over a graph, edge by edge."""
+"""Midpoints over a graph in two passes, edge by edge."""
 
 import torch
 from torch import Tensor
 from torch_geometric.typing import Adj, OptTensor
 from torch_geometric.utils import scatter
 
-from pyg_hyperbolic.geometry.midpoint import deviations
+from pyg_hyperbolic.geometry.midpoint import deviations, drop, lift, radius
+from pyg_hyperbolic.geometry.rows import Curved
 from pyg_hyperbolic.nn.conv.edges import edges
 
 
-def second_pass(
-    columns: Tensor,
+def midpoints(
+    h: Tensor,
     edge_index: Adj,
     edge_weight: OptTensor,
-    sums: Tensor,
+    c: Curved,
+    num_targets: int,
     flow: str,
-    aggr: str,
 ) -> Tensor:
-    """Sums of the :func:`deviations` of every target's neighbors.
+    """The midpoint of every target's neighbors, right at all radii.
 
     Args:
-        columns: Columns of the nodes that messages leave, from :func:`lift`,
-            shape [*, N, d + 2].
+        h: Points that messages leave from, shape [*, N, d].
         edge_index: The graph, in any form.
         edge_weight: Edge weights.
-        sums: What the first pass has summed, shape [*, M, d + 2].
+        c: Absolute value of the curvature.
+        num_targets: Number of targets M.
         flow: Direction of the messages.
-        aggr: The reduction that the first pass took.
 
     Returns:
-        Sums, shape [*, M, d + 1].
+        Points in float64, shape [*, M, d].
     """
     source, target, weight = edges(edge_index, edge_weight)
     if flow == "target_to_source":
         source, target = target, source
-    num_targets = sums.size(-2)
-    x_j = columns.index_select(-2, source)
+
+    def total(x: Tensor, reduce: str = "sum") -> Tensor:
+        return scatter(x, target, -2, num_targets, reduce)
+
+    h_j = h.index_select(-2, source)
+    largest = total(radius(h_j, c), "max")
+    x_j, _ = lift(h_j, c, largest.index_select(-2, target))
     weight = 1.0 if weight is None else weight.to(x_j.dtype).view(-1, 1)
+    _, shift = lift(torch.zeros_like(h[..., :1, :]), c, largest)
     with torch.no_grad():  # which edge brings a target its largest mass
         mass = weight * x_j[..., :1]
-        top = scatter(mass, target, -2, num_targets, "max")
+        top = total(mass, "max")
         edge = torch.arange(target.numel(), device=target.device).view(-1, 1)
         edge = torch.where(mass == top.index_select(-2, target), edge, -1)
-        edge = scatter(edge, target, -2, num_targets, "max")
+        edge = total(edge, "max")
         heaviest = x_j.take_along_dim(edge.index_select(-2, target), -2)
-    return scatter(weight * deviations(x_j, heaviest), target, -2, num_targets, aggr)
+    deviation = total(weight * deviations(x_j, heaviest))
+    return drop(total(weight * x_j), shift, c, deviation)
