@@ -24,9 +24,9 @@ def table(runs: Sequence[Run]) -> str:
     One column a model, one row a dataset and metric; below, the curvatures at the
     epoch that was tested, and the time of an epoch with its share of evaluation.
     """
-    models = _unique(run["model"] for run in runs)
+    models = unique(run["model"] for run in runs)
     rows = [["task", "dataset", "test", *models]]
-    for task, dataset in _unique((run["task"], run["dataset"]) for run in runs):
+    for task, dataset in unique((run["task"], run["dataset"]) for run in runs):
         groups = [
             [
                 r
@@ -36,7 +36,7 @@ def table(runs: Sequence[Run]) -> str:
             for model in models
         ]
         head = [task.replace("_", " "), Path(dataset).name]
-        found = _unique(
+        found = unique(
             m for group in groups for run in group for m in run.get("test", ())
         )
         for metric, label in LABELS.items():
@@ -47,6 +47,11 @@ def table(runs: Sequence[Run]) -> str:
         rows.append([*head, "curvature", *(_curvature(group) for group in groups)])
         rows.append(["", "", "ms / epoch", *(_time(group) for group in groups)])
         rows.append(["", "", "seeds", *(_count(group) for group in groups)])
+    return markdown(rows)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, its first row the head, aligned also as plain text."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
@@ -56,7 +61,7 @@ def table(runs: Sequence[Run]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _unique(items: Iterable[T]) -> list[T]:
+def unique(items: Iterable[T]) -> list[T]:
     """In order of appearance."""
     return list(dict.fromkeys(items))
 
@@ -94,8 +99,8 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    tasks = _unique(run["task"] for run in runs)
-    models = _unique(run["model"] for run in runs)
+    tasks = unique(run["task"] for run in runs)
+    models = unique(run["model"] for run in runs)
     # Blue and orange first: told apart by the colour-blind, and in print.
     colors = pyplot.get_cmap("tab10")
     shown, panels = pyplot.subplots(
@@ -107,7 +112,7 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     )
     for panel, task in zip(panels[0], tasks, strict=True):
         metric = "roc_auc" if task == "link_prediction" else "macro_f1"
-        datasets = _unique(run["dataset"] for run in runs if run["task"] == task)
+        datasets = unique(run["dataset"] for run in runs if run["task"] == task)
         width = 0.7 / len(models)
         for i, model in enumerate(models):
             label: str | None = model
