@@ -30,7 +30,7 @@ def common(description: str | None) -> argparse.ArgumentParser:
         type=int,
         default=list(range(10)),
         metavar="SEED",
-        help="seeds of all that is drawn (default: 0 to 9)",
+        help="seeds of graph, split, weights and all that is drawn (default: 0 to 9)",
     )
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     add(
