@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.report import markdown, unique
 from benchmarks.runs import Run
@@ -90,6 +91,8 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     rates = unique(run["preset"]["lr"] for run in runs)
     starts = unique(run["preset"]["start"] for run in runs)
     layers = list(runs[0]["final"])
+    # Dashes: the second layer; where there is but one curvature, runs with a detour.
+    dashed = [start.startswith("out") for start in starts]
     shown, panels = pyplot.subplots(
         len(rates),
         len(names),
@@ -106,32 +109,35 @@ def figure(runs: Sequence[Run], path: Path) -> None:
             panel.axhline(runs[0]["true"], color="0.4", lw=1, ls=":")
     for run in runs:
         at = rates.index(run["preset"]["lr"]), names.index(run["model"])
-        trajectory, panel = run["trajectory"], panels[at]
-        color = COLORS[starts.index(run["preset"]["start"]) % len(COLORS)]
+        panel, start = panels[at], starts.index(run["preset"]["start"])
+        trajectory = run["trajectory"]
         share = [step / run["preset"]["steps"] for step in trajectory["step"]]
-        for style, values in zip(("-", "--"), trajectory["c"].values(), strict=False):
+        for i, values in enumerate(trajectory["c"].values()):
+            look = _look(start, dashed[start] if len(layers) == 1 else i > 0)
             numbers = [float("nan") if c is None else c for c in values]
-            panel.plot(share, numbers, style, color=color, lw=1.3)
+            panel.plot(share, numbers, **look)
             if None in values:  # a cross at the last number
                 last = values.index(None) - 1
-                panel.plot(share[last], values[last], "x", color=color)
+                panel.plot(share[last], values[last], "x", color=look["color"])
     for panel, name in zip(panels[0], names, strict=True):
         panel.set_title(name)
     for panel, rate in zip(panels[:, 0], rates, strict=True):
         panel.set_ylabel(f"lr {rate:g}\n\ncurvature c")
     for panel in panels.flat:
         panel.set_yscale("log")
+        panel.set_ylim(0.1, 8)  # a line that leaves below may have passed c = 0
+        panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         panel.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
         panel.minorticks_off()
         panel.spines[["top", "right"]].set_visible(False)
     handles: list[Artist] = [
-        Line2D([], [], color=COLORS[i % len(COLORS)], label=start)
+        Line2D([], [], **_look(i, dashed[i] and len(layers) == 1), label=start)
         for i, start in enumerate(starts)
     ]
     if len(layers) > 1:
         handles += [
-            Line2D([], [], color="0.4", ls=style, label=layer)
-            for style, layer in zip(("-", "--"), layers, strict=False)
+            Line2D([], [], **{**_look(0, i > 0), "color": "0.4"}, label=layer)
+            for i, layer in enumerate(layers)
         ]
     handles.append(Patch(color="0.9", label="within bounds"))
     if "true" in runs[0]:
@@ -141,3 +147,11 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shown.savefig(path, dpi=150)
     pyplot.close(shown)
+
+
+def _look(start: int, dashed: bool) -> dict[str, Any]:
+    return {
+        "color": COLORS[start % len(COLORS)],
+        "ls": "--" if dashed else "-",
+        "lw": 1.4,
+    }

@@ -134,7 +134,7 @@ def recover(group: Sequence[Run], device: torch.device) -> None:
     seconds = (time.perf_counter() - start) / len(group)
     for i, run in enumerate(group):
         mine = Trace(trace.c[:, i : i + 1], trace.zero_gradient[i : i + 1])
-        run.update(_summary(mine, ["c"]), seconds=seconds, true=TRUE)
+        run.update(summary(mine, ["c"]), seconds=seconds, true=TRUE)
 
 
 def predict_links(run: Run, data: Data, device: torch.device) -> None:
@@ -159,7 +159,7 @@ def predict_links(run: Run, data: Data, device: torch.device) -> None:
     with tqdm(total=steps, desc=_title(run), unit="epoch", leave=False) as bar:
         trace = train(curvatures, lambda *_: task.loss(), optimizer, steps, bar.update)
     names = [f"layer {i}" for i in range(len(curvatures))]
-    run.update(_summary(trace, names), seconds=time.perf_counter() - start)
+    run.update(summary(trace, names), seconds=time.perf_counter() - start)
     if not run["nan"]:
         task.module.eval()
         with torch.no_grad():
@@ -174,7 +174,7 @@ def _replace_curvatures(
     return ModuleList(conv.curvature for conv in encoder.net.convs)
 
 
-def _summary(trace: Trace, names: Sequence[str]) -> Run:
+def summary(trace: Trace, names: Sequence[str]) -> Run:
     """What a run keeps: one point in each 200th of the trajectory, and the last."""
     last = len(trace.c) - 1
     kept = sorted({*range(0, last, max(1, last // 200)), last})
