@@ -21,7 +21,8 @@ def table(runs: Sequence[Run]) -> str:
     """Final curvatures of one dataset in Markdown, a column a parametrization.
 
     In brackets the share of steps in which the gradient was exactly zero, where there
-    were any.  The rows below sum up the column.
+    were any; behind a semicolon the test ROC AUC in per cent, where there is one.  The
+    last rows sum up the column.
     """
     names = unique(run["model"] for run in runs)
     head = [runs[0]["dataset"], "start", "seed"]
@@ -44,8 +45,6 @@ def table(runs: Sequence[Run]) -> str:
     rows.append(["zero gradients", *blank, *zero])
     for key, label in (("not_positive", "runs with c ≤ 0"), ("nan", "runs with NaN")):
         rows.append([label, *blank, *(str(sum(r[key] for r in c)) for c in columns)])
-    if any("test" in run for run in runs):
-        rows.append(["mean test ROC AUC, without NaN", *blank, *map(_roc_auc, columns)])
     return markdown(rows)
 
 
@@ -57,8 +56,9 @@ def _cell(run: Run) -> str:
     final = ", ".join(
         "NaN" if c is None else f"{c:#.3g}" for c in run["final"].values()
     )
-    zero = run["zero_gradient"]
-    return final + (f" ({zero:.0%})" if zero > 0 else "")
+    if run["zero_gradient"] > 0:
+        final += f" ({run['zero_gradient']:.0%})"
+    return final + (f"; {100 * run['test']['roc_auc']:.1f}" if "test" in run else "")
 
 
 def _found(run: Run) -> bool:
@@ -70,11 +70,6 @@ def _worst(runs: Sequence[Run]) -> str:
         return "NaN"
     errors = (abs(run["final"]["c"] / run["true"] - 1) for run in runs)
     return f"{max(errors):.2g}"
-
-
-def _roc_auc(runs: Sequence[Run]) -> str:
-    scores = [100 * run["test"]["roc_auc"] for run in runs if "test" in run]
-    return f"{statistics.mean(scores):.1f}" if scores else "-"
 
 
 def figure(runs: Sequence[Run], path: Path) -> None:

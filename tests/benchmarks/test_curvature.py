@@ -147,3 +147,13 @@ def test_a_curvature_that_is_no_number_is_reported(tmp_path: Path) -> None:
     assert column["lr 1"] == "NaN (25%)" and column["largest error"] == "NaN"
     assert column["within 2% of 1"] == "0 of 1"
     assert column["runs with c ≤ 0"] == column["runs with NaN"] == "1"
+
+
+def test_settings_that_train_nothing_are_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(tmp_path, "--lr", "0") == 1
+    assert start(tmp_path, "--steps", "0") == 1
+    err = capsys.readouterr().err
+    assert "'lr' must be positive (got 0)" in err
+    assert "'steps' must be at least 1 (got 0)" in err
