@@ -18,27 +18,19 @@ from benchmarks.training import Task
 INTERRUPTED = 130  # exit status of a program that Ctrl-C has ended
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """Options of every benchmark that trains."""
+def common(description: str | None) -> argparse.ArgumentParser:
+    """Options of every benchmark."""
     out = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = out.add_argument
-    add(
-        "--model",
-        nargs="+",
-        default=["gcn", "hgcn"],
-        choices=MODELS,
-        metavar="MODEL",
-        help=f"models to compare: {', '.join(MODELS)} (default: gcn hgcn)",
-    )
     add(
         "--seeds",
         nargs="+",
         type=int,
         default=list(range(10)),
         metavar="SEED",
-        help="seeds of graph, split, weights and negatives (default: 0 to 9)",
+        help="seeds of graph, split, weights and all that is drawn (default: 0 to 9)",
     )
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     add(
@@ -55,7 +47,23 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         help="where the JSON lines go; runs found there are not repeated "
         "(default: benchmarks/runs)",
     )
-    add("--epochs", type=int, help="epochs at most (default: as in the preset)")
+    return out
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of every benchmark that compares models."""
+    out = common(description)
+    out.add_argument(
+        "--model",
+        nargs="+",
+        default=["gcn", "hgcn"],
+        choices=MODELS,
+        metavar="MODEL",
+        help=f"models to compare: {', '.join(MODELS)} (default: gcn hgcn)",
+    )
+    out.add_argument(
+        "--epochs", type=int, help="epochs at most (default: as in the preset)"
+    )
     return out
 
 

@@ -32,9 +32,9 @@ def table(runs: Sequence[Run]) -> str:
     One column a model, one row a dataset and metric; below, the curvatures at the
     epoch that was tested, and the time of an epoch with its share of evaluation.
     """
-    models = _unique(run["model"] for run in runs)
+    models = unique(run["model"] for run in runs)
     rows = [["task", "dataset", "test", *models]]
-    for task, dataset in _unique((run["task"], run["dataset"]) for run in runs):
+    for task, dataset in unique((run["task"], run["dataset"]) for run in runs):
         groups = [
             [
                 r
@@ -44,7 +44,7 @@ def table(runs: Sequence[Run]) -> str:
             for model in models
         ]
         head = [task.replace("_", " "), Path(dataset).name]
-        found = _unique(
+        found = unique(
             m for group in groups for run in group for m in run.get("test", ())
         )
         for metric, label in LABELS.items():
@@ -59,7 +59,7 @@ def table(runs: Sequence[Run]) -> str:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as a table in Markdown, the first row its head."""
+    """A Markdown table, its first row the head, aligned also as plain text."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
@@ -69,7 +69,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _unique(items: Iterable[T]) -> list[T]:
+def unique(items: Iterable[T]) -> list[T]:
     """In order of appearance."""
     return list(dict.fromkeys(items))
 
@@ -107,8 +107,8 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    tasks = _unique(run["task"] for run in runs)
-    models = _unique(run["model"] for run in runs)
+    tasks = unique(run["task"] for run in runs)
+    models = unique(run["model"] for run in runs)
     shown, panels = pyplot.subplots(
         1,
         len(tasks),
@@ -118,7 +118,7 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     )
     for panel, task in zip(panels[0], tasks, strict=True):
         metric = "roc_auc" if task == "link_prediction" else "macro_f1"
-        datasets = _unique(run["dataset"] for run in runs if run["task"] == task)
+        datasets = unique(run["dataset"] for run in runs if run["task"] == task)
         width = 0.7 / len(models)
         for i, model in enumerate(models):
             label: str | None = model

@@ -19,6 +19,20 @@ from benchmarks.training import PeakMemory, Task, fit
 OUT = Path(__file__).parent / "runs"
 
 
+def usable_device(name: str) -> torch.device:
+    """A device by name.
+
+    Raises:
+        ValueError: If there is no such device.
+    """
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"'device' must be 'cpu' where PyTorch sees no CUDA device (got {name!r})"
+        )
+    return device
+
+
 def sweep(
     task: type[Task],
     dataset: str,
@@ -49,10 +63,7 @@ def sweep(
         MissingDataset: See :func:`load_graph`.
         ValueError: If there is no such device.
     """
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"'device' must be 'cpu' where PyTorch sees no CUDA device (got {device!r})"
-        )
+    target = usable_device(device)
     path = out / f"{task.name}.jsonl"
     known = {runs.key(run): run for run in runs.read(path)}
     result = []
@@ -67,11 +78,11 @@ def sweep(
                 model=model,
                 seed=seed,
                 preset=dataclasses.asdict(settings),
-                device=torch.device(device).type,
+                device=target.type,
             )
             if runs.key(run) not in known:
                 data = load_graph(dataset, task.name, seed, root)
-                _train(task, data, settings, run, torch.device(device))
+                _train(task, data, settings, run, target)
                 runs.append(path, run)
                 known[runs.key(run)] = run
             result.append(known[runs.key(run)])
