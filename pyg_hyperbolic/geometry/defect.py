@@ -57,7 +57,7 @@ class _Derivative(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         c, *points = ctx.saved_tensors
         by_c = ctx.contraction(grad, c, *points)
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return grad, None, by_c, *(None for _ in points)
         # A graph of the gradient is asked for. The gradient of the points lacks its
         # derivative by c, which is theirs of by_c: it gets that, times a zero.
@@ -175,10 +175,9 @@ def _frame(u: Tensor, triangle: Triangle) -> _Frame:
 def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Tensor]:
     """The two brackets over 2c, the first over W and the second times W / sinh W."""
     # Where two of the points are one, or all on a line, the triangle is one nearby.
-    uu, vv, xx = (
-        torch.where(square > 0, square, _NEARBY)
-        for square in (frame.uu, triangle.vv, frame.xx)
-    )
+    uu = torch.where(frame.uu > 0, frame.uu, _NEARBY)
+    vv = torch.where(triangle.vv > 0, triangle.vv, _NEARBY)
+    xx = torch.where(frame.xx > 0, frame.xx, _NEARBY)
     bent = frame.apart & (c * torch.maximum(uu, vv) > _FLAT)
     cos = triangle.uv.abs() / (uu.sqrt() * vv.sqrt())
     cos = torch.where(cos < 1, cos, 1.0)

@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from pyg_hyperbolic.geometry import defect, special
 from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype, times
@@ -131,12 +132,17 @@ def _square_by_c(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return defect.of_square(grad, c, u, _sum(u, v, c)[0])
 
 
-def _fixed(c: Curved) -> Curved:
-    return c.detach() if isinstance(c, Tensor) else c
-
-
 def _learns(c: Curved) -> TypeGuard[Tensor]:
-    return isinstance(c, Tensor) and c.requires_grad
+    """Whether c gets its derivative from :mod:`defect`.
+
+    A graph for ``torch.compile`` has that of automatic differentiation, which it can
+    fuse; it loses digits where points are near a line, or near the origin.
+    """
+    return isinstance(c, Tensor) and c.requires_grad and not is_compiling()
+
+
+def _fixed(c: Curved) -> Curved:
+    return c.detach() if _learns(c) else c
 
 
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:

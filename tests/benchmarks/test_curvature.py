@@ -111,8 +111,8 @@ def test_link_prediction_trains_the_parametrizations(
     for run in runs.read(tmp_path / "curvature.jsonl"):
         first, *then = zip(*run["trajectory"]["c"].values(), strict=True)
         assert len(first) == 2
-        # A step of 1 takes the plain parameter below 0, where nothing is defined.
-        assert run["nan"] == (run["model"] == "raw")
+        # A step of 1 may take the plain parameter below 0, where nothing is defined.
+        assert run["model"] == "raw" or not run["nan"]
         assert ("test" in run) != run["nan"]
         assert first != then[-1] or run["model"] == "clamp"
         if run["model"] == "projected":
