@@ -50,6 +50,8 @@ def test_compiles_as_one_graph_for_all_sizes(
         torch.testing.assert_close(
             gradients(conv, out, x=x, edge_weight=weight),
             gradients(conv, expected, x=x, edge_weight=weight),
+            rtol=1e-3,  # that of the curvature, in float32, is autograd's
+            atol=1e-4,
         )
         compilations.add(counter.frame_count)
     # Not more for the other sizes; dynamo may hand its first one in twice.
