@@ -4,7 +4,19 @@ from importlib.metadata import version
 
 from pyg_hyperbolic import datasets, geometry, nn
 from pyg_hyperbolic.curvature import Curvature, project_curvatures
+from pyg_hyperbolic.groups import parameter_groups
+from pyg_hyperbolic.report import CurvatureReport, CurvatureState, curvature_report
 
 __version__ = version("pyg-hyperbolic")
 
-__all__ = ["Curvature", "datasets", "geometry", "nn", "project_curvatures"]
+__all__ = [
+    "Curvature",
+    "CurvatureReport",
+    "CurvatureState",
+    "curvature_report",
+    "datasets",
+    "geometry",
+    "nn",
+    "parameter_groups",
+    "project_curvatures",
+]

@@ -1,0 +1,59 @@
+import math
+
+import pytest
+import torch
+
+from pyg_hyperbolic import Curvature, parameter_groups
+from pyg_hyperbolic.nn import HGCN
+
+
+def decay(model: HGCN, parameters: object) -> list[float]:
+    """500 steps of nothing but weight decay."""
+    optimizer = torch.optim.Adam(parameters, lr=0.01, weight_decay=0.0)
+    for _ in range(500):
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+    return [conv.curvature().item() for conv in model.convs]
+
+
+def test_weight_decay_does_not_move_a_curvature() -> None:
+    model = HGCN(3, 8, 2, curvature=0.7)
+    before = [conv.curvature().item() for conv in model.convs]
+    assert decay(model, parameter_groups(model, 0.1)) == before
+    assert model.convs[0].lin.weight.abs().max() < 1e-3
+    everything = [{"params": list(model.parameters()), "weight_decay": 0.1}]
+    assert decay(model, everything) != before
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_every_parameter_is_in_one_group(shared: bool) -> None:
+    model = HGCN(3, 8, 3, shared_curvature=shared)
+    weights, curvatures = parameter_groups(model, 0.1, lr=0.5)
+    assert weights["weight_decay"] == 0.1
+    assert curvatures["weight_decay"] == 0
+    assert weights["lr"] == curvatures["lr"] == 0.5
+    assert len(curvatures["params"]) == (1 if shared else 3)
+    assert {p.dim() for p in curvatures["params"]} == {0}
+    assert len(weights["params"]) == 6
+    torch.optim.SGD(parameter_groups(model, 0.1), lr=0.1)
+
+
+def test_groups_without_members_are_left_out() -> None:
+    (group,) = parameter_groups(torch.nn.Linear(2, 2), 0.1)
+    assert group["weight_decay"] == 0.1
+    (group,) = parameter_groups(Curvature(), 0.1)
+    assert group["weight_decay"] == 0
+
+
+@pytest.mark.parametrize("weight_decay", [-0.1, math.nan])
+def test_a_bad_weight_decay(weight_decay: float) -> None:
+    with pytest.raises(
+        ValueError, match=r"'weight_decay' must be .* \(got (-0.1|nan)\)"
+    ):
+        parameter_groups(HGCN(3, 8, 2), weight_decay)
+
+
+def test_a_module_without_parameters() -> None:
+    with pytest.raises(ValueError, match=r"'module' has no parameters \(got ReLU\)"):
+        parameter_groups(torch.nn.ReLU(), 0.1)
