@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     add = out.add_argument
     add(
         "--library",
+        dest="libraries",
         nargs="+",
         default=list(LIBRARIES),
         choices=LIBRARIES,
@@ -142,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def job() -> None:
         torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
         asked = {}
-        for name in args.library:
+        for name in args.libraries:
             if LIBRARIES[name].installed():
                 asked[name] = LIBRARIES[name]()
             else:

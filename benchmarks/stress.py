@@ -110,7 +110,7 @@ class Peer(torch.nn.Module):
 
     def __init__(self, library: Library, setting: Setting) -> None:
         super().__init__()
-        self.library = library
+        self.space = library
         widths = [FEATURES, *[HIDDEN] * (setting.layers - 1), OUT]
         linear = [torch.nn.Linear(p, q) for p, q in itertools.pairwise(widths)]
         self.weight = torch.nn.ParameterList(layer.weight for layer in linear)
@@ -119,7 +119,7 @@ class Peer(torch.nn.Module):
 
     def forward(self, x: Tensor, tree: Tree) -> tuple[Tensor, Tensor]:
         """Points and their curvature."""
-        space, c = self.library, x
+        space, c = self.space, x
         near = (tree.hops <= 1).to(x.dtype)
         degree = near.sum(dim=-1).rsqrt()
         near = degree[:, None] * near * degree

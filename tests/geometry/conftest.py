@@ -10,103 +10,20 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.numerics.textbook import (
+    dist,
+    gyro_add,
+    midpoint,
+    minus,
+    moved,
+    norm,
+    radial,
+    transport,
+    vector,
+)
+
 # Enough for the difference of two points at radius 260: exp(-520) is 1e-226.
 DIGITS = 300
-
-Vector = list[mp.mpf]
-Operation = Callable[[Vector, Vector, mp.mpf], Vector]
-
-
-def vector(v: Tensor) -> Vector:
-    return [mp.mpf(x) for x in v.detach().double().tolist()]
-
-
-def norm(v: Vector) -> mp.mpf:
-    return mp.sqrt(mp.fdot(v, v))
-
-
-def minus(u: Vector, v: Vector) -> Vector:
-    return [a - b for a, b in zip(u, v, strict=True)]
-
-
-def radial(f: Callable[[mp.mpf], mp.mpf], x: Vector, s: mp.mpf) -> Vector:
-    """f(s |x|) / (s |x|) x."""
-    a = s * norm(x)
-    return [f(a) / a * xi for xi in x] if a else x
-
-
-def mobius_add(x: Vector, y: Vector, c: mp.mpf) -> Vector:
-    xx, yy, xy = mp.fdot(x, x), mp.fdot(y, y), mp.fdot(x, y)
-    p, q = 1 + 2 * c * xy + c * yy, 1 - c * xx
-    scale = 1 + 2 * c * xy + c * c * xx * yy
-    return [(p * a + q * b) / scale for a, b in zip(x, y, strict=True)]
-
-
-def gyro_add(u: Vector, v: Vector, c: mp.mpf) -> Vector:
-    """The Moebius sum of the Poincare ball, in normal coordinates."""
-    if c == 0:
-        return [a + b for a, b in zip(u, v, strict=True)]
-    s = mp.sqrt(c)
-    x, y = (radial(lambda a: mp.tanh(a / 2), w, s) for w in (u, v))
-    return radial(lambda a: 2 * mp.atanh(a), mobius_add(x, y, c), s)
-
-
-def dist(u: Vector, v: Vector, c: mp.mpf) -> mp.mpf:
-    """The hyperbolic law of cosines."""
-    if c == 0:
-        return norm(minus(u, v))
-    s = mp.sqrt(c)
-    a, b = s * norm(u), s * norm(v)
-    cos = mp.fdot(u, v) * c / (a * b) if a and b else mp.mpf(0)
-    cosh = mp.cosh(a) * mp.cosh(b) - mp.sinh(a) * mp.sinh(b) * cos
-    return mp.acosh(max(cosh, mp.mpf(1))) / s
-
-
-def midpoint(points: list[Vector], weights: list[mp.mpf], c: mp.mpf) -> Vector:
-    """The Einstein midpoint: a mean of Klein points with their Lorentz factors."""
-    s = mp.sqrt(c)
-    if c == 0:
-        mass, klein = weights, points
-    else:
-        mass = [w * mp.cosh(s * norm(v)) for w, v in zip(weights, points, strict=True)]
-        klein = [radial(mp.tanh, v, s) for v in points]
-    total = mp.fsum(mass)
-    mean = [mp.fdot(mass, column) / total for column in zip(*klein, strict=True)]
-    return radial(mp.atanh, mean, s) if c else mean
-
-
-def transport(u: Vector, v: Vector, c: mp.mpf) -> Vector:
-    """v along u as it is, v across u times a / sinh a."""
-    a = mp.sqrt(c) * norm(u)
-    if a == 0:
-        return v
-    along = [mp.fdot(u, v) / mp.fdot(u, u) * x for x in u]
-    across = minus(v, along)
-    return [x + a / mp.sinh(a) * y for x, y in zip(along, across, strict=True)]
-
-
-def moved(f: Operation, u: Vector, v: Vector, c: mp.mpf, by: float) -> mp.mpf:
-    """How far f moves when each coordinate moves by ``by`` times the point's length.
-
-    A distance far out is the logarithm of an angle: where the points are that close
-    to one line, the point on the line is tried too.
-    """
-    start = f(u, v, c)
-    out = mp.mpf(0)
-    for i in range(2 * len(u)):
-        change = mp.mpf(0)
-        for sign in (1, -1):
-            x, y = list(u), list(v)
-            point = x if i < len(u) else y
-            point[i % len(u)] += sign * by * norm(point)
-            change = max(change, norm(minus(f(x, y, c), start)))
-        out += change
-    length = norm(v) / (norm(u) or 1)
-    for sign in (1, -1):
-        y = [sign * length * x for x in u]
-        if norm(minus(y, v)) <= by * norm(v):
-            out = max(out, norm(minus(f(u, y, c), start)))
-    return out
 
 
 @pytest.fixture
