@@ -2,7 +2,7 @@
 
 Runs both tasks on a generated disease tree, on HGCN's Disease and on Cora, the latter
 two where their files or the network are there.  Writes JSON lines, the table and a
-figure; run again, it only does what is missing.  Two seeds and at most 400 epochs, to
+figure; run again, it only does what is missing.  Two seeds and at most 300 epochs, to
 be done in minutes: the scripts of the two tasks have ten seeds and all epochs.
 """
 
@@ -25,7 +25,7 @@ TASKS: tuple[type[Task], ...] = (LinkPrediction, NodeClassification)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs everything and returns the exit status."""
     options = parser(__doc__)
-    options.set_defaults(seeds=[0, 1], epochs=400)
+    options.set_defaults(seeds=[0, 1], epochs=300)
     args = options.parse_args(argv)
 
     def job() -> None:
