@@ -3,9 +3,11 @@
 from importlib.metadata import version
 
 from pyg_hyperbolic import datasets, geometry, nn
-from pyg_hyperbolic.curvature import Curvature, project_curvatures
+from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.groups import parameter_groups
+from pyg_hyperbolic.projection import project_curvatures
 from pyg_hyperbolic.report import CurvatureReport, CurvatureState, curvature_report
+from pyg_hyperbolic.sharing import tie_curvatures
 
 __version__ = version("pyg-hyperbolic")
 
@@ -19,4 +21,5 @@ __all__ = [
     "nn",
     "parameter_groups",
     "project_curvatures",
+    "tie_curvatures",
 ]

@@ -5,18 +5,18 @@ Hyperbolic layers in circulation clamp their curvature in the forward pass,
 parameter beyond the bound, its gradient is zero, and it never comes back.  Two cures
 are offered: a smooth map from an unbounded parameter (``softplus``, ``sigmoid``), and
 a bounded parameter that is put back into its bounds *after* the optimizer's step
-(``projected``, with :func:`project_curvatures`).
+(``projected``, with :func:`~pyg_hyperbolic.project_curvatures`).
 """
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.functional import softplus
-from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 PARAMETRIZATIONS = ("softplus", "sigmoid", "projected", "clamp")
 
@@ -41,8 +41,14 @@ class Curvature(torch.nn.Module):
     The first :math:`c` is exactly :obj:`init`, rounded to the parameter's dtype.
 
     Layers that are given the same object share it.  Keep weight decay away from
-    :obj:`raw`: it would pull :math:`\rho`, and with it :math:`c`, towards a value that
-    has nothing to do with the data.
+    :obj:`raw` (see :func:`~pyg_hyperbolic.parameter_groups`): it would pull
+    :math:`\rho`, and with it :math:`c`, towards a value that has nothing to do with the
+    data.
+
+    A ``state_dict`` also holds the parametrization, the bounds, and what rounding to
+    the parameter's dtype took from the initial :math:`\rho`, so that it gives the same
+    :math:`c` in another dtype and on another device.  It loads into the same
+    parametrization alone: :obj:`raw` means something else in every other.
 
     Args:
         init: Initial :math:`c > 0`.
@@ -51,7 +57,8 @@ class Curvature(torch.nn.Module):
         bounds: Lower and upper end :math:`0 < l < h` of the admissible :math:`c`, by
             default ``(0.1, 10.0)`` where the parametrization needs them.
             ``"softplus"`` has no bound but zero: given bounds are only checked
-            against :obj:`init` there.
+            against :obj:`init` there.  The bounds of ``"projected"`` and ``"clamp"``
+            may be set anew at any time.
 
     Raises:
         ValueError: If :obj:`init` is not a positive number or not within the bounds,
@@ -80,10 +87,12 @@ class Curvature(torch.nn.Module):
         self.init = float(init)
         self.learnable = learnable
         self.parametrization = parametrization
-        self.bounds = bounds
+        self._bounds = bounds
         # What rounding to the parameter's dtype takes from the initial rho. Added
         # back, it makes the first c exact: c = 1e-8 in float32 would be off by 1e-6.
         self._residual = 0.0
+        # Deep copies keep it: by this `tie_curvatures` knows them for what they are.
+        self.origin = uuid4().hex
         raw = torch.empty(())
         if learnable:
             self.raw = Parameter(raw)
@@ -106,32 +115,123 @@ class Curvature(torch.nn.Module):
         if self.parametrization == "softplus":
             c = softplus(rho, threshold=40.0)  # the default gives rho beyond 20
         elif self.parametrization == "sigmoid":
-            low, high = self._bounds
+            low, high = self._ends
             c = low + (high - low) * rho.sigmoid()
         elif self.parametrization == "projected":
             c = rho
         else:
-            c = rho.clamp(*self._bounds)
+            c = rho.clamp(*self._ends)
         return c.to(self.raw.dtype)
 
     @torch.no_grad()
     def project_(self) -> None:
         """Puts a ``projected`` parameter back into the bounds, in place."""
-        low, high = self._bounds
-        self.raw.clamp_(low - self._residual, high - self._residual)
+        low, high = self._ends
+        self.raw.clamp_(self._last(low, high), self._last(high, low))
+
+    def _last(self, end: float, inside: float) -> float:
+        """The parameter at an end: no rounding must bring c beyond it."""
+        dtype = self.raw.dtype
+        rho = torch.tensor(end - self._residual, dtype=torch.float64).to(dtype)
+        bound = torch.tensor(end, dtype=torch.float64).to(dtype)
+        c = (rho.double() + self._residual).to(dtype)
+        if c > bound if inside < end else c < bound:
+            rho = rho.nextafter(rho.new_tensor(inside))
+        return rho.item()
 
     @property
-    def _bounds(self) -> tuple[float, float]:
-        assert self.bounds is not None
-        return self.bounds
+    def bounds(self) -> tuple[float, float] | None:
+        """Lower and upper end of the admissible c, :obj:`None` if there are none."""
+        return self._bounds
+
+    @bounds.setter
+    def bounds(self, bounds: tuple[float, float]) -> None:
+        if self.parametrization not in ("projected", "clamp"):
+            raise ValueError(
+                f"'bounds' of {self.parametrization!r} are fixed: others would make "
+                f"another c of the same parameter (got {bounds}); build a new "
+                f"Curvature, or use 'projected'"
+            )
+        _check_order(bounds)
+        self._bounds = bounds
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        assert self._bounds is not None
+        return self._bounds
 
     def _inverse(self, c: float) -> float:
         if self.parametrization == "softplus":
             return c + math.log(-math.expm1(-c))
         if self.parametrization == "sigmoid":
-            low, high = self._bounds
+            low, high = self._ends
             return math.log((c - low) / (high - c))
         return c
+
+    def _apply(
+        self, fn: Callable[[Tensor], Tensor], recurse: bool = True
+    ) -> "Curvature":
+        before = self.raw.detach().clone()
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._keep(before)
+        return self
+
+    def _keep(self, before: Tensor) -> None:
+        """Keeps c what it was where another dtype has rounded rho anew."""
+        if not (before.is_meta or self.raw.is_meta):
+            self._residual += before.item() - self.raw.item()
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint needs besides :obj:`raw`: four numbers in float64."""
+        index = PARAMETRIZATIONS.index(self.parametrization)
+        low, high = self._bounds or (0.0, math.inf)
+        return torch.tensor([index, self._residual, low, high], dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Takes what :meth:`get_extra_state` gave."""
+        self._residual = state[1].item()
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        raw, state = (state_dict.get(prefix + key) for key in ("raw", "_extra_state"))
+        if raw is not None and state is not None and self._differs(state):
+            index, _, low, high = state.tolist()
+            name = PARAMETRIZATIONS[int(index)]
+            error_msgs.append(
+                f"'{prefix}raw' is of the parametrization {name!r} with bounds "
+                f"({low:g}, {high:g}), but this curvature is {self}; build it with "
+                f"the checkpoint's, or leave out '{prefix}raw' and "
+                f"'{prefix}_extra_state' and load with strict=False"
+            )
+            return
+        super()._load_from_state_dict(
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )
+        if raw is not None and raw.shape == self.raw.shape:
+            if state is None:  # strict=False, or strict loading has complained
+                self._residual = 0.0
+            self._keep(raw)
+
+    def _differs(self, state: Tensor) -> bool:
+        """Whether a checkpoint's parameter means another c than here."""
+        own, other = self.get_extra_state(), state.cpu()
+        same_bounds = torch.equal(own[2:], other[2:])
+        fixed = self.parametrization in ("sigmoid", "clamp")
+        return bool(own[0] != other[0]) or (fixed and not same_bounds)
 
     def extra_repr(self) -> str:
         """The module's settings, for ``repr``."""
@@ -151,11 +251,8 @@ def _check(
         )
     if bounds is None:
         return
+    _check_order(bounds)
     low, high = bounds
-    if not (0 < low < high < math.inf):
-        raise ValueError(
-            f"'bounds' must be two positive numbers, the lower one first (got {bounds})"
-        )
     if not (low <= init <= high):
         raise ValueError(f"'init' must lie within the bounds {bounds} (got {init})")
     if parametrization == "sigmoid" and init in (low, high):
@@ -165,51 +262,9 @@ def _check(
         )
 
 
-def project_curvatures(
-    optimizer: Optimizer, module: torch.nn.Module
-) -> RemovableHandle:
-    """Puts every ``projected`` curvature back into its bounds after each step.
-
-    Between steps the gradient is exact, also at a bound: a step that points inwards
-    is taken in full.  The bounds may be changed while training.
-
-    Args:
-        optimizer: The optimizer that holds the curvatures' parameters.
-        module: The model; its curvatures are looked up anew at every step.
-
-    Returns:
-        A handle whose ``remove()`` takes the hook off again.
-
-    Raises:
-        ValueError: If the hook would never do anything: :obj:`module` has no learnable
-            ``projected`` curvature, or :obj:`optimizer` holds none of them.
-    """
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    projected = _projected(module)
-    if not projected:
+def _check_order(bounds: tuple[float, float]) -> None:
+    low, high = bounds
+    if not (0 < low < high < math.inf):
         raise ValueError(
-            f"'module' has no learnable curvature to project (got "
-            f"{type(module).__name__}); build its layers with "
-            f"Curvature(..., parametrization='projected')"
+            f"'bounds' must be two positive numbers, the lower one first (got {bounds})"
         )
-    if not any(id(curvature.raw) in held for curvature in projected):
-        raise ValueError(
-            "'optimizer' holds none of the module's projected curvatures; create it "
-            "from the parameters of the same module, after moving it to its device"
-        )
-
-    def project(*_: Any) -> None:
-        for curvature in _projected(module):
-            curvature.project_()
-
-    return optimizer.register_step_post_hook(project)
-
-
-def _projected(module: torch.nn.Module) -> list[Curvature]:
-    return [
-        child
-        for child in module.modules()
-        if isinstance(child, Curvature)
-        and child.learnable
-        and child.parametrization == "projected"
-    ]

@@ -72,12 +72,40 @@ def test_several_optimizers_and_groups() -> None:
     model = torch.nn.ModuleList([first, second])
     one = torch.optim.SGD([{"params": [weight]}, {"params": first.raw, "lr": 9.0}])
     two = torch.optim.SGD(second.parameters(), lr=9.0)
-    for optimizer in (one, two):
-        project_curvatures(optimizer, model)
+    with pytest.raises(ValueError, match=r"'optimizer' must hold all .*got 1 of 2\)"):
+        project_curvatures(one, model)
+    project_curvatures(one, first)
+    project_curvatures(two, second)
     (first() - second() + weight.sum()).backward()
     one.step()
     two.step()
     assert (first().item(), second().item()) == (0.5, 2.0)
+
+
+def test_a_frozen_curvature_need_not_be_held() -> None:
+    first, second = projected(), projected()
+    second.requires_grad_(False)
+    optimizer = torch.optim.SGD(first.parameters(), lr=9.0)
+    project_curvatures(optimizer, torch.nn.ModuleList([first, second]))
+    with pytest.raises(ValueError, match=r"'optimizer' must hold all .*got 0 of 1\)"):
+        project_curvatures(optimizer, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("end", range(2), ids=["low", "high"])
+def test_no_rounding_leads_out_of_the_bounds(end: int, dtype: torch.dtype) -> None:
+    random = torch.Generator().manual_seed(0)
+    for low, init, high in torch.rand(200, 3, generator=random).double().add(1e-3):
+        low, init, high = sorted(x.item() for x in (low, init, high))
+        curvature = Curvature(init, parametrization="projected", bounds=(low, high))
+        curvature.to(dtype)
+        torch.nn.init.constant_(curvature.raw, -9.0 if end == 0 else 9.0)
+        curvature.project_()
+        low, high = (
+            torch.tensor(x, dtype=torch.float64).to(dtype) for x in (low, high)
+        )
+        assert low <= curvature() <= high
+        assert curvature().item() == pytest.approx((low, high)[end].item(), rel=8e-3)
 
 
 def test_accumulated_gradients_and_a_schedule_of_the_learning_rate() -> None:

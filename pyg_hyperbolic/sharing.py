@@ -1,0 +1,49 @@
+"""Copies of one curvature, made one again."""
+
+import torch
+
+from pyg_hyperbolic.curvature import Curvature
+
+
+def tie_curvatures(module: torch.nn.Module) -> int:
+    """Makes the copies of a curvature the one shared curvature that they were.
+
+    :func:`~torch_geometric.nn.to_hetero` copies every layer for every relation, and
+    with it the curvature that layers shared: each copy would learn by itself.  Call
+    this right after it, before the optimizer is made.  Where each relation is to have
+    a curvature of its own, leave it out.
+
+    Args:
+        module: A model that holds deep copies of curvatures, changed in place.
+
+    Returns:
+        How many copies there were.
+
+    Raises:
+        ValueError: If copies have become different.
+    """
+    places = [
+        (parent, name, child)
+        for parent in module.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, Curvature)
+    ]
+    first: dict[str, Curvature] = {}
+    for _, _, child in places:
+        one = first.setdefault(child.origin, child)
+        if not _same(one, child):
+            raise ValueError(
+                f"'module' has copies of a curvature that are no longer the same (got "
+                f"{one} at c = {one().item():g} and {child} at c = "
+                f"{child().item():g}); tie them before training, or load one's "
+                f"state_dict into the other"
+            )
+    copies = {child for _, _, child in places if first[child.origin] is not child}
+    for parent, name, child in places:
+        setattr(parent, name, first[child.origin])
+    return len(copies)
+
+
+def _same(one: Curvature, other: Curvature) -> bool:
+    states = [curvature.state_dict().values() for curvature in (one, other)]
+    return all(map(torch.equal, *states))

@@ -1,0 +1,175 @@
+"""Curvatures in checkpoints, other dtypes and on other devices."""
+
+import copy
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import Curvature, project_curvatures
+from pyg_hyperbolic.curvature import PARAMETRIZATIONS
+from pyg_hyperbolic.nn import HGCN
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+each = pytest.mark.parametrize("name", PARAMETRIZATIONS)
+dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+
+def saved(module: torch.nn.Module) -> dict[str, Any]:
+    """The module's state, through a file."""
+    file = io.BytesIO()
+    torch.save(module.state_dict(), file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def trained(name: str, init: float = 0.3) -> Curvature:
+    c = Curvature(init, parametrization=name)
+    optimizer = torch.optim.Adam(c.parameters(), lr=0.01)
+    for _ in range(5):
+        (c() - 2).square().backward()
+        optimizer.step()
+    return c
+
+
+def rho(c: Curvature) -> float:
+    """The exact parameter, found through c in float64."""
+    return copy.deepcopy(c).double()().item()
+
+
+@dtypes
+@each
+def test_the_same_c_in_another_dtype(name: str, dtype: torch.dtype) -> None:
+    c = trained(name)
+    exact = rho(c)
+    loaded = Curvature(1.0, parametrization=name).to(dtype)
+    loaded.load_state_dict(saved(c))
+    assert rho(loaded) == pytest.approx(exact, rel=1e-14)
+    expected = torch.tensor(exact, dtype=torch.float64)
+    assert loaded().double().item() == pytest.approx(
+        expected.to(dtype).double().item(), rel=1e-15
+    )
+    there = copy.deepcopy(c).to(dtype)
+    assert there.raw.dtype == dtype
+    assert rho(there) == pytest.approx(exact, rel=1e-14)
+    back = Curvature(1.0, parametrization=name)
+    back.load_state_dict(saved(there))
+    assert back().item() == c().item()
+
+
+@each
+def test_what_rounding_took_from_the_first_value_is_saved(name: str) -> None:
+    bounds = None if name == "softplus" else (1e-9, 1e-7)
+    c = Curvature(1e-8, parametrization=name, bounds=bounds)
+    loaded = Curvature(2e-8, parametrization=name, bounds=bounds)
+    loaded.load_state_dict(saved(c))
+    assert loaded().item() == torch.tensor(1e-8).item()
+
+
+def test_a_model_made_without_memory_takes_a_checkpoint() -> None:
+    model = HGCN(4, 8, 2, out_channels=3, curvature=0.3)
+    with torch.device("meta"):
+        empty = HGCN(4, 8, 2, out_channels=3)
+    assigned = copy.deepcopy(empty)
+    assigned.load_state_dict(saved(model), assign=True)
+    empty.to_empty(device="cpu").load_state_dict(saved(model))
+    for other in (assigned, empty):
+        for a, b in zip(curvatures(model), curvatures(other), strict=True):
+            assert torch.equal(a, b)
+
+
+def curvatures(model: torch.nn.Module) -> list[Tensor]:
+    return [child() for child in model.modules() if isinstance(child, Curvature)]
+
+
+@pytest.mark.parametrize("other", PARAMETRIZATIONS)
+@each
+def test_another_parametrization_is_an_error(name: str, other: str) -> None:
+    c = Curvature(0.5, parametrization=name)
+    target = torch.nn.Sequential(Curvature(parametrization=other))
+    state = torch.nn.Sequential(c).state_dict()
+    if name == other:
+        target.load_state_dict(state)
+        assert torch.equal(target[0](), c())
+        return
+    for strict in (True, False):
+        with pytest.raises(RuntimeError, match=rf"'0.raw' is of .*'{name}'.*build it"):
+            target.load_state_dict(state, strict=strict)
+    assert target[0]().item() == 1.0
+    rest = {key: value for key, value in state.items() if key not in state}
+    target.load_state_dict(rest, strict=False)
+
+
+@each
+def test_other_bounds_are_an_error_where_c_depends_on_them(name: str) -> None:
+    c = Curvature(0.5, parametrization=name, bounds=(0.1, 1.0))
+    target = Curvature(0.5, parametrization=name, bounds=(0.1, 2.0))
+    if name in ("softplus", "projected"):
+        target.load_state_dict(saved(c))
+        assert target().item() == 0.5
+        return
+    with pytest.raises(RuntimeError, match=rf"'raw' is of .*{name}.*\(0.1, 1\)"):
+        target.load_state_dict(saved(c))
+
+
+def test_a_parameter_alone_is_taken_as_it_is() -> None:
+    c = Curvature(1e-8)
+    raw = {"raw": torch.tensor(0.25)}
+    with pytest.raises(RuntimeError, match=r'Missing key.*"_extra_state"'):
+        c.load_state_dict(raw)
+    c = Curvature(1e-8)
+    c.load_state_dict(raw, strict=False)
+    expected = torch.nn.functional.softplus(torch.tensor(0.25, dtype=torch.float64))
+    assert c().item() == expected.float().item()
+    with pytest.raises(RuntimeError, match="size mismatch for raw"):
+        c.load_state_dict({"raw": torch.ones(2)}, strict=False)
+
+
+def test_training_goes_on_where_it_stopped() -> None:
+    def model() -> tuple[Curvature, torch.optim.Optimizer]:
+        c = Curvature(0.3, parametrization="projected", bounds=(0.1, 0.9))
+        optimizer = torch.optim.Adam(c.parameters(), lr=0.05)
+        project_curvatures(optimizer, c)
+        return c, optimizer
+
+    def steps(c: Curvature, optimizer: torch.optim.Optimizer, number: int) -> None:
+        for _ in range(number):
+            optimizer.zero_grad()
+            (c() - 2).square().backward()
+            optimizer.step()
+
+    whole, optimizer = model()
+    steps(whole, optimizer, 40)
+    first, optimizer = model()
+    steps(first, optimizer, 13)
+    second, resumed = model()
+    second.load_state_dict(saved(first))
+    resumed.load_state_dict(optimizer.state_dict())
+    steps(second, resumed, 27)
+    assert second().item() == whole().item() == pytest.approx(0.9)
+
+
+def test_bounds_that_have_changed_do_not_hinder_loading() -> None:
+    c = Curvature(parametrization="projected", bounds=(0.1, 10.0))
+    state = saved(c)
+    c.bounds = (0.5, 2.0)
+    c.load_state_dict(state)
+    assert c.bounds == (0.5, 2.0)
+
+
+def test_the_state_is_tensors_that_can_be_cloned_and_averaged() -> None:
+    c, other = Curvature(0.3), Curvature(0.3)
+    state = {key: value.clone() for key, value in c.state_dict().items()}
+    mean = {key: (value + other.state_dict()[key]) / 2 for key, value in state.items()}
+    other.load_state_dict(mean)
+    assert torch.equal(c(), other())
+
+
+def test_compiled_the_loaded_value_is_seen() -> None:
+    c = Curvature(0.3)
+    compiled = torch.compile(c, backend="eager", fullgraph=True)
+    assert compiled().item() == c().item()
+    c.load_state_dict(Curvature(1e-8).state_dict())
+    assert compiled().item() == torch.tensor(1e-8).item()

@@ -1,0 +1,87 @@
+"""Curvatures that layers share, through copies and `to_hetero`."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.nn import to_hetero
+
+from pyg_hyperbolic import Curvature, curvature_report, tie_curvatures
+from pyg_hyperbolic.nn import HGCNConv
+
+TYPES = ["a", "b"]
+RELATIONS = [("a", "to", "b"), ("b", "to", "a"), ("a", "to", "a")]
+
+
+class Net(torch.nn.Module):
+    """Two layers that share a curvature, and a third with its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shared = Curvature(0.7)
+        kwargs = {"normalize": False}
+        self.first = HGCNConv(4, 4, curvature=shared, **kwargs)
+        self.second = HGCNConv(4, 4, curvature=shared, **kwargs)
+        self.third = HGCNConv(4, 2, curvature=0.7, **kwargs)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = self.first(x, edge_index).relu()
+        return self.third(self.second(x, edge_index), edge_index)
+
+
+def hetero() -> torch.nn.Module:
+    return to_hetero(Net(), (TYPES, RELATIONS))
+
+
+def distinct(module: torch.nn.Module) -> set[Curvature]:
+    return {child for child in module.modules() if isinstance(child, Curvature)}
+
+
+def test_to_hetero_unties_and_one_call_ties_again() -> None:
+    model = hetero()
+    assert len(distinct(model)) == 9
+    assert tie_curvatures(model) == 7
+    assert len(distinct(model)) == 2
+    state = model.state_dict()
+    report = curvature_report(model)
+    assert [len(line.names) for line in report] == [6, 3]
+    assert tie_curvatures(model) == 0
+    twin = hetero()
+    tie_curvatures(twin)
+    twin.load_state_dict(state)
+
+
+def test_tied_curvatures_are_one_parameter_and_learn_from_all_layers() -> None:
+    model = hetero()
+    tie_curvatures(model)
+    raws = [p for p in model.parameters() if p.dim() == 0]
+    assert len(raws) == 2
+    x = {name: torch.randn(3, 4) for name in TYPES}
+    index = torch.tensor([[0, 1, 2, 2], [1, 2, 0, 1]])
+    for module in model.modules():
+        if isinstance(module, HGCNConv):
+            torch.nn.init.normal_(module.bias)
+    out = model(x, dict.fromkeys(RELATIONS, index))
+    sum(value.square().sum() for value in out.values()).backward()
+    assert all(raw.grad != 0 for raw in raws)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.step()
+    assert len({c().item() for c in distinct(model)}) == 2
+
+
+def test_other_curvatures_are_left_alone() -> None:
+    model = torch.nn.ModuleList([Curvature(), Curvature()])
+    assert tie_curvatures(model) == 0
+    assert len(distinct(model)) == 2
+    model.append(copy.deepcopy(model[0]))
+    assert tie_curvatures(model) == 1
+    assert model[2] is model[0] is not model[1]
+
+
+def test_copies_that_went_different_ways_are_an_error() -> None:
+    model = hetero()
+    torch.nn.init.ones_(next(iter(distinct(model))).raw)
+    with pytest.raises(ValueError, match=r"'module' has copies .* tie them before"):
+        tie_curvatures(model)
+    assert len(distinct(model)) == 9
