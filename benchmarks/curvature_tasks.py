@@ -43,9 +43,12 @@ def make_curvature(parametrization: str, init: float) -> torch.nn.Module:
     """
     if parametrization == "raw":
         return Raw(init)
+    if parametrization == "softplus":
+        return Curvature(init)
     if parametrization == "sigmoid":
         margin = 0.01 * (HIGH - LOW)
         init = min(max(init, LOW + margin), HIGH - margin)
+        return Curvature(init, parametrization=parametrization, bounds=BOUNDS)
     # The constructor refuses to start out of bounds, but these may change later.
     bounds = (min(init, LOW), max(init, HIGH))
     out = Curvature(init, parametrization=parametrization, bounds=bounds)
