@@ -30,7 +30,7 @@ def run(
     return [out, x.grad, *(parameter.grad for parameter in conv.parameters())]
 
 
-@pytest.mark.filterwarnings("ignore:(Sparse CSR|Converting sparse):UserWarning")
+@pytest.mark.filterwarnings("ignore:(Sparse|Converting sparse):UserWarning")
 @pytest.mark.parametrize("scale", [1.0, 20.0])
 @pytest.mark.parametrize("form", ["plain", *FORMS])
 @aggregations
