@@ -8,6 +8,7 @@ a bounded parameter that is put back into its bounds *after* the optimizer's ste
 (``projected``, with :func:`~pyg_hyperbolic.project_curvatures`).
 """
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -107,6 +108,12 @@ class Curvature(torch.nn.Module):
             self.raw.fill_(rho)
         if not self.raw.is_meta:
             self._residual = rho - self.raw.item()
+
+    def independent_copy(self) -> "Curvature":
+        """A copy that :func:`~pyg_hyperbolic.tie_curvatures` does not tie to it."""
+        other = copy.deepcopy(self)
+        other.origin = uuid4().hex
+        return other
 
     def forward(self) -> Tensor:
         # In float64, for the residual, and because softplus would underflow to c = 0

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.nn import to_hetero
 
 from pyg_hyperbolic import Curvature, curvature_report, tie_curvatures
-from pyg_hyperbolic.nn import HGCNConv
+from pyg_hyperbolic.nn import HGCN, HGCNConv
 
 TYPES = ["a", "b"]
 RELATIONS = [("a", "to", "b"), ("b", "to", "a"), ("a", "to", "a")]
@@ -77,6 +77,16 @@ def test_other_curvatures_are_left_alone() -> None:
     model.append(copy.deepcopy(model[0]))
     assert tie_curvatures(model) == 1
     assert model[2] is model[0] is not model[1]
+
+
+@pytest.mark.parametrize(("shared", "number"), [(True, 1), (False, 2)])
+def test_layers_of_a_model_are_tied_as_the_model_says(
+    shared: bool, number: int
+) -> None:
+    model = HGCN(4, 4, 2, normalize=False, shared_curvature=shared)
+    model = to_hetero(model, (TYPES, RELATIONS))
+    tie_curvatures(model)
+    assert len(distinct(model)) == number
 
 
 def test_copies_that_went_different_ways_are_an_error() -> None:

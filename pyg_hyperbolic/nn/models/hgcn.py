@@ -1,4 +1,3 @@
-import copy
 from typing import Any, Final, Union
 
 from torch_geometric.nn.conv import MessagePassing
@@ -87,5 +86,5 @@ class HGCN(BasicGNN):
         """One layer, with the shared curvature or a copy of its own."""
         assert isinstance(in_channels, int) and curvature is not None
         if not shared_curvature:
-            curvature = copy.deepcopy(curvature)
+            curvature = curvature.independent_copy()
         return HGCNConv(in_channels, out_channels, curvature=curvature, **kwargs)
