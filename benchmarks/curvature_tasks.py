@@ -15,7 +15,12 @@ from benchmarks.encoders import Encoder
 from benchmarks.link_prediction import LinkPrediction
 from benchmarks.presets import preset
 from benchmarks.runs import Run
-from pyg_hyperbolic import Curvature, geometry, project_curvatures
+from pyg_hyperbolic import (
+    Curvature,
+    geometry,
+    parameter_groups,
+    project_curvatures,
+)
 
 LOW, HIGH = BOUNDS = (0.5, 2.0)
 TRUE = 1.0
@@ -148,15 +153,9 @@ def predict_links(run: Run, data: Data, device: torch.device) -> None:
     task = LinkPrediction(data, "hgcn", weights, device)
     curvatures = _replace_curvatures(task.encoder, run["model"], settings["init"])
     curvatures.to(device)
-    held = {id(parameter) for parameter in curvatures.parameters()}
-    others = [p for p in task.module.parameters() if id(p) not in held]
-    optimizer = torch.optim.Adam(
-        [
-            {"params": curvatures.parameters(), "lr": settings["lr"]},
-            {"params": others, "weight_decay": weights.weight_decay},
-        ],
-        lr=weights.lr,
-    )
+    others, numbers = parameter_groups(task.module, weights.weight_decay)
+    numbers["lr"] = settings["lr"]  # curvatures alone: the decoder does not learn
+    optimizer = torch.optim.Adam([others, numbers], lr=weights.lr)
     task.module.train()
     steps, start = settings["steps"], time.perf_counter()
     with tqdm(total=steps, desc=_title(run), unit="epoch", leave=False) as bar:

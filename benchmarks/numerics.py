@@ -4,8 +4,9 @@ Asks this package, and geoopt and HypLL where they are installed, the same quest
 single precision: gradients at the exact origin, round trips between the tangent space
 there and the points, distances near and far, the derivative by the curvature, and
 training runs on small trees at any learning rate.  Prints how many were answered
-right, appends JSON lines, and draws the relative error against the radius.  Points of
-this package are normal coordinates, for which a round trip is the identity.
+right, appends JSON lines, and draws the relative error against the radius; run again,
+it only does what is missing.  Points of this package are normal coordinates, for which
+a round trip is the identity.
 
 With ``--hard`` this package alone is also trained on what no library is expected to
 survive: features x 1e4 and x 1e-8, learning rate 10, c from 1e-8 and 1e3, 32 layers,
@@ -16,7 +17,8 @@ import argparse
 import dataclasses
 import importlib.metadata
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,24 +73,31 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
-def ask(name: str, library: Library) -> Iterator[runs.Run]:
-    """All questions to one library."""
+Answers = Callable[[], list[bool]]
+
+
+def questions(name: str, library: Library) -> Iterator[tuple[runs.Run, Answers]]:
+    """All questions to one library: what identifies each, and how to ask it."""
     for test, question in TESTS.items():
-        answers = question(library, torch.float32)
-        yield _run(name, library, test, sum(answers), len(answers))
+        yield _new_run(name, library, test), partial(question, library, torch.float32)
 
 
-def train(
-    name: str, library: Library, test: str, setting: Setting, seeds: int
-) -> runs.Run:
-    """Training runs of one kind, each with its own tree and weights."""
-    bar = tqdm(range(seeds), desc=f"{name} {test}", unit="run", leave=False)
-    lived = [stress(library, setting, seed).survived for seed in bar]
-    run = _run(name, library, test, sum(lived), seeds)
-    return {**run, "preset": dataclasses.asdict(setting)}
+def trainings(
+    name: str, library: Library, kinds: Mapping[str, Setting], seeds: int
+) -> Iterator[tuple[runs.Run, Answers]]:
+    """Training runs on one library, some of each kind, with a tree and weights each."""
+
+    def survived(test: str, setting: Setting) -> list[bool]:
+        bar = tqdm(range(seeds), desc=f"{name} {test}", unit="run", leave=False)
+        return [stress(library, setting, seed).survived for seed in bar]
+
+    for test, setting in kinds.items():
+        run = _new_run(name, library, test)
+        run.update(preset=dataclasses.asdict(setting), seeds=seeds)
+        yield run, partial(survived, test, setting)
 
 
-def _run(name: str, library: Library, test: str, passed: int, total: int) -> runs.Run:
+def _new_run(name: str, library: Library, test: str) -> runs.Run:
     module = sys.modules[library.package]
     package = "pyg-hyperbolic" if name == "ours" else library.package
     return runs.new_run(
@@ -98,9 +107,11 @@ def _run(name: str, library: Library, test: str, passed: int, total: int) -> run
         library=library.name,
         library_version=getattr(module, "__version__", None)
         or importlib.metadata.version(package),
-        passed=passed,
-        total=total,
     )
+
+
+def _key(run: runs.Run) -> tuple[Any, ...]:
+    return runs.key(run), run["library_version"], run.get("seeds")
 
 
 def settings(steps: int | None) -> dict[str, Setting]:
@@ -151,20 +162,24 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"left out {name}: pip install {package} to compare with it")
         if not asked:
             raise ValueError("'--library' names no library that is installed")
-        done: list[runs.Run] = []
-
-        def keep(run: runs.Run) -> None:
-            runs.append(args.out / "numerics.jsonl", run)
-            done.append(run)
-
+        wanted: list[tuple[runs.Run, Answers]] = []
         for name, library in asked.items():
-            for run in ask(name, library):
-                keep(run)
-            for test, setting in settings(args.steps).items():
-                keep(train(name, library, test, setting, args.seeds))
+            wanted += questions(name, library)
+            wanted += trainings(name, library, settings(args.steps), args.seeds)
         if args.hard and "ours" in asked:
-            for test, setting in hard_settings(args.steps).items():
-                keep(train("ours", asked["ours"], test, setting, args.seeds))
+            kinds = hard_settings(args.steps)
+            wanted += trainings("ours", asked["ours"], kinds, args.seeds)
+        path = args.out / "numerics.jsonl"
+        known = {_key(run): run for run in runs.read(path)}
+        done: list[runs.Run] = []
+        for run, answers in wanted:
+            if _key(run) not in known:
+                right = answers()
+                failed = [i for i, passed in enumerate(right) if not passed]
+                run.update(passed=sum(right), total=len(right), failed=failed)
+                runs.append(path, run)
+                known[_key(run)] = run
+            done.append(known[_key(run)])
         text = table(done)
         (args.out / "numerics.md").write_text(text + "\n")
         figure(list(asked.values()), args.out / "numerics.png")

@@ -5,13 +5,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from benchmarks.presets import Preset
+from pyg_hyperbolic import parameter_groups
 
 EVALUATE_EVERY = 5  # epochs
 
@@ -65,14 +66,7 @@ def fit(task: Task, preset: Preset, tick: Callable[[], object] = lambda: None) -
     Raises:
         FloatingPointError: If a loss is not finite.
     """
-    parameters = list(task.module.parameters())
-    # Curvatures, and r and t of the decoder: decay would pull them to no good value.
-    scalars = [p for p in parameters if p.dim() == 0]
-    others = [p for p in parameters if p.dim() > 0]
-    groups: list[dict[str, Any]] = [
-        {"params": scalars},
-        {"params": others, "weight_decay": preset.weight_decay},
-    ]
+    groups = parameter_groups(task.module, preset.weight_decay)
     optimizer = torch.optim.Adam(groups, lr=preset.lr)
     best, best_epoch, state = Evaluation(-math.inf, {}, {}), 0, {}
     start = time.perf_counter()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pyg_hyperbolic import Curvature, parameter_groups
-from pyg_hyperbolic.nn import HGCN
+from pyg_hyperbolic.nn import HGCN, FermiDiracDecoder
 
 
 def decay(model: HGCN, parameters: object) -> list[float]:
@@ -37,6 +37,30 @@ def test_every_parameter_is_in_one_group(shared: bool) -> None:
     assert {p.dim() for p in curvatures["params"]} == {0}
     assert len(weights["params"]) == 6
     torch.optim.SGD(parameter_groups(model, 0.1), lr=0.1)
+
+
+def test_a_radius_and_a_temperature_are_spared_as_well() -> None:
+    decoder = FermiDiracDecoder(r=3.0, t=0.5, learnable=True)
+    model = torch.nn.ModuleList([HGCN(3, 8, 2), decoder])
+    optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay=0.5), lr=0.1)
+    weight = model[0].convs[0].lin.weight.detach().clone()
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert decoder.r.item() == 3.0 and decoder.log_t.item() == pytest.approx(math.log(0.5))
+    torch.testing.assert_close(model[0].convs[0].lin.weight, 0.95 * weight)
+
+
+def test_a_vector_of_one_number_is_decayed() -> None:
+    (group,) = parameter_groups(torch.nn.Linear(1, 1), 0.1)
+    assert group["weight_decay"] == 0.1 and len(group["params"]) == 2
+
+
+def test_weights_of_lazy_layers_are_decayed() -> None:
+    model = HGCN(-1, 8, 2)
+    weights, curvatures = parameter_groups(model, 0.1)
+    assert any(p is model.convs[0].lin.weight for p in weights["params"])
+    assert len(weights["params"]) == 4 and len(curvatures["params"]) == 2
 
 
 def test_groups_without_members_are_left_out() -> None:
