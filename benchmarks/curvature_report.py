@@ -88,6 +88,7 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     layers = list(runs[0]["final"])
     # Dashes: the second layer; where there is but one curvature, runs with a detour.
     dashed = [start.startswith("out") for start in starts]
+    crossed = False
     shown, panels = pyplot.subplots(
         len(rates),
         len(names),
@@ -112,15 +113,22 @@ def figure(runs: Sequence[Run], path: Path) -> None:
             numbers = [float("nan") if c is None else c for c in values]
             panel.plot(share, numbers, **look)
             if None in values:  # a cross at the last number
-                last = values.index(None) - 1
+                crossed, last = True, values.index(None) - 1
                 panel.plot(share[last], values[last], "x", color=look["color"])
     for panel, name in zip(panels[0], names, strict=True):
-        panel.set_title(name)
+        panel.set_title(name, fontsize="large")
     for panel, rate in zip(panels[:, 0], rates, strict=True):
         panel.set_ylabel(f"lr {rate:g}\n\ncurvature c")
+    if "true" in runs[0]:
+        for i, rate in enumerate(rates):
+            for panel, name in zip(panels[i], names, strict=True):
+                mine = [r for r in runs if r["model"] == name]
+                mine = [r for r in mine if r["preset"]["lr"] == rate]
+                found = f"{sum(map(_found, mine))} of {len(mine)} find c"
+                panel.text(0.68, 0.12, found, ha="center", va="center")
     for panel in panels.flat:
         panel.set_yscale("log")
-        panel.set_ylim(0.1, 8)  # a line that leaves below may have passed c = 0
+        panel.set_ylim(0.08, 8)  # a line that leaves below may have passed c = 0
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         panel.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
         panel.minorticks_off()
@@ -137,6 +145,9 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     handles.append(Patch(color="0.9", label="within bounds"))
     if "true" in runs[0]:
         handles.append(Line2D([], [], color="0.4", lw=1, ls=":", label="true c"))
+    if crossed:
+        label = "then not a number"
+        handles.append(Line2D([], [], color="0.4", ls="", marker="x", label=label))
     shown.supxlabel("share of the steps", fontsize="medium")
     shown.legend(handles=handles, loc="outside right upper", frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,5 +159,5 @@ def _look(start: int, dashed: bool) -> dict[str, Any]:
     return {
         "color": COLORS[start % len(COLORS)],
         "ls": "--" if dashed else "-",
-        "lw": 1.4,
+        "lw": 2.4 - 0.2 * start,  # of lines on top of each other all can be seen
     }

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from benchmarks.runs import Run, read
 
+TASKS = ("link_prediction", "node_classification")
+
 T = TypeVar("T")
 
 LABELS = {
@@ -178,11 +180,19 @@ def write(runs: Sequence[Run], folder: Path) -> str:
     return text
 
 
-if __name__ == "__main__":
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes table and figure of the runs in a folder; returns the exit status."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folder", type=Path, help="where the JSON lines are")
-    folder = options.parse_args().folder
-    runs = [run for path in sorted(folder.glob("*.jsonl")) for run in read(path)]
+    folder = options.parse_args(argv).folder
+    runs = [run for task in TASKS for run in read(folder / f"{task}.jsonl")]
     if not runs:
-        sys.exit(f"error: 'folder' must hold runs in *.jsonl files (got {folder})")
+        files = " or ".join(f"{task}.jsonl" for task in TASKS)
+        print(f"error: 'folder' must hold {files} (got {folder})", file=sys.stderr)
+        return 1
     print(write(runs, folder))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

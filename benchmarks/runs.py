@@ -1,5 +1,6 @@
 """Runs on disk: one JSON line each, appended the moment a run ends."""
 
+import hashlib
 import json
 import os
 import platform
@@ -48,8 +49,13 @@ def key(run: Run) -> str:
     return json.dumps([run.get(name) for name in KEY], sort_keys=True)
 
 
-def append(path: Path, run: Run) -> None:
-    """Appends a run and has it on disk before it returns."""
+def identity(run: Run) -> str:
+    """A short name of a run, the same in every file."""
+    return hashlib.sha256(key(run).encode()).hexdigest()[:12]
+
+
+def append(path: Path, *added: Run) -> None:
+    """Appends a line each and has them on disk before it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         # A line that a killed process left half written stays a line of its own.
@@ -58,8 +64,8 @@ def append(path: Path, run: Run) -> None:
             broken = file.read(1) != b"\n"
         else:
             broken = False
-        line = json.dumps(run, sort_keys=True) + "\n"
-        file.write(("\n" * broken + line).encode())
+        lines = "".join(json.dumps(run, sort_keys=True) + "\n" for run in added)
+        file.write(("\n" * broken + lines).encode())
         file.flush()
         os.fsync(file.fileno())
 

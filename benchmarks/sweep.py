@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from benchmarks import runs
+from benchmarks.curvature_log import CurvatureLog
 from benchmarks.encoders import curvatures
 from benchmarks.graphs import load_graph
 from benchmarks.presets import Preset, preset
@@ -65,6 +66,7 @@ def sweep(
     """
     target = usable_device(device)
     path = out / f"{task.name}.jsonl"
+    log = out / f"{task.name}.curvatures.jsonl"
     known = {runs.key(run): run for run in runs.read(path)}
     result = []
     for model in models:
@@ -81,8 +83,9 @@ def sweep(
                 device=target.type,
             )
             if runs.key(run) not in known:
+                run["id"] = runs.identity(run)
                 data = load_graph(dataset, task.name, seed, root)
-                _train(task, data, settings, run, target)
+                _train(task, data, settings, run, target, log)
                 runs.append(path, run)
                 known[runs.key(run)] = run
             result.append(known[runs.key(run)])
@@ -90,19 +93,33 @@ def sweep(
 
 
 def _train(
-    task: type[Task], data: Data, settings: Preset, run: runs.Run, device: torch.device
+    task: type[Task],
+    data: Data,
+    settings: Preset,
+    run: runs.Run,
+    device: torch.device,
+    log: Path,
 ) -> None:
-    """Trains once and adds what came out of it to the run."""
+    """Trains once, adds what came out of it to the run, and logs its curvatures."""
     seed_everything(run["seed"])
     memory = PeakMemory(device)
     instance = task(data, run["model"], settings, device)
     name = f"{run['task']} {run['dataset']} {run['model']} seed {run['seed']}"
+    history = CurvatureLog(instance.module, run["id"])
+    result = None
     with tqdm(total=settings.epochs, desc=name, unit="epoch", leave=False) as bar:
+
+        def tick() -> None:
+            bar.update()
+            history.note()
+
         try:
-            result = fit(instance, settings, bar.update)
+            result = fit(instance, settings, tick)
         except FloatingPointError as error:
             run["error"] = str(error)
-            return
+    history.write(log)
+    if result is None:
+        return
     instance.module.load_state_dict(result.state)
     run.update(
         val=result.best.val,

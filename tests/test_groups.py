@@ -47,7 +47,9 @@ def test_a_radius_and_a_temperature_are_spared_as_well() -> None:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
-    assert decoder.r.item() == 3.0 and decoder.log_t.item() == pytest.approx(math.log(0.5))
+    assert decoder.r.item() == 3.0 and decoder.log_t.item() == pytest.approx(
+        math.log(0.5)
+    )
     torch.testing.assert_close(model[0].convs[0].lin.weight, 0.95 * weight)
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import numerics, torture
-from benchmarks.peers import GeooptBall, Normal
-from benchmarks.stress import Outcome, random_tree
+from benchmarks.peers import GeooptBall, Library, Normal
+from benchmarks.stress import Outcome, Setting, random_tree
 from tests.numerics import textbook
 
 SHORT = ["--seeds", "1", "--steps", "3"]
@@ -48,6 +48,55 @@ def test_hard_runs_are_named_apart() -> None:
     assert len(hard) == (len(numerics.RATES) + 6) * 3 * 2
     assert hard["32 layers, local, bfloat16"].layers == 32
     assert {setting.steps for setting in numerics.hard_settings(7).values()} == {7}
+
+
+def test_hard_runs_have_a_table_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {
+        f"lr 10, {aggregation}, bfloat16": Setting(
+            lr=10.0, steps=1, aggregation=aggregation, dtype="bfloat16"
+        )
+        for aggregation in ("tangent", "local")
+    }
+    monkeypatch.setattr(numerics, "hard_settings", lambda _: few)
+    assert numerics.main(["--hard", "--seeds", "2", "--out", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "numerics.jsonl",
+        "numerics_hard.md",
+    }
+    head, _, row = (tmp_path / "numerics_hard.md").read_text().splitlines()
+    assert "| tangent, bfloat16 | local, bfloat16 |" in head
+    assert row.startswith("| lr 10 ") and row.count("| 2/2 ") == 2
+    assert head in capsys.readouterr().out
+
+
+def test_numerics_go_on_where_they_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Outcome([1.0, math.nan], [1.0], True)
+    lived = Outcome([1.0, 0.5], [1.0], True)
+    calls: list[int] = []
+
+    def fake(library: Library, setting: Setting, seed: int) -> Outcome:
+        calls.append(seed)
+        return dead if seed == 1 else lived
+
+    monkeypatch.setattr(numerics, "stress", fake)
+    monkeypatch.setattr(numerics, "TESTS", {"odd": lambda *_: [True, False, True]})
+    args = ["--library", "ours", "--seeds", "3", "--out", str(tmp_path)]
+    assert numerics.main(args) == 0
+    assert calls == [0, 1, 2] * len(numerics.RATES)
+    path = tmp_path / "numerics.jsonl"
+    question, *trained = lines = path.read_text().splitlines()
+    assert json.loads(question)["failed"] == [1]
+    assert [json.loads(run)["failed"] for run in trained] == [[1]] * 3
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    for _ in range(2):  # the one that is missing, then none
+        assert numerics.main(args) == 0
+        assert calls[9:] == [0, 1, 2]
+    numerics.main(["--library", "ours", "--seeds", "2", "--out", str(tmp_path)])
+    assert calls[12:] == [0, 1] * 3  # another number of seeds is another run
 
 
 def test_truth_is_the_textbook_distance() -> None:

@@ -1,6 +1,8 @@
 """A short run of every benchmark script, as a user starts it."""
 
+import itertools
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -9,10 +11,20 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from benchmarks import cli, link_prediction, main, node_classification, runs, sweep
+from benchmarks import (
+    cli,
+    link_prediction,
+    main,
+    node_classification,
+    report,
+    runs,
+    sweep,
+)
+from benchmarks.curvature_log import CurvatureLog
 from benchmarks.encoders import MODELS
 from benchmarks.link_prediction import LinkPrediction
 from benchmarks.node_classification import NodeClassification
+from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.datasets import DiseaseTree
 
 SHORT = ["--epochs", "5", "--seeds", "0"]
@@ -51,6 +63,9 @@ def test_all_models_run_on_a_graph_of_ones_own(
         assert all(c > 0 for c in run["curvature"].values())
         assert bool(run["curvature"]) == run["model"].startswith("hgcn")
         assert min(run["test"].values()) >= 0
+    curved = {run["id"] for run in done if run["curvature"]}
+    log = runs.read(tmp_path / f"{name}.curvatures.jsonl")
+    assert len(log) == 5 * len(curved) and {line["run"] for line in log} == curved
     out = capsys.readouterr().out
     assert all(f" {model} " in out for model in MODELS)
 
@@ -92,6 +107,61 @@ def test_equal_seeds_give_equal_runs(small: str, tmp_path: Path) -> None:
         for folder in ("a", "b")
     )
     assert first == second
+
+
+def test_curvatures_are_logged_at_every_epoch(small: str, tmp_path: Path) -> None:
+    args = ("--dataset", small, "--model", "hgcn", "--set", "curvature=2.5", "lr=0.05")
+    assert start("link_prediction", tmp_path, *args) == 0
+    (run,) = runs.read(tmp_path / "link_prediction.jsonl")
+    log = runs.read(tmp_path / "link_prediction.curvatures.jsonl")
+    assert [line["epoch"] for line in log] == [1, 2, 3, 4, 5]
+    for previous, line in itertools.pairwise(log):
+        pairs = zip(previous["curvatures"], line["curvatures"], strict=True)
+        for before, after in pairs:
+            assert after["grad"] != 0 and not after["blocked"]
+            assert after["c"] != before["c"]
+            assert after["c"] == pytest.approx(math.log1p(math.exp(after["raw"])))
+    # Adam's first step is the learning rate, downhill.
+    for state in log[0]["curvatures"]:
+        start_at = 2.5 + math.log(-math.expm1(-2.5))
+        step = math.copysign(0.05, -state["grad"])
+        assert state["raw"] == pytest.approx(start_at + step, rel=1e-5)
+    last = {
+        state["names"][0]: state["c"]
+        for state in log[run["best_epoch"] - 1]["curvatures"]
+    }
+    assert last == run["curvature"]
+
+
+def test_models_without_curvature_log_nothing(small: str, tmp_path: Path) -> None:
+    args = ("--dataset", small, "--model", "gcn", "mlp")
+    assert start("link_prediction", tmp_path, *args) == 0
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["link_prediction.jsonl"]
+
+
+def test_numbers_that_are_not_finite_are_logged_as_json(tmp_path: Path) -> None:
+    curvature = Curvature(parametrization="clamp")
+    log = CurvatureLog(curvature, "x")
+    for grad in (0.0, math.nan):
+        curvature.raw.grad = torch.tensor(grad)
+        log.note()
+    log.write(tmp_path / "log")
+    assert "NaN" not in (tmp_path / "log").read_text()
+    first, second = (line["curvatures"][0] for line in runs.read(tmp_path / "log"))
+    assert first["grad"] == 0 and first["blocked"]
+    assert second["grad"] is None and not second["blocked"]
+
+
+def test_a_report_reads_runs_alone(
+    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.main([str(tmp_path)]) == 1
+    assert "'folder' must hold link_prediction.jsonl or" in capsys.readouterr().err
+    args = ("--dataset", small, "--model", "hgcn")
+    assert start("link_prediction", tmp_path, *args) == 0
+    runs.append(tmp_path / "numerics.jsonl", {"task": "numerics"})
+    assert report.main([str(tmp_path)]) == 0
+    assert "hgcn" in (tmp_path / "results.md").read_text()
 
 
 def test_main_leaves_out_what_is_not_there_and_says_how_to_get_it(
