@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.peers import Library
+from benchmarks.report import COLORS
 from benchmarks.torture import (
     curvature_gradient_error,
     distance_error,
@@ -47,19 +49,29 @@ def figure(libraries: Sequence[Library], path: Path) -> None:
     from matplotlib import pyplot
 
     shown, panels = pyplot.subplots(
-        1, len(PANELS), figsize=(12, 3.6), sharey=True, layout="constrained"
+        1, len(PANELS), figsize=(12, 4), sharey=True, layout="constrained"
     )
     for panel, (title, error) in zip(panels, PANELS.items(), strict=True):
-        for style, library in zip(STYLES, libraries, strict=False):
+        for i, library in enumerate(libraries):
             errors = [_shown(error(library, radius)) for radius in RADII]
-            panel.loglog(RADII, errors, style, label=library.name, lw=1.8)
-        panel.set_title(title, fontsize=10)
+            style, color = STYLES[i % len(STYLES)], COLORS[i % len(COLORS)]
+            label = library.name
+            panel.loglog(RADII, errors, style, color=color, label=label, lw=1.8)
+        panel.set_title(title)
         panel.set_xlabel("distance from the origin (c = 1)")
         panel.set_ylim(FLOOR / 2, 2 * WRONG)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("relative error, float32\n(top: 10 and more, or no number)")
-    panels[-1].legend(frameon=False, fontsize=8)
+        panel.set_yticks([FLOOR, 1e-7, 1e-5, 1e-3, 1e-1, WRONG])
+    panels[0].set_yticklabels(
+        [f"≤ 10$^{{{math.log10(FLOOR):.0f}}}$"]
+        + [f"10$^{{{k}}}$" for k in (-7, -5, -3, -1)]
+        + [f"≥ {WRONG:g} or\nno number"]
+    )
+    panels[0].set_ylabel("relative error, float32")
+    labels = panels[0].get_legend_handles_labels()
+    look: dict[str, Any] = {"frameon": False, "handlelength": 3}
+    shown.legend(*labels, loc="outside upper center", ncols=4, **look)
     path.parent.mkdir(parents=True, exist_ok=True)
     shown.savefig(path, dpi=150)
     pyplot.close(shown)

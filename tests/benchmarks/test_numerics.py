@@ -82,6 +82,7 @@ def test_numerics_go_on_where_they_stopped(
         calls.append(seed)
         return dead if seed == 1 else lived
 
+    monkeypatch.setattr(numerics, "figure", lambda *_: None)
     monkeypatch.setattr(numerics, "stress", fake)
     monkeypatch.setattr(numerics, "TESTS", {"odd": lambda *_: [True, False, True]})
     args = ["--library", "ours", "--seeds", "3", "--out", str(tmp_path)]
