@@ -16,15 +16,13 @@ numbers; the second has to be summed from differences, in a second pass.
 
 Taken apart, :func:`lift` gives the columns of the first pass, to be summed by any
 weighted sum (dense, scattered, or a sparse matrix product); :func:`deviations` those
-of the second, where :func:`needs_second_pass`; and :func:`drop`
-the midpoints.
+of the second; and :func:`drop` the midpoints.  Up to moderate radii one pass is enough:
+see :mod:`~pyg_hyperbolic.geometry.fused`.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009, ch. 4.
 [2] M. Law, R. Liao, J. Snell, R. Zemel, *Lorentzian Distance Learning for Hyperbolic
     Representations*, 2019, Theorem 3.3.
 """
-
-import math
 
 import torch
 from torch import Tensor
@@ -72,21 +70,6 @@ def radius(v: Tensor, c: Curved) -> Tensor:
     r""":math:`a = \sqrt c \lVert v \rVert` where it exceeds 1, without a gradient."""
     c, (v,) = prepare(c, v.double())
     return special.natural_shift(c * dot(v, v))
-
-
-def needs_second_pass(columns: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
-    r"""Whether the first pass alone loses digits that the points' dtype has.
-
-    It is right, gradients included, to 1e-5 up to :math:`\sqrt c\, r = 12` and to 1e-10
-    up to 6.
-
-    Args:
-        columns: Columns of all points, from :func:`lift`.
-        shift: Their shift.
-        dtype: The dtype that the points had.
-    """
-    limit = 6.0 if dtype == torch.float64 else 12.0
-    return (columns[..., 0] > math.cosh(limit)).any() | (shift > 0).any()
 
 
 def deviations(columns: Tensor, heaviest: Tensor) -> Tensor:

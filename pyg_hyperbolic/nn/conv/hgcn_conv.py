@@ -3,7 +3,7 @@
 # For the same reason optional types are written `OptTensor`, not `Tensor | None`.
 from typing import Any, Union
 
-from torch import Tensor, empty, float32, promote_types
+from torch import Tensor, autocast, empty, float32, promote_types
 from torch.compiler import is_compiling
 from torch.nn import Parameter
 from torch_geometric import EdgeIndex
@@ -19,8 +19,9 @@ from torch_geometric.typing import (
 from torch_geometric.utils import spmm
 
 from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.geometry import fused
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
-from pyg_hyperbolic.geometry.midpoint import drop, lift, needs_second_pass
+from pyg_hyperbolic.geometry.midpoint import drop, lift
 from pyg_hyperbolic.nn.conv.edges import fit, normalize
 from pyg_hyperbolic.nn.conv.second_pass import midpoints
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
@@ -204,6 +205,8 @@ class HGCNConv(MessagePassing):
             edge_index = fit(edge_index, size, fuse)
 
         c = self.curvature()
+        if self.aggregation == "midpoint" and not (is_compiling() or self.explain):
+            return self._midpoint(self.lin(source), edge_index, edge_weight, c, size)
         h = self._transform(source, c)
         if self.aggregation == "local":
             h_target = h if target is source else self._transform(target, c)
@@ -234,17 +237,36 @@ class HGCNConv(MessagePassing):
             c=c,
             size=size,
         )
-        if shift is None:
-            return out
         # A compiled graph cannot wait for a value, and explanations mask messages: they
-        # have the first pass alone.
-        if is_compiling() or self.explain:
-            return drop(out, shift, c).to(h.dtype)
-        if needs_second_pass(columns, shift, h.dtype):
-            num_targets = out.size(self.node_dim)
-            out = midpoints(h, edge_index, edge_weight, c, num_targets, self.flow)
+        # have one pass alone, in double precision.
+        return out if shift is None else drop(out, shift, c).to(h.dtype)
+
+    def _midpoint(
+        self,
+        h: Tensor,
+        edge_index: Adj,
+        edge_weight: OptTensor,
+        c: Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Midpoints in the cheapest way that is right at these radii."""
+        bias = h.new_zeros(h.size(-1)) if self.bias is None else self.bias
+        columns = fused.bias_lift(h, bias, c)
+        if columns is None:
+            num_targets = size[1 if self.flow == "source_to_target" else 0]
+            points = gyro_add(h, bias, c)
+            out = midpoints(points, edge_index, edge_weight, c, num_targets, self.flow)
             return out.to(h.dtype)
-        return drop(out, shift, c).to(h.dtype)
+        with autocast(h.device.type, enabled=False):  # it would round the time
+            out = self.propagate(
+                edge_index,
+                x=columns,
+                target=None,
+                edge_weight=edge_weight,
+                c=c,
+                size=size,
+            )
+        return fused.drop(out, c).to(h.dtype)
 
     def message(
         self, x_j: Tensor, target_i: OptTensor, edge_weight: OptTensor, c: OptTensor
@@ -303,7 +325,8 @@ class HGCNConv(MessagePassing):
 
     def _transform(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.lin(x)
-        return h if self.bias is None else gyro_add(h, self.bias, c)
+        add = gyro_add if is_compiling() else fused.bias_sum
+        return h if self.bias is None else add(h, self.bias, c)
 
     def _normalized(
         self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
