@@ -37,16 +37,16 @@ def test_compiles_as_one_graph_for_all_sizes(
     torch._dynamo.reset()
     counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
     conv = HGCNConv(4, 5, aggregation=aggregation, add_self_loops=False)
-    torch.nn.init.normal_(conv.bias)
+    torch.nn.init.normal_(conv.bias, std=0.3)  # far out, float32 tells them apart
     compiled = torch.compile(conv, fullgraph=True, dynamic=True, backend=counter)
     compilations = set()
     for n in (7, 11, 30):
-        x = torch.randn(n, 4, requires_grad=True)
+        x = (torch.randn(n, 4) / 2).requires_grad_()
         edge_index = torch.randint(n, (2, 3 * n))
         weight = torch.rand(3 * n, requires_grad=True) if weighted else None
         expected = conv(x, edge_index, weight)
         out = compiled(x, edge_index, weight)
-        torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(
             gradients(conv, out, x=x, edge_weight=weight),
             gradients(conv, expected, x=x, edge_weight=weight),
