@@ -25,7 +25,8 @@ PARAMETRIZATIONS = ("softplus", "sigmoid", "projected", "clamp")
 class Curvature(torch.nn.Module):
     r"""The absolute value :math:`c` of a sectional curvature :math:`-c`.
 
-    Calling the module gives :math:`c` as a 0-d tensor.  The learnable parameter is
+    Calling the module gives :math:`c` as a 0-d tensor in float64, whatever the dtype of
+    the parameter: small numbers have more digits, and do not become 0.  The learnable parameter is
     :obj:`raw`, written :math:`\rho`:
 
     ============= ======================================= ===========================
@@ -39,7 +40,9 @@ class Curvature(torch.nn.Module):
                                                           kept for comparison
     ============= ======================================= ===========================
 
-    The first :math:`c` is exactly :obj:`init`, rounded to the parameter's dtype.
+    The first :math:`c` is :obj:`init` to the last digits of float64.  Gradients that are
+    "never zero" underflow all the same where :math:`c` is next to nothing: those of
+    ``softplus`` in float32 below :math:`\rho = -100`.
 
     Layers that are given the same object share it.  Keep weight decay away from
     :obj:`raw` (see :func:`~pyg_hyperbolic.parameter_groups`): it would pull
@@ -116,8 +119,9 @@ class Curvature(torch.nn.Module):
         return other
 
     def forward(self) -> Tensor:
-        # In float64, for the residual, and because softplus would underflow to c = 0
-        # at rho = -104 in float32; here it does so at -745.
+        """Returns c, a 0-d float64 tensor whatever the dtype of the parameter."""
+        # For the residual, and because c would underflow to 0 at rho = -104 in float32,
+        # where optimizers do get to; here it does so at -745.
         rho = self.raw.double() + self._residual
         if self.parametrization == "softplus":
             c = softplus(rho, threshold=40.0)  # the default gives rho beyond 20
@@ -128,7 +132,7 @@ class Curvature(torch.nn.Module):
             c = rho
         else:
             c = rho.clamp(*self._ends)
-        return c.to(self.raw.dtype)
+        return c
 
     @torch.no_grad()
     def project_(self) -> None:
@@ -138,11 +142,10 @@ class Curvature(torch.nn.Module):
 
     def _last(self, end: float, inside: float) -> float:
         """The parameter at an end: no rounding must bring c beyond it."""
-        dtype = self.raw.dtype
-        rho = torch.tensor(end - self._residual, dtype=torch.float64).to(dtype)
-        bound = torch.tensor(end, dtype=torch.float64).to(dtype)
-        c = (rho.double() + self._residual).to(dtype)
-        if c > bound if inside < end else c < bound:
+        rho = torch.tensor(end - self._residual, dtype=torch.float64)
+        rho = rho.to(self.raw.dtype)
+        c = rho.item() + self._residual
+        if c > end if inside < end else c < end:
             rho = rho.nextafter(rho.new_tensor(inside))
         return rho.item()
 
