@@ -82,6 +82,14 @@ def parser() -> argparse.ArgumentParser:
         help="the most that a size may need, of the device's memory (default: all that "
         "is free)",
     )
+    add(
+        "--allocator",
+        default="keep",
+        choices=("keep", "system"),
+        help="what becomes of memory that a step frees on the CPU: the process keeps "
+        "it, as with CUDA, or glibc decides, and takes large blocks anew from the "
+        "system at every step (default: keep)",
+    )
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     add("--seed", type=int, default=0, help="of graphs, features, weights (default: 0)")
     add(
@@ -172,8 +180,9 @@ def measure(args: argparse.Namespace, graph: str) -> Iterator[runs.Run]:
                 run |= series.expect(size, free_mib(device))
                 if "error" not in run:
                     limit = _least(most, free_mib(host)) if device == host else None
-                    settings = (model, args.seed, args.device, run["threads"], folder)
-                    run |= isolated(train, limit, *settings)
+                    keep = args.allocator == "keep"
+                    settings = (model, args.seed, args.device, run["threads"], keep)
+                    run |= isolated(train, limit, *settings, folder)
                     series.see(size, run)
                 yield run
 

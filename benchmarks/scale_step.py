@@ -1,5 +1,6 @@
 """One training step on a large graph: its time and its memory, in its own process."""
 
+import ctypes
 import multiprocessing
 import resource
 import signal
@@ -26,6 +27,7 @@ MODELS = ("gcn", *AGGREGATIONS)
 WARM_UP = 2  # steps: the first allocates what all others reuse
 FEWEST, MOST, ENOUGH_SECONDS = 5, 50, 3.0  # steps that are timed
 STATM = Path("/proc/self/statm")
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
 Result = dict[str, Any]
 
@@ -83,6 +85,19 @@ def _answer(
         pass
 
 
+def keep_memory() -> bool:
+    """Has freed memory stay with the process, as PyTorch has it on CUDA.
+
+    By default glibc returns every block beyond 32 MiB, and the system clears its pages
+    anew at every allocation: a cost that small graphs do not have.  Returns whether
+    this is so from now on.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # not glibc
+        return False
+    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, -1))
+
+
 def generate(name: str, nodes: int, seed: int, folder: Path) -> Result:
     """Generates a graph, and leaves it in a folder."""
     GRAPHS[name](100, seed)
@@ -106,8 +121,11 @@ def generate(name: str, nodes: int, seed: int, folder: Path) -> Result:
     }
 
 
-def train(model: str, seed: int, device: str, threads: int, folder: Path) -> Result:
+def train(
+    model: str, seed: int, device: str, threads: int, keep: bool, folder: Path
+) -> Result:
     """Trains a model on the graph in a folder for some steps."""
+    kept = keep and keep_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     target = torch.device(device)
@@ -135,6 +153,7 @@ def train(model: str, seed: int, device: str, threads: int, folder: Path) -> Res
         "baseline_mib": baseline,
         "peak_memory_mib": peak,
         "kernel": _kernel(adjacency),
+        "allocator": "keep" if kept else "system",
         "device_name": torch.cuda.get_device_name(target) if cuda else "cpu",
     }
 

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import json
 import math
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,22 @@ def test_a_job_that_memory_does_not_suffice_for_is_a_result() -> None:
         scale_step.isolated(_wrong, None)
 
 
+def _faults(keep: bool) -> dict[str, int]:
+    if keep and not scale_step.keep_memory():
+        return {}
+    for _ in range(2):
+        begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(2**24)  # 64 MiB
+    return {"faults": resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin}
+
+
+def test_kept_memory_is_not_cleared_anew() -> None:
+    kept = scale_step.isolated(_faults, None, True)
+    if not kept:
+        pytest.skip("malloc is not glibc's")
+    assert kept["faults"] < 100 < scale_step.isolated(_faults, None, False)["faults"]
+
+
 def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["300", "600", "1200"]
     args = ["--graph", "tree", "--nodes", *sizes, "--out", str(tmp_path)]
@@ -152,7 +169,12 @@ def test_a_size_that_will_not_fit_ends_its_series_alone(
     monkeypatch.setattr(scale, "isolated", pretend)
     monkeypatch.setattr(scale, "free_mib", lambda device: 1e6)
     args = argparse.Namespace(
-        device="cpu", memory=1.0, model=["gcn", "hgcn"], nodes=[10, 20, 30, 40], seed=0
+        device="cpu",
+        memory=1.0,
+        allocator="keep",
+        model=["gcn", "hgcn"],
+        nodes=[10, 20, 30, 40],
+        seed=0,
     )
     done = []
     for run in scale.measure(args, "tree"):
