@@ -137,7 +137,7 @@ class Series:
         limits = [limit for limit in (self.memory, free) if limit is not None]
         if limits and predicted > min(limits):
             self.ended = True
-            out["error"] = f"not started: {min(limits) / 2**10:.1f} GiB are free"
+            out["error"] = f"not started: {min(limits) / 2**10:.1f} GiB at most"
         return out
 
     def see(self, size: float, result: runs.Run) -> None:

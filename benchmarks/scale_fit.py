@@ -37,15 +37,17 @@ def slope(sizes: Sequence[float], costs: Sequence[float]) -> Slope | None:
 def predict(sizes: Sequence[float], costs: Sequence[float], size: float) -> float:
     """The cost of another size, were cost a constant and a multiple of the size.
 
-    All sizes have the same relative weight, so that the largest do not hide what the
-    constant is.
+    Neither is negative.  All sizes have the same relative weight, so that the largest
+    do not hide what the constant is.
 
     Raises:
         ValueError: If there are fewer than two sizes to go by.
     """
+    from scipy.optimize import nnls
+
     if len(set(sizes)) < 2:
         raise ValueError(f"'sizes' must hold two or more (got {list(sizes)})")
     n, y = np.asarray(sizes, dtype=float), np.asarray(costs, dtype=float)
     columns = np.stack([1 / y, n / y], axis=-1)
-    (constant, factor), *_ = np.linalg.lstsq(columns, np.ones_like(y), rcond=None)
+    (constant, factor), _ = nnls(columns, np.ones_like(y))
     return float(constant + factor * size)

@@ -59,7 +59,7 @@ def slopes(done: Sequence[Run]) -> str:
         cells = ["-" if fit is None else str(fit) for fit in fits.values()]
         time, memory = fits["time"], fits["memory"]
         verdict = "-"
-        if time is not None and memory is not None:
+        if model != "generator" and time is not None and memory is not None:
             verdict = "yes" if time.linear and memory.linear else "no"
         rows.append([graph, model, *cells, verdict])
     return markdown(rows)

@@ -24,8 +24,10 @@ from pyg_hyperbolic.nn import HGCN
 
 WIDTH, LAYERS = 64, 2
 MODELS = ("gcn", *AGGREGATIONS)
-WARM_UP = 2  # steps: the first allocates what all others reuse
-FEWEST, MOST, ENOUGH_SECONDS = 5, 50, 3.0  # steps that are timed
+# Steps, the same number at all sizes: a heap grows in holes with every step.
+WARM_UP, TIMED = 2, 10
+# So small that no point gets to where the midpoint takes its second pass.
+RATE = 1e-6
 STATM = Path("/proc/self/statm")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
@@ -85,17 +87,20 @@ def _answer(
         pass
 
 
-def keep_memory() -> bool:
-    """Has freed memory stay with the process, as PyTorch has it on CUDA.
+def settle_memory(keep: bool) -> bool:
+    """Gives back what is free, and keeps what is freed from now on, if asked to.
 
-    By default glibc returns every block beyond 32 MiB, and the system clears its pages
-    anew at every allocation: a cost that small graphs do not have.  Returns whether
-    this is so from now on.
+    By default glibc returns every block beyond 32 MiB to the system, which clears its
+    pages anew at every allocation: a cost that small graphs do not have.  PyTorch
+    itself keeps freed memory on CUDA.  Returns whether it is kept.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:  # not glibc
+    libc = ctypes.CDLL(None)
+    if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):  # not glibc
         return False
-    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, -1))
+    libc.malloc_trim(0)
+    if not keep:
+        return False
+    return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, -1))
 
 
 def generate(name: str, nodes: int, seed: int, folder: Path) -> Result:
@@ -125,13 +130,13 @@ def train(
     model: str, seed: int, device: str, threads: int, keep: bool, folder: Path
 ) -> Result:
     """Trains a model on the graph in a folder for some steps."""
-    kept = keep and keep_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     target = torch.device(device)
     cuda = target.type == "cuda"
     # What is loaded by the first step of all, libraries above all, is no graph's cost.
-    _step(model, *prepare(tree(100, seed), seed, target))()
+    _step(model, *prepare(tree(2000, seed), seed, target))()
+    kept = settle_memory(keep)
     baseline = 0.0 if cuda else _resident_mib()
     memory = PeakMemory(target)
     graph = Rows(*(np.load(folder / f"{part}.npy") for part in Rows._fields))
@@ -148,7 +153,7 @@ def train(
         "seconds_per_step": median,
         "quartiles": [low, high],
         "cpu_seconds_per_step": statistics.median(cpu_seconds),
-        "steps": len(seconds),
+        "steps": TIMED,
         "seconds_per_product": statistics.median(product),
         "baseline_mib": baseline,
         "peak_memory_mib": peak,
@@ -187,7 +192,7 @@ def _step(model: str, x: Tensor, adjacency: Tensor, y: Tensor) -> Callable[[], N
     else:
         net = HGCN(WIDTH, WIDTH, LAYERS, aggregation=AGGREGATIONS[model], **options)
     net.to(x.device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -203,7 +208,7 @@ def _timed(
     """Seconds of each of several calls, and of the processors in each."""
     out: list[float] = []
     cpu: list[float] = []
-    while len(out) < FEWEST or (sum(out) < ENOUGH_SECONDS and len(out) < MOST):
+    for _ in range(TIMED):
         begin, cpu_begin = time.perf_counter(), time.process_time()
         job()
         if device.type == "cuda":

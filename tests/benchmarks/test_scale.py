@@ -100,6 +100,8 @@ def test_prediction_of_a_constant_and_a_multiple() -> None:
     sizes = [1e4, 2e4, 5e4, 1e6]
     seen = [300 + 2e-3 * n for n in sizes]
     assert predict(sizes, seen, 5e7) == pytest.approx(300 + 1e5)
+    # Where larger sizes took less, none is predicted to take less than nothing.
+    assert predict([1e4, 2e4], [900.0, 300.0], 1e6) > 0
     with pytest.raises(ValueError, match="'sizes' must hold two or more"):
         predict([1e4], [1.0], 1e5)
 
@@ -121,7 +123,7 @@ def test_a_job_that_memory_does_not_suffice_for_is_a_result() -> None:
 
 
 def _faults(keep: bool) -> dict[str, int]:
-    if keep and not scale_step.keep_memory():
+    if scale_step.settle_memory(keep) != keep:
         return {}
     for _ in range(2):
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -162,8 +164,9 @@ def test_a_size_that_will_not_fit_ends_its_series_alone(
     def pretend(job: object, limit: float, *args: object) -> dict[str, object]:
         if job is scale_step.generate:
             return {"edges": 10, "seconds_per_step": 1.0, "peak_memory_mib": 1.0}
-        peak = {"gcn": 100.0, "hgcn": 500.0}[str(args[0])]
-        return {"seconds_per_step": 1.0, "peak_memory_mib": peak * len(calls)}
+        each = {"gcn": 10.0, "hgcn": 25.0}[str(args[0])]
+        size = 10 * len(calls) + 10
+        return {"seconds_per_step": 1.0, "peak_memory_mib": each * size}
 
     calls = [0]
     monkeypatch.setattr(scale, "isolated", pretend)
@@ -181,10 +184,10 @@ def test_a_size_that_will_not_fit_ends_its_series_alone(
         done.append(run)
         calls.extend([0] * (run["model"] == "hgcn"))
     hgcn = [run for run in done if run["model"] == "hgcn"]
-    # 500 and 1000 MiB at 20 and 30 nodes and edges: 1500 are more than 1024.
-    assert ["error" in run for run in hgcn] == [False, False, True]
-    assert hgcn[-1]["predicted_memory_mib"] == pytest.approx(1500)
-    assert "not started: 1.0 GiB" in hgcn[-1]["error"]
+    # 25 MiB for each node and edge: at 50 of them they are more than 1024.
+    assert ["error" in run for run in hgcn] == [False, False, False, True]
+    assert hgcn[-1]["predicted_memory_mib"] == pytest.approx(1250)
+    assert "not started: 1.0 GiB at most" in hgcn[-1]["error"]
     assert sum(run["model"] == "gcn" for run in done) == 4
 
 
