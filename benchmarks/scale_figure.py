@@ -19,7 +19,7 @@ def figure(done: Sequence[Run], path: Path) -> None:
     from matplotlib import pyplot
 
     good = [run for run in done if "error" not in run]
-    shown, panels = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    shown, panels = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for panel, cost in zip(panels, (seconds, gib), strict=True):
         for i, model in enumerate(unique(run["model"] for run in good)):
             for graph, style in STYLES.items():
@@ -50,8 +50,9 @@ def figure(done: Sequence[Run], path: Path) -> None:
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("seconds a step (generator: in all)")
-    panels[1].set_ylabel("peak memory beyond that before the graph (GiB)")
-    panels[0].legend(frameon=False, fontsize=8)
+    panels[1].set_ylabel("peak memory, baseline subtracted (GiB)")
+    handles = panels[0].get_legend_handles_labels()
+    shown.legend(*handles, loc="outside right center", frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     shown.savefig(path, dpi=150)
     pyplot.close(shown)
