@@ -125,10 +125,12 @@ def test_a_job_that_memory_does_not_suffice_for_is_a_result() -> None:
 def _faults(keep: bool) -> dict[str, int]:
     if scale_step.settle_memory(keep) != keep:
         return {}
-    for _ in range(2):
+    faults = []
+    for _ in range(5):
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.ones(2**24)  # 64 MiB
-    return {"faults": resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin}
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin)
+    return {"faults": min(faults)}
 
 
 def test_kept_memory_is_not_cleared_anew() -> None:
