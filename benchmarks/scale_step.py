@@ -5,6 +5,7 @@ import multiprocessing
 import resource
 import signal
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -130,6 +131,8 @@ def train(
     model: str, seed: int, device: str, threads: int, keep: bool, folder: Path
 ) -> Result:
     """Trains a model on the graph in a folder for some steps."""
+    # A forked process leaves without PyG's clean-up of the code it generates.
+    tempfile.tempdir = str(folder)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     target = torch.device(device)
