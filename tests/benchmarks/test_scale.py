@@ -1,0 +1,206 @@
+"""Growth of cost: graphs against definitions, fits against known laws, short runs."""
+
+import argparse
+import importlib.util
+import json
+import math
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+from benchmarks import scale, scale_graphs, scale_step
+from benchmarks.scale_fit import predict, slope
+from benchmarks.scale_graphs import Rows, hyperbolic, tree
+from pyg_hyperbolic.datasets.sir import random_tree
+
+networkit = pytest.mark.skipif(
+    importlib.util.find_spec("networkit") is None, reason="pip install networkit"
+)
+
+
+def dense(graph: Rows) -> torch.Tensor:
+    out = torch.zeros(graph.nodes, graph.nodes)
+    for i in range(graph.nodes):
+        row = graph.neighbor[graph.start[i] : graph.start[i + 1]]
+        assert np.all(np.diff(row) > 0)  # ascending, each neighbor once
+        out[i, row] = 1
+    return out
+
+
+@networkit
+def test_neighbors_are_the_pairs_nearer_than_the_radius_of_the_disk() -> None:
+    n, seed = 300, 3
+    graph = hyperbolic(n, seed)
+    # The same draws, and the law of cosines of curvature -1 for every pair.
+    alpha = 0.75
+    radius = 2 * math.log(2 * n * 9 / (math.pi * 10))
+    draw = np.random.default_rng(seed)
+    angle = np.sort(draw.uniform(0.0, 2 * math.pi, n))
+    r = np.arccosh(1 + draw.random(n) * (math.cosh(alpha * radius) - 1)) / alpha
+    cosh = np.cosh(r)[:, None] * np.cosh(r) - np.sinh(r)[:, None] * np.sinh(r) * np.cos(
+        angle[:, None] - angle
+    )
+    near = torch.from_numpy(cosh <= math.cosh(radius)).float()
+    assert torch.equal(dense(graph), near.fill_diagonal_(1))
+    assert graph.edges == int(near.sum()) - n
+
+
+@networkit
+def test_mean_degree_of_hyperbolic_graphs() -> None:
+    graph = hyperbolic(20_000, 0)
+    assert graph.edges / graph.nodes == pytest.approx(scale_graphs.DEGREE, rel=0.15)
+    again = hyperbolic(20_000, 0)
+    assert np.array_equal(graph.neighbor, again.neighbor)
+    assert graph.neighbor.dtype == graph.start.dtype == np.int32
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 10, 500])
+def test_rows_of_a_tree(nodes: int) -> None:
+    parent = random_tree(nodes, 8.0, torch.Generator().manual_seed(1)).tolist()
+    expected = torch.eye(nodes)
+    for child in range(1, nodes):
+        expected[child, parent[child]] = expected[parent[child], child] = 1
+    graph = tree(nodes, 1)
+    assert torch.equal(dense(graph), expected)
+    assert graph.edges == 2 * (nodes - 1)
+
+
+def test_adjacency_is_normalized_as_pyg_does() -> None:
+    graph = tree(60, 0)
+    _, adjacency, _ = scale_step.prepare(graph, 0, torch.device("cpu"))
+    edge_index = dense(graph).fill_diagonal_(0).nonzero().T
+    (row, col), weight = gcn_norm(edge_index, num_nodes=60)
+    expected = torch.zeros(60, 60).index_put((col, row), weight)
+    torch.testing.assert_close(adjacency.to_dense(), expected)
+
+
+def test_slope_of_a_power_law() -> None:
+    sizes = [1e4, 1e5, 1e6, 1e7]
+    exact = slope(sizes, [3 * n**1.2 for n in sizes])
+    assert exact is not None and not exact.linear
+    assert exact.value == pytest.approx(1.2) and exact.margin < 1e-6
+    # By hand: residuals (-1, 1, 1, -1) e in the logarithm leave the slope as it is;
+    # the standard error is sqrt(4 e^2 / 2 / (5 log(10)^2)), and t of 2 is 4.3027.
+    e = 0.01
+    costs = np.array(sizes) * np.exp(e * np.array([-1, 1, 1, -1]))
+    noisy = slope(sizes, costs.tolist())
+    assert noisy is not None and noisy.linear
+    assert noisy.value == pytest.approx(1)
+    assert noisy.margin == pytest.approx(
+        4.3027 * e * math.sqrt(0.4) / math.log(10), 1e-4
+    )
+    assert slope(sizes[:2], sizes[:2]) is None
+
+
+def test_prediction_of_a_constant_and_a_multiple() -> None:
+    sizes = [1e4, 2e4, 5e4, 1e6]
+    seen = [300 + 2e-3 * n for n in sizes]
+    assert predict(sizes, seen, 5e7) == pytest.approx(300 + 1e5)
+    # Where larger sizes took less, none is predicted to take less than nothing.
+    assert predict([1e4, 2e4], [900.0, 300.0], 1e6) > 0
+    with pytest.raises(ValueError, match="'sizes' must hold two or more"):
+        predict([1e4], [1.0], 1e5)
+
+
+def _allocate(mib: int) -> dict[str, int]:
+    return {"bytes": torch.ones(mib * 2**18).nbytes}
+
+
+def _wrong() -> dict[str, int]:
+    raise KeyError("wrong")
+
+
+def test_a_job_that_memory_does_not_suffice_for_is_a_result() -> None:
+    assert scale_step.isolated(_allocate, 4000.0, 64) == {"bytes": 64 * 2**20}
+    result = scale_step.isolated(_allocate, 1000.0, 2000)
+    assert result["error"].startswith("out of memory")
+    with pytest.raises(RuntimeError, match="_wrong"):
+        scale_step.isolated(_wrong, None)
+
+
+def _faults(keep: bool) -> dict[str, int]:
+    if scale_step.settle_memory(keep) != keep:
+        return {}
+    faults = []
+    for _ in range(5):
+        begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(2**24)  # 64 MiB
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin)
+    return {"faults": min(faults)}
+
+
+def test_kept_memory_is_not_cleared_anew() -> None:
+    kept = scale_step.isolated(_faults, None, True)
+    if not kept:
+        pytest.skip("malloc is not glibc's")
+    assert kept["faults"] < 100 < scale_step.isolated(_faults, None, False)["faults"]
+
+
+def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["300", "600", "1200"]
+    args = ["--graph", "tree", "--nodes", *sizes, "--out", str(tmp_path)]
+    assert scale.main(args) == 0
+    lines = (tmp_path / "scale.jsonl").read_text().splitlines()
+    done = [json.loads(line) for line in lines]
+    assert [run["model"] for run in done] == ["generator", "gcn", "hgcn"] * 3
+    for run in done:
+        assert run["edges"] == 2 * (run["nodes"] - 1)
+        assert run["seconds_per_step"] > 0
+        assert run["peak_memory_mib"] > run["baseline_mib"] > 0
+        assert ("predicted_memory_mib" in run) == (run["nodes"] == 1200)
+        assert run["versions"]["torch"] == torch.__version__
+    assert "CSR, int32" in done[-1]["kernel"]
+    assert (tmp_path / "scale.png").stat().st_size > 10_000
+    text = capsys.readouterr().out
+    assert (tmp_path / "scale.md").read_text() in text
+    assert "| tree  | hgcn      | 1,200" in text
+
+
+def test_a_size_that_will_not_fit_ends_its_series_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pretend(job: object, limit: float, *args: object) -> dict[str, object]:
+        if job is scale_step.generate:
+            return {"edges": 10, "seconds_per_step": 1.0, "peak_memory_mib": 1.0}
+        each = {"gcn": 10.0, "hgcn": 25.0}[str(args[0])]
+        size = 10 * len(calls) + 10
+        return {"seconds_per_step": 1.0, "peak_memory_mib": each * size}
+
+    calls = [0]
+    monkeypatch.setattr(scale, "isolated", pretend)
+    monkeypatch.setattr(scale, "free_mib", lambda device: 1e6)
+    args = argparse.Namespace(
+        device="cpu",
+        memory=1.0,
+        allocator="keep",
+        model=["gcn", "hgcn"],
+        nodes=[10, 20, 30, 40],
+        seed=0,
+    )
+    done = []
+    for run in scale.measure(args, "tree"):
+        done.append(run)
+        calls.extend([0] * (run["model"] == "hgcn"))
+    hgcn = [run for run in done if run["model"] == "hgcn"]
+    # 25 MiB for each node and edge: at 50 of them they are more than 1024.
+    assert ["error" in run for run in hgcn] == [False, False, False, True]
+    assert hgcn[-1]["predicted_memory_mib"] == pytest.approx(1250)
+    assert "not started: 1.0 GiB at most" in hgcn[-1]["error"]
+    assert sum(run["model"] == "gcn" for run in done) == 4
+
+
+def test_errors_say_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = ["--out", str(tmp_path)]
+    assert scale.main(["--nodes", "20", "10", *out]) == 1
+    assert "'--nodes' must ascend (got [20, 10])" in capsys.readouterr().err
+    monkeypatch.setattr(scale, "missing", lambda: {"hyperbolic": "pip install x"})
+    assert scale.main(["--graph", "hyperbolic", *out]) == 1
+    shown = capsys.readouterr()
+    assert "left out hyperbolic: pip install x" in shown.out
+    assert "names no kind of graph" in shown.err
