@@ -26,8 +26,8 @@ class Curvature(torch.nn.Module):
     r"""The absolute value :math:`c` of a sectional curvature :math:`-c`.
 
     Calling the module gives :math:`c` as a 0-d tensor in float64, whatever the dtype of
-    the parameter: small numbers have more digits, and do not become 0.  The learnable parameter is
-    :obj:`raw`, written :math:`\rho`:
+    the parameter: small numbers have more digits, and do not become 0.  The learnable
+    parameter is :obj:`raw`, written :math:`\rho`:
 
     ============= ======================================= ===========================
     name          :math:`c`                               gradient
@@ -40,8 +40,8 @@ class Curvature(torch.nn.Module):
                                                           kept for comparison
     ============= ======================================= ===========================
 
-    The first :math:`c` is :obj:`init` to the last digits of float64.  Gradients that are
-    "never zero" underflow all the same where :math:`c` is next to nothing: those of
+    The first :math:`c` is :obj:`init` to the last digits of float64.  Gradients that
+    are "never zero" underflow all the same where :math:`c` is next to nothing: those of
     ``softplus`` in float32 below :math:`\rho = -100`.
 
     Layers that are given the same object share it.  Keep weight decay away from
