@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,14 +40,22 @@ def run_all(
     Returns:
         Their exit statuses; None of one that was still running, and is no more.
     """
-    processes = [start(target, *args) for args in all_args]
-    end = time.monotonic() + timeout
-    for process in processes:
-        process.join(max(0.0, end - time.monotonic()))
-    out = [process.exitcode for process in processes]
-    for process in processes:
-        process.kill()
+    with tempfile.TemporaryDirectory() as scratch:
+        processes = [start(_in_folder, scratch, target, *args) for args in all_args]
+        end = time.monotonic() + timeout
+        for process in processes:
+            process.join(max(0.0, end - time.monotonic()))
+        out = [process.exitcode for process in processes]
+        for process in processes:
+            process.kill()
+            process.join()
     return out
+
+
+def _in_folder(folder: str, target: Callable[..., None], *args: Any) -> None:
+    """Keeps PyG's temporary modules there: forked processes do not remove them."""
+    tempfile.tempdir = folder
+    target(*args)
 
 
 def run_group(target: Callable[..., None], size: int, *args: Any) -> list[int | None]:
