@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkpoint import Checkpoints, Interval
 from benchmarks.encoders import MODELS
 from benchmarks.graphs import NAMES, MissingDataset
 from benchmarks.presets import DEFAULT
@@ -67,17 +68,18 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return out
 
 
-def main(task: type[Task], doc: str | None, argv: Sequence[str] | None = None) -> int:
-    """The command line of one task; returns the exit status."""
-    options = parser(doc)
-    options.add_argument(
+def task_parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of a benchmark of one task."""
+    out = parser(description)
+    add = out.add_argument
+    add(
         "--dataset",
         default="disease-tree",
         metavar="DATASET",
         help=f"{', '.join(NAMES)}, or the path of a graph saved with torch.save "
         f"(default: disease-tree)",
     )
-    options.add_argument(
+    add(
         "--set",
         nargs="+",
         default=[],
@@ -85,10 +87,51 @@ def main(task: type[Task], doc: str | None, argv: Sequence[str] | None = None) -
         type=_change,
         help="change fields of the preset, such as lr=0.02 adjacency=row",
     )
-    args = options.parse_args(argv)
-    changes = dict(args.set)
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FOLDER",
+        help="where to keep a run until it ends (default: nowhere)",
+    )
+    add(
+        "--every",
+        default=Interval(minutes=5),
+        type=Interval.parse,
+        metavar="INTERVAL",
+        help="between two checkpoints: 50 is epochs, 5min is minutes (default: 5min)",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with runs that --checkpoint has kept",
+    )
+    return out
+
+
+def changes(args: argparse.Namespace) -> dict[str, Any]:
+    """Fields of the preset that the command line changes."""
+    out = dict(args.set)
     if args.epochs is not None:
-        changes["epochs"] = args.epochs
+        out["epochs"] = args.epochs
+    return out
+
+
+def checkpoints(args: argparse.Namespace) -> Checkpoints | None:
+    """Where to keep runs, if anywhere.
+
+    Raises:
+        ValueError: If there is nothing to go on from.
+    """
+    if args.checkpoint is not None:
+        return Checkpoints(args.checkpoint, args.every, args.resume)
+    if args.resume:
+        raise ValueError("'--resume' needs the folder of '--checkpoint FOLDER'")
+    return None
+
+
+def main(task: type[Task], doc: str | None, argv: Sequence[str] | None = None) -> int:
+    """The command line of one task; returns the exit status."""
+    args = task_parser(doc).parse_args(argv)
 
     def go() -> list[Run]:
         return sweep(
@@ -99,7 +142,8 @@ def main(task: type[Task], doc: str | None, argv: Sequence[str] | None = None) -
             out=args.out,
             root=args.data_root,
             device=args.device,
-            changes=changes,
+            changes=changes(args),
+            checkpoints=checkpoints(args),
         )
 
     return guarded(lambda: print(table(go())))

@@ -1,7 +1,7 @@
 """The loop over models and seeds of one task on one dataset."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from benchmarks import runs
+from benchmarks.checkpoint import Checkpoint, Checkpoints
 from benchmarks.curvature_log import CurvatureLog
 from benchmarks.encoders import curvatures
 from benchmarks.graphs import load_graph
@@ -21,7 +22,7 @@ OUT = Path(__file__).parent / "runs"
 
 
 def usable_device(name: str) -> torch.device:
-    """A device by name.
+    """A device by name; one of CUDA becomes the current one.
 
     Raises:
         ValueError: If there is no such device.
@@ -31,6 +32,8 @@ def usable_device(name: str) -> torch.device:
         raise ValueError(
             f"'device' must be 'cpu' where PyTorch sees no CUDA device (got {name!r})"
         )
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     return device
 
 
@@ -44,6 +47,7 @@ def sweep(
     root: str | None = None,
     device: str = "cpu",
     changes: dict[str, Any] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[runs.Run]:
     """Runs every model with every seed that has not been run before.
 
@@ -56,6 +60,7 @@ def sweep(
         root: The data root.
         device: Where to train.
         changes: Fields of the presets to change.
+        checkpoints: Where runs are kept until they end.
 
     Returns:
         The runs that were asked for, old and new.
@@ -85,39 +90,50 @@ def sweep(
             if runs.key(run) not in known:
                 run["id"] = runs.identity(run)
                 data = load_graph(dataset, task.name, seed, root)
-                _train(task, data, settings, run, target, log)
+                checkpoint = None if checkpoints is None else checkpoints.of(run)
+                train(task, data, settings, run, target, log, checkpoint)
                 runs.append(path, run)
+                if checkpoint is not None:
+                    checkpoint.remove()
                 known[runs.key(run)] = run
             result.append(known[runs.key(run)])
     return result
 
 
-def _train(
-    task: type[Task],
+def train(
+    task: Callable[[Data, str, Preset, torch.device], Task],
     data: Data,
     settings: Preset,
     run: runs.Run,
     device: torch.device,
-    log: Path,
+    log: Path | None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
-    """Trains once, adds what came out of it to the run, and logs its curvatures."""
+    """Trains once, adds what came out of it to the run, and logs its curvatures.
+
+    Without a log, as in all of several processes but one, it shows no progress either.
+    """
     seed_everything(run["seed"])
     memory = PeakMemory(device)
     instance = task(data, run["model"], settings, device)
     name = f"{run['task']} {run['dataset']} {run['model']} seed {run['seed']}"
     history = CurvatureLog(instance.module, run["id"])
+    if checkpoint is not None:
+        checkpoint.lines = history.lines
     result = None
-    with tqdm(total=settings.epochs, desc=name, unit="epoch", leave=False) as bar:
+    look: dict[str, Any] = {"unit": "epoch", "leave": False, "disable": log is None}
+    with tqdm(total=settings.epochs, desc=name, **look) as bar:
 
-        def tick() -> None:
-            bar.update()
+        def tick(epoch: int) -> None:
+            bar.update(epoch - bar.n)
             history.note()
 
         try:
-            result = fit(instance, settings, tick)
+            result = fit(instance, settings, tick, checkpoint)
         except FloatingPointError as error:
             run["error"] = str(error)
-    history.write(log)
+    if log is not None:
+        history.write(log)
     if result is None:
         return
     instance.module.load_state_dict(result.state)

@@ -4,6 +4,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from benchmarks.checkpoint import Checkpoint, State
 from benchmarks.presets import Preset
 from pyg_hyperbolic import parameter_groups
 
@@ -55,28 +57,69 @@ class Fit(NamedTuple):
     state: dict[str, Tensor]
 
 
-def fit(task: Task, preset: Preset, tick: Callable[[], object] = lambda: None) -> Fit:
+@dataclass
+class Progress:
+    """What a run knows between two epochs, besides its model and optimizer."""
+
+    epoch: int = 0  # the last one that is over
+    best: Evaluation = field(default_factory=lambda: Evaluation(-math.inf, {}, {}))
+    best_epoch: int = 0
+    state: dict[str, Tensor] = field(default_factory=dict)  # of the best epoch
+    seconds: float = 0.0
+
+    def kept(self) -> State:
+        """All of it in plain types, for a checkpoint."""
+        return {**vars(self), "best": tuple(self.best)}
+
+    def restore(self, state: State) -> None:
+        """Takes what :meth:`kept` gave."""
+        vars(self).update({**state, "best": Evaluation(*state["best"])})
+
+
+def fit(
+    task: Task,
+    preset: Preset,
+    tick: Callable[[int], object] = lambda epoch: None,
+    checkpoint: Checkpoint | None = None,
+) -> Fit:
     """Trains until the validation score has stood still for the preset's patience.
 
     Args:
         task: What to train.
         preset: Its hyper-parameters.
-        tick: Called after every epoch.
+        tick: Called with the number of every epoch that is over.
+        checkpoint: Where training is kept, and perhaps goes on from.
 
     Raises:
         FloatingPointError: If a loss is not finite.
     """
     groups = parameter_groups(task.module, preset.weight_decay)
     optimizer = torch.optim.Adam(groups, lr=preset.lr)
-    best, best_epoch, state = Evaluation(-math.inf, {}, {}), 0, {}
-    start = time.perf_counter()
-    for epoch in range(1, preset.epochs + 1):
+    progress = Progress()
+
+    def kept() -> State:
+        return {
+            "module": task.module.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "progress": progress.kept(),
+        }
+
+    if checkpoint is not None and (saved := checkpoint.load()) is not None:
+        progress.restore(saved["progress"])
+        task.module.load_state_dict(saved["module"])
+        optimizer.load_state_dict(saved["optimizer"])
+    start = time.perf_counter() - progress.seconds
+    for epoch in range(progress.epoch + 1, preset.epochs + 1):
+        if checkpoint is not None:
+            progress.seconds = time.perf_counter() - start
+            checkpoint.save(progress.epoch, kept)
         task.module.train()
         optimizer.zero_grad()
         loss = task.loss()
         loss.backward()
         optimizer.step()
-        tick()
+        progress.epoch = epoch
+        tick(epoch)
         if epoch % EVALUATE_EVERY and epoch != preset.epochs:
             continue
         if not math.isfinite(loss.item()):
@@ -84,13 +127,16 @@ def fit(task: Task, preset: Preset, tick: Callable[[], object] = lambda: None) -
         task.module.eval()
         with torch.no_grad():
             evaluation = task.evaluate()
-        if evaluation.score > best.score:
-            best, best_epoch = evaluation, epoch
-            state = {k: v.clone() for k, v in task.module.state_dict().items()}
-        elif epoch - best_epoch >= preset.patience:
+        if evaluation.score > progress.best.score:
+            progress.best, progress.best_epoch = evaluation, epoch
+            state = task.module.state_dict()
+            progress.state = {k: v.clone() for k, v in state.items()}
+        elif epoch - progress.best_epoch >= preset.patience:
             break
-    seconds = (time.perf_counter() - start) / epoch
-    return Fit(best, best_epoch, epoch, seconds, state)
+    seconds = (time.perf_counter() - start) / progress.epoch
+    return Fit(
+        progress.best, progress.best_epoch, progress.epoch, seconds, progress.state
+    )
 
 
 class PeakMemory:

@@ -81,7 +81,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    train, calls = sweep._train, []
+    train, calls = sweep.train, []
 
     def interrupted(*args: object) -> None:
         calls.append(args)
@@ -89,7 +89,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
             raise KeyboardInterrupt
         train(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sweep, "_train", interrupted)
+    monkeypatch.setattr(sweep, "train", interrupted)
     args = ("link_prediction", tmp_path, "--dataset", small)
     assert start(*args) == cli.INTERRUPTED
     assert "the same command goes on" in capsys.readouterr().err

@@ -1,10 +1,15 @@
 from typing import Any, Final, Union
 
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.nn.conv.hgcn_conv import HGCNConv
+from pyg_hyperbolic.nn.models.inference import inference
 
 
 class HGCN(BasicGNN):
@@ -88,3 +93,63 @@ class HGCN(BasicGNN):
         if not shared_curvature:
             curvature = curvature.independent_copy()
         return HGCNConv(in_channels, out_channels, curvature=curvature, **kwargs)
+
+    def inference(
+        self,
+        loader: NeighborLoader,
+        device: Union[str, torch.device, None] = None,
+        embedding_device: Union[str, torch.device] = "cpu",
+        progress_bar: bool = False,
+        cache: bool = False,
+    ) -> Tensor:
+        r"""The output for all nodes of a graph, layer by layer: as from the whole graph
+        at once, in the memory of one batch.
+
+        Weights are those of the whole graph, whichever way the layers normalize;
+        :obj:`edge_weight` counts where the graph has one. Nothing is sampled: of the
+        loader, only the graph and the batch size are used.
+
+        Args:
+            loader (torch_geometric.loader.NeighborLoader): A loader of the graph.
+            device (torch.device, optional): Where to run the layers, by default where
+                the model is. (default: :obj:`None`)
+            embedding_device (torch.device, optional): Where to keep the embeddings of
+                all nodes. (default: :obj:`"cpu"`)
+            progress_bar (bool, optional): If set to :obj:`True`, shows a progress bar.
+                (default: :obj:`False`)
+            cache (bool, optional): If set to :obj:`True`, keeps the batches' edges in
+                memory from one layer to the next. (default: :obj:`False`)
+
+        Shapes:
+            - **output:** node features :math:`(|\mathcal{V}|, F_{out})`
+
+        Raises:
+            ValueError: If the model is in training mode or mixes layers
+                (:obj:`jk` other than :obj:`None` and ``"last"``), or the graph is not
+                one :class:`~torch_geometric.data.Data` with features.
+        """
+        if self.training:
+            raise ValueError(
+                "'inference' wants a model in evaluation mode; call eval() before"
+            )
+        if self.jk_mode not in (None, "last"):
+            raise ValueError(
+                f"'jk' must be None or 'last' for inference layer by layer, which "
+                f"keeps one layer's output (got {self.jk_mode!r}); call the model "
+                f"on batches instead"
+            )
+        data = loader.data
+        if not isinstance(data, Data) or data.x is None:
+            raise ValueError(
+                f"'loader' must have one graph with features 'x' as its data (got "
+                f"{type(data).__name__}); call the model on batches of other graphs"
+            )
+        return inference(
+            self,
+            data,
+            loader.batch_size,
+            next(self.parameters()).device if device is None else torch.device(device),
+            torch.device(embedding_device),
+            progress_bar,
+            cache,
+        )
