@@ -127,8 +127,7 @@ def make(name: str, processes: int) -> None:
     with np.errstate(over="ignore", under="ignore"):
         for key in rows[0]:
             column = np.array([row[key] for row in rows])
-            rough = np.float32 if key.endswith(("slack", "label")) else exact
-            arrays[key] = column.astype(rough)
+            arrays[key] = column.astype(np.float32 if key == "label" else exact)
     TABLES.mkdir(exist_ok=True)
     np.savez_compressed(TABLES / f"{name}.npz", **arrays)  # type: ignore[arg-type]
     print(f"{name}: {len(rows)} cases")
