@@ -3,15 +3,15 @@ r"""Even functions of moderate arguments and their slopes, in few operations.
 As in :mod:`pyg_hyperbolic.geometry.special` all are functions of the squared argument,
 but each comes with its derivative, for a backward pass written by hand, and without a
 shift: they overflow where the hyperbolic functions do.
+
+Numbers are written where they are used: ``torch.compile`` takes those of the module for
+variables, which its conditional branches can't have.
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-_SMALL = 1e-2  # below this z the derivatives are taken from their series
-_TINY = 1e-150  # in place of the root of 0
 
 
 class Even(NamedTuple):
@@ -25,19 +25,16 @@ class Even(NamedTuple):
 
 
 def even(z: Tensor, derivatives: bool = True) -> Even:
-    """All of them from one root and one exponential; slopes only if asked for."""
-    a = z.sqrt()
-    a = torch.where(z > 0, a, _TINY)
-    e = torch.expm1(a / 2)
-    shrink = e / (e + 1)
-    sinh, twice_cosh = (e + shrink) / 2, 2 + e - shrink  # of a / 2
-    s = sinh * twice_cosh / a
+    """All of them from one root and one hyperbolic sine; slopes only if asked for."""
+    a = _root(z)
+    sinh = (a / 2).sinh()  # not by expm1: compiled, that is exp(x) - 1
     square = sinh.square()
+    s = 2 * sinh * (1 + square).sqrt() / a
     c, k = 1 + 2 * square, 2 * (sinh / a).square()
     if not derivatives:
         return Even(c, s, k, s, s)
-    small = z < _SMALL
-    safe = torch.where(small, _SMALL, z)
+    small = z < 1e-2
+    safe = torch.where(small, 1.0, z)
     ds = torch.where(
         small, ((z / 90720 + 1 / 1680) * z + 1 / 60) * z + 1 / 6, (c - s) / (2 * safe)
     )
@@ -49,9 +46,14 @@ def even(z: Tensor, derivatives: bool = True) -> Even:
     return Even(c, s, k, ds, dk)
 
 
+def _root(z: Tensor) -> Tensor:
+    """The root, and a tiny number in place of that of 0."""
+    return torch.where(z > 0, z.sqrt(), 1e-150)
+
+
 def arsinhc(q: Tensor) -> Tensor:
     """arsinh(sqrt q) / sqrt q."""
-    s = torch.where(q > 0, q.sqrt(), _TINY)
+    s = _root(q)
     return s.asinh() / s
 
 
@@ -65,7 +67,7 @@ def arsinhc_slope(q: Tensor) -> Tensor:
 
 def artanhc(z: Tensor) -> Tensor:
     """artanh(sqrt z) / sqrt z, for z < 1."""
-    s = torch.where(z > 0, z.sqrt(), _TINY)
+    s = _root(z)
     return s.atanh() / s
 
 
@@ -75,3 +77,9 @@ def artanhc_slope(z: Tensor) -> Tensor:
     safe = torch.where(small, 0.5, z)
     series = (((5 / 11) * z + 4 / 9) * z + 3 / 7) * z * z + (2 / 5) * z + 1 / 3
     return torch.where(small, series, (1 / (1 - safe) - artanhc(safe)) / (2 * safe))
+
+
+def tanhc(z: Tensor) -> Tensor:
+    """tanh(sqrt z) / sqrt z."""
+    s = _root(z)
+    return s.tanh() / s

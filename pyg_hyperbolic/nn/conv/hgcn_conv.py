@@ -19,9 +19,10 @@ from torch_geometric.typing import (
 from torch_geometric.utils import spmm
 
 from pyg_hyperbolic.curvature import Curvature
-from pyg_hyperbolic.geometry import fused
+from pyg_hyperbolic.geometry import compiled, fused
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
 from pyg_hyperbolic.geometry.midpoint import drop, lift
+from pyg_hyperbolic.nn.conv.compiled import midpoints as compiled_midpoints
 from pyg_hyperbolic.nn.conv.edges import fit, normalize
 from pyg_hyperbolic.nn.conv.second_pass import midpoints
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
@@ -205,7 +206,7 @@ class HGCNConv(MessagePassing):
             edge_index = fit(edge_index, size, fuse)
 
         c = self.curvature()
-        if self.aggregation == "midpoint" and not (is_compiling() or self.explain):
+        if self.aggregation == "midpoint" and not self.explain:
             return self._midpoint(self.lin(source), edge_index, edge_weight, c, size)
         h = self._transform(source, c)
         if self.aggregation == "local":
@@ -237,8 +238,7 @@ class HGCNConv(MessagePassing):
             c=c,
             size=size,
         )
-        # A compiled graph cannot wait for a value, and explanations mask messages: they
-        # have one pass alone, in double precision.
+        # Explanations mask messages: they have one pass alone, in double precision.
         return out if shift is None else drop(out, shift, c).to(h.dtype)
 
     def _midpoint(
@@ -251,9 +251,13 @@ class HGCNConv(MessagePassing):
     ) -> Tensor:
         """Midpoints in the cheapest way that is right at these radii."""
         bias = h.new_zeros(h.size(-1)) if self.bias is None else self.bias
+        num_targets = size[1 if self.flow == "source_to_target" else 0]
+        if is_compiling():
+            return compiled_midpoints(
+                h, bias, edge_index, edge_weight, c, num_targets, self.flow
+            )
         columns = fused.bias_lift(h, bias, c)
         if columns is None:
-            num_targets = size[1 if self.flow == "source_to_target" else 0]
             points = gyro_add(h, bias, c)
             out = midpoints(points, edge_index, edge_weight, c, num_targets, self.flow)
             return out.to(h.dtype)
@@ -325,7 +329,7 @@ class HGCNConv(MessagePassing):
 
     def _transform(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.lin(x)
-        add = gyro_add if is_compiling() else fused.bias_sum
+        add = compiled.bias_sum if is_compiling() else fused.bias_sum
         return h if self.bias is None else add(h, self.bias, c)
 
     def _normalized(
