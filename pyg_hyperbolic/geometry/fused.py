@@ -46,7 +46,7 @@ class _BiasLift(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, b, c, *products = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _again(_plain_lift, grad, h, b, c)
+            return again(_plain_lift, grad, h, b, c)
         return bias.lift_back(h, b, c, products, grad[:, 0], grad[:, 1:])
 
 
@@ -63,7 +63,7 @@ class _BiasSum(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, b, c, *products, mm = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return *_again(gyro_add, grad, h, b, c), None, None, None
+            return *again(gyro_add, grad, h, b, c), None, None, None
         return *bias.sum_back(grad, h, b, c, products, mm), None, None, None
 
 
@@ -92,7 +92,7 @@ class _Drop(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         sums, c = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _again(_plain_drop, grad, sums, c)
+            return again(_plain_drop, grad, sums, c)
         momentum = sums[:, 1:]
         slopes = bias.mean_back(grad, momentum, *parts(sums[:, 0], momentum), c)
         by_sums = torch.empty_like(sums)
@@ -108,7 +108,7 @@ def parts(t: Tensor, momentum: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(t == 0, 1.0, t), pp  # a sum over no points is the origin
 
 
-def _again(
+def again(
     f: Callable[..., Tensor], grad: Tensor, *inputs: Tensor
 ) -> tuple[Tensor | None, ...]:
     """The gradient with a graph of its own, by automatic differentiation."""

@@ -24,6 +24,7 @@ from pyg_hyperbolic.geometry.even import tanhc
 from pyg_hyperbolic.geometry.fused import parts, reaches
 from pyg_hyperbolic.geometry.gyro import gyro_add
 from pyg_hyperbolic.geometry.rows import dot, prepare
+from pyg_hyperbolic.nn.conv.edges import directed, repeated
 from pyg_hyperbolic.nn.conv.second_pass import midpoints as two_passes
 
 Tensors = tuple[Tensor, ...]
@@ -226,18 +227,14 @@ def midpoints(
     """
     dtype, shape = h.dtype, h.shape
     _, (h, b) = prepare(c, h, b)
-    if edge_weight is None:
-        edge_weight = h.new_ones(edge_index.size(1))
-    ends = edge_index if flow == "source_to_target" else edge_index.flip(0)
+    ends, weight = directed(edge_index, edge_weight, flow)
+    if weight is None:
+        weight = h.new_ones(ends.size(1))
     copies = shape[:-2].numel()
-    if h.dim() > 2:  # as one graph of many parts
-        step = torch.tensor([[shape[-2]], [num_targets]], device=ends.device)
-        part = torch.arange(copies, device=ends.device).view(-1, 1, 1)
-        ends = (ends + part * step).transpose(0, 1).reshape(2, -1)
-        edge_weight = edge_weight.repeat(copies)
+    ends, weight = repeated(ends, weight, (shape[-2], num_targets), copies)
     rows = h.reshape(-1, shape[-1])
     with torch.autocast(h.device.type, enabled=False):
         out = _Midpoints.apply(  # type: ignore[no-untyped-call]
-            rows, b, c, edge_weight, ends, copies * num_targets
+            rows, b, c, weight, ends, copies * num_targets
         )
     return out.view(*shape[:-2], num_targets, shape[-1]).to(dtype)

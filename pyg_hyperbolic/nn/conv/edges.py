@@ -30,6 +30,35 @@ def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptT
     return first, second, edge_weight
 
 
+def directed(
+    edge_index: Adj, edge_weight: OptTensor, flow: str
+) -> tuple[Tensor, OptTensor]:
+    """Sources and targets of all edges, shape [2, E], and their weights."""
+    first, second, weight = edges(edge_index, edge_weight)
+    if flow == "target_to_source":
+        first, second = second, first
+    return torch.stack([first, second]), weight
+
+
+def repeated(
+    ends: Tensor, weight: Tensor, sizes: tuple[int, int], copies: int
+) -> tuple[Tensor, Tensor]:
+    """The edges of several copies of a graph, as one of many parts.
+
+    Args:
+        ends: Sources and targets, shape [2, E].
+        weight: Edge weights.
+        sizes: Numbers of sources and of targets.
+        copies: Number of copies.
+    """
+    if copies == 1:
+        return ends, weight
+    step = torch.tensor(sizes, device=ends.device).view(2, 1)
+    part = torch.arange(copies, device=ends.device).view(-1, 1, 1)
+    ends = (ends + part * step).transpose(0, 1).reshape(2, -1)
+    return ends, weight.repeat(copies)
+
+
 def fit(edge_index: EdgeIndex, size: tuple[int, int], fuse: bool) -> Adj:
     """An EdgeIndex that a sparse product is right for, or else plain indices.
 

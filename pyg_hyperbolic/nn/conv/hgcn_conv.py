@@ -24,6 +24,7 @@ from pyg_hyperbolic.geometry.gyro import gyro_add, log
 from pyg_hyperbolic.geometry.midpoint import drop, lift
 from pyg_hyperbolic.nn.conv.compiled import midpoints as compiled_midpoints
 from pyg_hyperbolic.nn.conv.edges import fit, normalize
+from pyg_hyperbolic.nn.conv.local import tangent_sums
 from pyg_hyperbolic.nn.conv.second_pass import midpoints
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
 
@@ -51,8 +52,7 @@ class HGCNConv(MessagePassing):
     - ``"tangent"``: :math:`\sum_j w_{ij} \mathbf{h}_j`, the original's aggregation at
       the origin.  Without a bias this is :class:`GCNConv`, whatever the curvature;
     - ``"local"``: :math:`\mathbf{h}_i \oplus_c \sum_j w_{ij} \left( (-\mathbf{h}_i)
-      \oplus_c \mathbf{h}_j \right)`, in the tangent space at the target.  It forms
-      a tensor of the size of the edges times the channels.
+      \oplus_c \mathbf{h}_j \right)`, in the tangent space at the target.
 
     Args:
         in_channels (int): Size of each input sample, or :obj:`-1` to derive the size
@@ -216,6 +216,9 @@ class HGCNConv(MessagePassing):
             h, h_target = (
                 point.to(promote_types(dtype, float32)) for point in (h, h_target)
             )
+            if self._plain():
+                out = tangent_sums(h, h_target, edge_index, edge_weight, c, self.flow)
+                return gyro_add(h_target, out, c).to(dtype)
             # propagate_type: (x: Tensor, target: OptTensor, edge_weight: OptTensor, c: OptTensor)  # noqa: E501
             out = self.propagate(
                 edge_index,
@@ -293,6 +296,18 @@ class HGCNConv(MessagePassing):
             # That product's backward pass takes the matrix to be square.
             adj_t = adj_t.to_sparse_csc(edge_weight).t()
         return spmm(adj_t.to(x.dtype), x, reduce=self.aggr)
+
+    def _plain(self) -> bool:
+        """Whether nobody wants to see the messages, or another reduction of them."""
+        hooks = (
+            self._propagate_forward_pre_hooks,
+            self._propagate_forward_hooks,
+            self._message_forward_pre_hooks,
+            self._message_forward_hooks,
+            self._aggregate_forward_pre_hooks,
+            self._aggregate_forward_hooks,
+        )
+        return self.aggr in ("add", "sum") and not (self.explain or any(hooks))
 
     def _ends(self, x: Union[Tensor, OptPairTensor]) -> tuple[Tensor, OptTensor]:
         """Features of the nodes that messages come from, and of those they go to."""

@@ -7,7 +7,7 @@ from torch_geometric.utils import scatter
 
 from pyg_hyperbolic.geometry.midpoint import deviations, drop, lift, radius
 from pyg_hyperbolic.geometry.rows import Curved
-from pyg_hyperbolic.nn.conv.edges import edges
+from pyg_hyperbolic.nn.conv.edges import directed
 
 
 def midpoints(
@@ -31,9 +31,7 @@ def midpoints(
     Returns:
         Points in float64, shape [*, M, d].
     """
-    source, target, weight = edges(edge_index, edge_weight)
-    if flow == "target_to_source":
-        source, target = target, source
+    (source, target), weight = directed(edge_index, edge_weight, flow)
 
     def total(x: Tensor, reduce: str = "sum") -> Tensor:
         return scatter(x, target, -2, num_targets, reduce)
