@@ -1,5 +1,7 @@
 """The edges of a graph, in whatever form it comes."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
@@ -57,6 +59,13 @@ def repeated(
     part = torch.arange(copies, device=ends.device).view(-1, 1, 1)
     ends = (ends + part * step).transpose(0, 1).reshape(2, -1)
     return ends, weight.repeat(copies)
+
+
+def parts(ends: Tensor) -> Iterator[slice]:
+    """Runs of edges [2, E]; on a CPU of as many as its cache holds the points of."""
+    step = 4096 if ends.device.type == "cpu" else 2**20
+    for start in range(0, ends.size(1), step):
+        yield slice(start, start + step)
 
 
 def fit(edge_index: EdgeIndex, size: tuple[int, int], fuse: bool) -> Adj:

@@ -14,7 +14,6 @@ Its row scalars depend on :math:`c \lVert u \rVert^2, c \langle u, d \rangle, c 
 the backward pass goes through the parts once more.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from pyg_hyperbolic.geometry.compiled import gradients
 from pyg_hyperbolic.geometry.even import Even, arsinhc, arsinhc_slope, even
 from pyg_hyperbolic.geometry.fused import again
 from pyg_hyperbolic.geometry.gyro import log
-from pyg_hyperbolic.nn.conv.edges import directed, repeated
+from pyg_hyperbolic.nn.conv.edges import directed, parts, repeated
 
 # Radii up to which the forms above are right to 1e-5 in float32, to 1e-12 in float64,
 # by the dtype of the points: in which dtype.
@@ -37,13 +36,6 @@ REACHES = {
     torch.float32: [(torch.float32, 4.0), (torch.float64, 10.0)],
     torch.float64: [(torch.float64, 3.0)],
 }
-
-
-def _parts(number: int, device: torch.device) -> Iterator[slice]:
-    """Runs of edges; on a CPU of as many as its cache holds the points of."""
-    step = 4096 if device.type == "cpu" else 2**20
-    for start in range(0, number, step):
-        yield slice(start, start + step)
 
 
 class _Edge(NamedTuple):
@@ -120,7 +112,7 @@ def _sums(
 ) -> Tensor:
     out, along = torch.zeros_like(targets), targets.new_zeros(len(targets)).double()
     nodes = _Nodes.at(targets, c, derivatives=False)
-    for part in _parts(ends.size(1), ends.device):
+    for part in parts(ends):
         some, w = ends[:, part], weight[part].double()
         _, d, x = nodes.edge(sources, c, some, derivatives=False)
         scale = w * x.sigma
@@ -144,7 +136,7 @@ def _sums_back(
     of_grad, of_u = targets.new_zeros(2, len(targets)).double()
     with_u = vecdot(grad, targets).double()
     nodes = _Nodes.at(targets, c, derivatives=True)
-    for part in _parts(ends.size(1), ends.device):
+    for part in parts(ends):
         some, w = ends[:, part], weight[part].double()
         source, target = some[0], some[1]
         u, d, x = nodes.edge(sources, c, some, derivatives=True)
@@ -196,7 +188,7 @@ def _forward(
         wide = _sums(sources.to(dtype), targets.to(dtype), weight, c, ends)
         return wide.to(sources.dtype)
     out = torch.zeros_like(targets)
-    for part in _parts(ends.size(1), ends.device):
+    for part in parts(ends):
         out += _exact(ends[:, part], sources, targets, weight[part], c)
     return out
 
@@ -226,7 +218,7 @@ def _backward(
         narrow = sources.dtype
         return by_source.to(narrow), by_target.to(narrow), by_weight, by_c
     out = [torch.zeros_like(x) for x in (sources, targets, weight, c)]
-    for part in _parts(ends.size(1), ends.device):
+    for part in parts(ends):
         f = partial(_exact, ends[:, part])
         given = (sources, targets, weight[part], c)
         by_source, by_target, out[2][part], by_c = gradients(f, grad, *given)

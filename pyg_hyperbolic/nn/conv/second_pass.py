@@ -1,20 +1,110 @@
-"""Midpoints over a graph in two passes, edge by edge."""
+"""Midpoints over a graph in two passes, edge by edge in parts that fit the cache.
+
+Nothing of the size of the edges times the channels is ever whole: the backward pass
+goes through the parts once more.
+"""
+
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.typing import Adj, OptTensor
 from torch_geometric.utils import scatter
 
+from pyg_hyperbolic.geometry.fused import again
 from pyg_hyperbolic.geometry.midpoint import deviations, drop, lift, radius
-from pyg_hyperbolic.geometry.rows import Curved
-from pyg_hyperbolic.nn.conv.edges import directed
+from pyg_hyperbolic.nn.conv.edges import directed, parts, repeated
+
+
+def _columns(
+    h: Tensor,
+    weight: Tensor,
+    c: Tensor,
+    ends: Tensor,
+    largest: Tensor,
+    heaviest: Tensor | None,
+) -> Tensor:
+    """Weighted columns of edges: of the first pass, then those of the second."""
+    source, target = ends[0], ends[1]
+    x, _ = lift(h.index_select(0, source), c, largest.index_select(0, target))
+    if heaviest is not None:
+        x = torch.cat([x, deviations(x, heaviest.index_select(0, target))], dim=-1)
+    return weight.to(x.dtype)[:, None] * x
+
+
+def _heaviest(
+    h: Tensor, weight: Tensor, c: Tensor, ends: Tensor, largest: Tensor
+) -> Tensor:
+    """The columns of the point that brings a target its largest mass."""
+    source, target = ends[0], ends[1]
+    number = ends.size(1)
+    if number == 0:
+        return largest.new_ones(len(largest), h.size(-1) + 2)
+    mass = largest.new_empty(number)
+    for part in parts(ends):
+        mass[part] = _columns(h, weight[part], c, ends[:, part], largest, None)[:, 0]
+    top = scatter(mass, target, 0, len(largest), "max")
+    edge = torch.arange(number, device=ends.device)
+    edge = torch.where(mass == top.index_select(0, target), edge, -1)
+    edge = scatter(edge, target, 0, len(largest), "max")
+    # A target without edges gets the first one's point, and doesn't need it.
+    columns, _ = lift(h.index_select(0, source.index_select(0, edge)), c, largest)
+    return columns
+
+
+class _Sums(torch.autograd.Function):
+    """Sums of the columns of both passes, shape [M, 2 d + 3]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        h: Tensor,
+        weight: Tensor,
+        c: Tensor,
+        ends: Tensor,
+        largest: Tensor,
+        heaviest: Tensor,
+    ) -> Tensor:
+        ctx.save_for_backward(h, weight, c, ends, largest, heaviest)
+        out = largest.new_zeros(len(largest), 2 * h.size(-1) + 3)
+        for part in parts(ends):
+            some = ends[:, part]
+            x = _columns(h, weight[part], c, some, largest, heaviest)
+            out.index_add_(0, some[1], x)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        h, weight, c, ends, *targets = ctx.saved_tensors
+        if torch.is_grad_enabled():
+
+            def whole(h: Tensor, weight: Tensor, c: Tensor) -> Tensor:
+                x = _columns(h, weight, c, ends, *targets)
+                return scatter(x, ends[1], 0, len(grad))
+
+            return *again(whole, grad, h, weight, c), None, None, None
+        by_h, by_weight = torch.zeros_like(h), torch.empty_like(weight)
+        by_c = torch.zeros_like(c)
+        for part in parts(ends):
+            some = ends[:, part]
+            # The edges' own points, so that their gradients can be added by index.
+            points = h.index_select(0, some[0])
+            own = torch.stack([torch.arange(len(points), device=h.device), some[1]])
+            leaves = [x.detach().requires_grad_() for x in (points, weight[part], c)]
+            with torch.enable_grad():
+                x = _columns(leaves[0], leaves[1], leaves[2], own, *targets)
+            got = torch.autograd.grad(x, leaves, grad.index_select(0, some[1]))
+            by_h.index_add_(0, some[0], got[0])
+            by_weight[part] = got[1]
+            by_c += got[2]
+        return by_h, by_weight, by_c, None, None, None
 
 
 def midpoints(
     h: Tensor,
     edge_index: Adj,
     edge_weight: OptTensor,
-    c: Curved,
+    c: Tensor,
     num_targets: int,
     flow: str,
 ) -> Tensor:
@@ -31,22 +121,17 @@ def midpoints(
     Returns:
         Points in float64, shape [*, M, d].
     """
-    (source, target), weight = directed(edge_index, edge_weight, flow)
-
-    def total(x: Tensor, reduce: str = "sum") -> Tensor:
-        return scatter(x, target, -2, num_targets, reduce)
-
-    h_j = h.index_select(-2, source)
-    largest = total(radius(h_j, c), "max")
-    x_j, _ = lift(h_j, c, largest.index_select(-2, target))
-    weight = 1.0 if weight is None else weight.to(x_j.dtype).view(-1, 1)
-    _, shift = lift(torch.zeros_like(h[..., :1, :]), c, largest)
-    with torch.no_grad():  # which edge brings a target its largest mass
-        mass = weight * x_j[..., :1]
-        top = total(mass, "max")
-        edge = torch.arange(target.numel(), device=target.device).view(-1, 1)
-        edge = torch.where(mass == top.index_select(-2, target), edge, -1)
-        edge = total(edge, "max")
-        heaviest = x_j.take_along_dim(edge.index_select(-2, target), -2)
-    deviation = total(weight * deviations(x_j, heaviest))
-    return drop(total(weight * x_j), shift, c, deviation)
+    ends, weight = directed(edge_index, edge_weight, flow)
+    weight = h.new_ones(ends.size(1)) if weight is None else weight
+    batch, copies = h.shape[:-2], h.shape[:-2].numel()
+    ends, weight = repeated(ends, weight, (h.size(-2), num_targets), copies)
+    h = h.reshape(-1, h.size(-1))
+    with torch.no_grad():
+        edge_radii = radius(h, c).index_select(0, ends[0])
+        largest = scatter(edge_radii, ends[1], 0, copies * num_targets, "max")
+        heaviest = _heaviest(h, weight, c, ends, largest)
+        _, shift = lift(torch.zeros_like(h[:1]), c, largest)
+    sums = _Sums.apply(h, weight, c, ends, largest, heaviest)  # type: ignore[no-untyped-call]
+    first, second = sums.split([h.size(-1) + 2, h.size(-1) + 1], dim=-1)
+    out = drop(first, shift, c, second)
+    return out.view(*batch, num_targets, h.size(-1))
