@@ -96,6 +96,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _size(text: str) -> tuple[int, int]:
     nodes, _, edges = text.partition("x")
+    if not (nodes.isdecimal() and edges.isdecimal() and int(nodes) > 0):
+        raise argparse.ArgumentTypeError(
+            f"a size is written NODESxEDGES, as in 20000x200000 (got {text!r})"
+        )
     return int(nodes), int(edges)
 
 
