@@ -90,31 +90,36 @@ def mean_scale(t: Tensor, pp: Tensor, c: Tensor) -> Tensor:
     return artanhc(c.double() * pp / t.square()) / t
 
 
-class _Slopes(NamedTuple):
-    """Derivatives of p, or of the time, by hh, hb, bb and c."""
+class _Back(NamedTuple):
+    """Gradients by c hh, c bb and c hb."""
 
     hh: Tensor
+    bb: Tensor  # []
     hb: Tensor
-    bb: Tensor
-    c: Tensor
+
+    def of_c(self, at: Rows) -> Tensor:
+        """The gradient by c."""
+        return self.hh.dot(at.hh) + self.bb * at.bb + self.hb.dot(at.hb)
 
 
-def _slopes_of_p(at: Rows, c: Tensor) -> _Slopes:
+def _back_from_p(at: Rows, by_p: Tensor) -> _Back:
     h, b = at.at_h, at.at_b
-    by_zh = h.ds * b.c + h.dk * b.s * at.cross
-    by_zb = h.s * b.s / 2 + h.k * b.ds * at.cross
-    by_cross = h.k * b.s
-    by_c = by_zh * at.hh + by_zb * at.bb + by_cross * at.hb
-    return _Slopes(c * by_zh, c * by_cross, c * by_zb, by_c)
+    by_cross = by_p * h.k
+    return _Back(
+        by_p * (h.ds * b.c + h.dk * (b.s * at.cross)),
+        by_p.dot(h.s) * b.s / 2 + by_cross.dot(at.cross) * b.ds,
+        by_cross * b.s,
+    )
 
 
-def _slopes_of_time(at: Rows, c: Tensor) -> _Slopes:
+def _back_from_time(at: Rows, by_time: Tensor) -> _Back:
     h, b = at.at_h, at.at_b
-    by_zh = h.s * b.c / 2 + h.ds * b.s * at.cross
-    by_zb = h.c * b.s / 2 + h.s * b.ds * at.cross
-    by_cross = h.s * b.s
-    by_c = by_zh * at.hh + by_zb * at.bb + by_cross * at.hb
-    return _Slopes(c * by_zh, c * by_cross, c * by_zb, by_c)
+    by_cross = by_time * h.s
+    return _Back(
+        by_cross * (b.c / 2) + by_time * h.ds * (b.s * at.cross),
+        by_time.dot(h.c) * b.s / 2 + by_cross.dot(at.cross) * b.ds,
+        by_cross * b.s,
+    )
 
 
 def _pull_back(
@@ -142,18 +147,14 @@ def lift_back(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients by h, b and c from those of time and m."""
     at, c64 = rows(known, c, derivatives=True), c.double()
-    by_p = vecdot(by_m, h)
-    one, other = _slopes_of_p(at, c64), _slopes_of_time(at, c64)
-    by_hh, by_hb, by_bb, by_c = (
-        by_p * x + by_time * y for x, y in zip(one, other, strict=True)
-    )
-    by_h, by_b = _pull_back(h, b, by_m, at.p, by_hh, by_hb)
+    one = _back_from_p(at, vecdot(by_m, h).double())
+    other = _back_from_time(at, by_time.double())
     total = by_m.sum(dim=0)
-    s, ds = at.at_b.s, at.at_b.ds
-    by_r = (total @ b).double() * ds  # of z_b, where r = S(z_b)
-    along = 2 * (by_bb.sum() + c64 * by_r)
-    by_b = by_b + (s * total + along * b).to(b.dtype)
-    return by_h, by_b, (by_c.sum() + at.bb * by_r).to(c.dtype)
+    of_r = (total @ b).double() * at.at_b.ds  # r = S(c bb)
+    back = _Back(one.hh + other.hh, one.bb + other.bb + of_r, one.hb + other.hb)
+    by_h, by_b = _pull_back(h, b, by_m, at.p, c64 * back.hh, c64 * back.hb)
+    by_b = by_b + (at.at_b.s * total + 2 * c64 * back.bb * b).to(b.dtype)
+    return by_h, by_b, back.of_c(at).to(c.dtype)
 
 
 def sum_back(
@@ -161,26 +162,28 @@ def sum_back(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients by h, b and c from that of the sum, whose m has the square mm."""
     at, c64, mm = rows(known, c, derivatives=True), c.double(), mm.double()
-    sigma, slope = arsinhc(c64 * mm), arsinhc_slope(c64 * mm)
-    p, r, dr = at.p, at.at_b.s, at.at_b.ds
-    with_h, with_b = vecdot(grad, h), grad @ b
-    by_q = (with_h * p + with_b * r) * slope  # of q = c m^2
-    by_mm = c64 * by_q
-    by_p = sigma * with_h + 2 * by_mm * (p * at.hh + r * at.hb)
-    by_r = sigma * with_b + 2 * by_mm * (p * at.hb + r * at.bb)
-    of_p = _slopes_of_p(at, c64)
+    q = c64 * mm
+    sigma = arsinhc(q)
+    slope = arsinhc_slope(q, sigma)
+    p, r = at.p, at.at_b.s
+    with_h, with_b = vecdot(grad, h).double(), (grad @ b).double()
+    by_q = (with_h * p + with_b * r) * slope
+    twice = 2 * c64 * by_q  # m^2 = p^2 hh + 2 p r hb + r^2 bb
+    twice_p = twice * p
+    back = _back_from_p(at, sigma * with_h + twice_p * at.hh + twice * (r * at.hb))
+    by_r = sigma.dot(with_b) + twice_p.dot(at.hb) + twice.sum() * r * at.bb
+    back = back._replace(bb=back.bb + by_r * at.at_b.ds)
     by_h, by_b = _pull_back(
         h,
         b,
         grad,
         sigma * p,
-        by_mm * p.square() + by_p * of_p.hh,
-        2 * by_mm * p * r + by_p * of_p.hb,
+        twice_p * p / 2 + c64 * back.hh,
+        twice_p * r + c64 * back.hb,
     )
-    by_bb = (by_mm * r.square() + by_p * of_p.bb + by_r * (c64 * dr)).sum()
-    by_c = (by_q * mm + by_p * of_p.c + by_r * (at.bb * dr)).sum()
+    by_bb = twice.sum() * r.square() / 2 + c64 * back.bb
     by_b = by_b + (column(sigma * r, grad)[:, 0] @ grad + (2 * by_bb * b).to(b.dtype))
-    return by_h, by_b, by_c.to(c.dtype)
+    return by_h, by_b, (by_q.dot(mm) + back.of_c(at)).to(c.dtype)
 
 
 class MeanSlopes(NamedTuple):
@@ -198,8 +201,9 @@ def mean_back(
     """Gradients from that of the midpoints."""
     c64, ratio = c.double(), pp / t.square()
     z = c64 * ratio
-    value, slope = artanhc(z), artanhc_slope(z)
-    along = vecdot(grad, momentum) / t
+    value = artanhc(z)
+    slope = artanhc_slope(z, value)
+    along = vecdot(grad, momentum).double() / t
     return MeanSlopes(
         -along * (value + 2 * z * slope) / t,
         value / t,

@@ -72,7 +72,7 @@ def _pull_back(x: _Edge, sigma: Tensor, by_rho: Tensor, by_kappa: Tensor) -> _Sl
     """Gradients by an edge's scalars from those of sigma S_v and of sigma p."""
     u, v, p = x.at_u, x.at_v, x.p
     s = v.s
-    by_q = (by_rho * s + by_kappa * p) * arsinhc_slope(x.q)
+    by_q = (by_rho * s + by_kappa * p) * arsinhc_slope(x.q, sigma)
     by_p = by_kappa * sigma + 2 * by_q * (s * x.e + p * x.z)
     by_s = by_rho * sigma + 2 * by_q * (s * x.f + p * x.e) + by_p * (u.c + u.k * x.e)
     by_v = by_s * v.ds - by_p * u.s * s / 2
