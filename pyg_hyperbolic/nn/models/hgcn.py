@@ -1,18 +1,12 @@
 from typing import Any, Final, Union
 
-import torch
-from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn.conv import MessagePassing
-from torch_geometric.nn.models.basic_gnn import BasicGNN
 
-from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.nn.conv.hgcn_conv import HGCNConv
-from pyg_hyperbolic.nn.models.inference import inference
+from pyg_hyperbolic.nn.models.base import HyperbolicGNN
 
 
-class HGCN(BasicGNN):
+class HGCN(HyperbolicGNN):
     r"""The hyperbolic graph convolutional network of the `"Hyperbolic Graph
     Convolutional Neural Networks" <https://arxiv.org/abs/1910.12933>`_ paper, on
     :class:`~pyg_hyperbolic.nn.HGCNConv`, as a drop-in for
@@ -48,108 +42,9 @@ class HGCN(BasicGNN):
 
     supports_edge_weight: Final[bool] = True
     supports_edge_attr: Final[bool] = False
-    supports_norm_batch: Final[bool]  # type: ignore[misc]  # BasicGNN sets it
 
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        num_layers: int,
-        out_channels: int | None = None,
-        dropout: float = 0.0,
-        act: Any = "relu",
-        norm: Any = None,
-        jk: str | None = None,
-        curvature: float | Curvature = 1.0,
-        shared_curvature: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if not isinstance(curvature, Curvature):
-            curvature = Curvature(curvature)
-        super().__init__(
-            in_channels,
-            hidden_channels,
-            num_layers,
-            out_channels,
-            dropout,
-            act,
-            norm=norm,
-            jk=jk,
-            curvature=curvature,
-            shared_curvature=shared_curvature,
-            **kwargs,
-        )
-
-    def init_conv(
-        self,
-        in_channels: Union[int, tuple[int, int]],
-        out_channels: int,
-        curvature: Curvature | None = None,
-        shared_curvature: bool = False,
-        **kwargs: Any,
+    def hyperbolic_conv(
+        self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
     ) -> MessagePassing:
-        """One layer, with the shared curvature or a copy of its own."""
-        assert isinstance(in_channels, int) and curvature is not None
-        if not shared_curvature:
-            curvature = curvature.independent_copy()
-        return HGCNConv(in_channels, out_channels, curvature=curvature, **kwargs)
-
-    def inference(
-        self,
-        loader: NeighborLoader,
-        device: Union[str, torch.device, None] = None,
-        embedding_device: Union[str, torch.device] = "cpu",
-        progress_bar: bool = False,
-        cache: bool = False,
-    ) -> Tensor:
-        r"""The output for all nodes of a graph, layer by layer: as from the whole graph
-        at once, in the memory of one batch.
-
-        Weights are those of the whole graph, whichever way the layers normalize;
-        :obj:`edge_weight` counts where the graph has one. Nothing is sampled: of the
-        loader, only the graph and the batch size are used.
-
-        Args:
-            loader (torch_geometric.loader.NeighborLoader): A loader of the graph.
-            device (torch.device, optional): Where to run the layers, by default where
-                the model is. (default: :obj:`None`)
-            embedding_device (torch.device, optional): Where to keep the embeddings of
-                all nodes. (default: :obj:`"cpu"`)
-            progress_bar (bool, optional): If set to :obj:`True`, shows a progress bar.
-                (default: :obj:`False`)
-            cache (bool, optional): If set to :obj:`True`, keeps the batches' edges in
-                memory from one layer to the next. (default: :obj:`False`)
-
-        Shapes:
-            - **output:** node features :math:`(|\mathcal{V}|, F_{out})`
-
-        Raises:
-            ValueError: If the model is in training mode or mixes layers
-                (:obj:`jk` other than :obj:`None` and ``"last"``), or the graph is not
-                one :class:`~torch_geometric.data.Data` with features.
-        """
-        if self.training:
-            raise ValueError(
-                "'inference' wants a model in evaluation mode; call eval() before"
-            )
-        if self.jk_mode not in (None, "last"):
-            raise ValueError(
-                f"'jk' must be None or 'last' for inference layer by layer, which "
-                f"keeps one layer's output (got {self.jk_mode!r}); call the model "
-                f"on batches instead"
-            )
-        data = loader.data
-        if not isinstance(data, Data) or data.x is None:
-            raise ValueError(
-                f"'loader' must have one graph with features 'x' as its data (got "
-                f"{type(data).__name__}); call the model on batches of other graphs"
-            )
-        return inference(
-            self,
-            data,
-            loader.batch_size,
-            next(self.parameters()).device if device is None else torch.device(device),
-            torch.device(embedding_device),
-            progress_bar,
-            cache,
-        )
+        assert isinstance(in_channels, int)
+        return HGCNConv(in_channels, out_channels, **kwargs)

@@ -41,7 +41,7 @@ def inference(
     progress_bar: bool,
     cache: bool,
 ) -> Tensor:
-    """The output for all nodes, see :meth:`HGCN.inference`."""
+    """The output for all nodes, see :meth:`HyperbolicGNN.inference`."""
     x = data.x.to(embedding_device)
     num_batches = -(-data.num_nodes // batch_size)
     total = model.num_layers * num_batches

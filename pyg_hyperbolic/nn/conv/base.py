@@ -1,0 +1,199 @@
+# No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
+from typing import Any, Union
+
+from torch import Tensor, autocast
+from torch.compiler import is_compiling
+from torch_geometric import EdgeIndex
+from torch_geometric.nn.conv import MessagePassing
+from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
+from torch_geometric.utils import spmm
+
+from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.geometry import compiled, fused
+from pyg_hyperbolic.geometry.gyro import gyro_add
+from pyg_hyperbolic.geometry.midpoint import drop, lift
+from pyg_hyperbolic.nn.conv.compiled import midpoints as compiled_midpoints
+from pyg_hyperbolic.nn.conv.edges import fit
+from pyg_hyperbolic.nn.conv.second_pass import midpoints
+from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
+
+
+class HyperbolicConv(MessagePassing):
+    r"""What hyperbolic convolutions have in common; not a layer by itself.
+
+    A subclass computes points in normal coordinates, and aggregates them by
+    :meth:`_midpoints` or by its own ``propagate``.
+
+    Args:
+        in_channels (int or tuple): Size of each input sample, or a pair of sizes of
+            source and target samples; :obj:`-1` derives it from the first input.
+        out_channels (int): Size of each output sample.
+        curvature (float or Curvature): Initial :math:`c > 0`, learned from there on,
+            or a :class:`~pyg_hyperbolic.Curvature`.
+        validate (bool): Whether :meth:`_checked` looks at indices and weights.
+        **kwargs: Additional arguments of
+            :class:`torch_geometric.nn.conv.MessagePassing`.
+    """
+
+    SUPPORTS_FUSED_EDGE_INDEX = True
+
+    def __init__(
+        self,
+        in_channels: Union[int, tuple[int, int]],
+        out_channels: int,
+        curvature: float | Curvature,
+        validate: bool,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("aggr", "add")
+        super().__init__(**kwargs)
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.validate = validate
+        if not isinstance(curvature, Curvature):
+            curvature = Curvature(curvature)
+        self.curvature = curvature
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        super().reset_parameters()
+        self.curvature.reset_parameters()
+
+    def message(self, x_j: Tensor, edge_weight: OptTensor) -> Tensor:
+        """A neighbor's columns times the weight."""
+        return x_j if edge_weight is None else edge_weight.view(-1, 1) * x_j
+
+    def message_and_aggregate(
+        self, adj_t: Adj, x: Tensor, edge_weight: OptTensor
+    ) -> Tensor:
+        """The weighted sum as one sparse matrix product."""
+        if isinstance(adj_t, EdgeIndex):
+            if edge_weight is None:  # its own default is float32
+                edge_weight = x.new_ones(adj_t.size(1))
+            edge_weight = edge_weight.to(x.dtype)
+            if adj_t.num_rows == adj_t.num_cols or edge_weight.requires_grad:
+                return adj_t.matmul(x, edge_weight, reduce=self.aggr, transpose=True)
+            # That product's backward pass takes the matrix to be square.
+            adj_t = adj_t.to_sparse_csc(edge_weight).t()
+        return spmm(adj_t.to(x.dtype), x, reduce=self.aggr)
+
+    def _sums(
+        self, x: Tensor, edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Weighted sums over the neighbors of every target."""
+        # propagate_type: (x: Tensor, edge_weight: OptTensor)
+        return self.propagate(edge_index, x=x, edge_weight=edge_weight, size=size)
+
+    def _midpoints(
+        self,
+        h: Tensor,
+        bias: OptTensor,
+        edge_index: Adj,
+        edge_weight: OptTensor,
+        c: Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Midpoints of neighbors plus a bias, the cheapest way right at their radii.
+
+        Args:
+            h: Points that messages leave from.
+            bias: One point, added to each of them, or :obj:`None`.
+            edge_index: The graph, as :meth:`_checked` returns it.
+            edge_weight: Edge weights.
+            c: Absolute value of the curvature.
+            size: Numbers of nodes in the two rows of an edge index.
+        """
+        if self.explain:  # masks messages: one pass alone, in double precision
+            lifted, shift = lift(self._plus_bias(h, bias, c), c)
+            out = self._sums(lifted, edge_index, edge_weight, size)
+            return drop(out, shift, c).to(h.dtype)
+        b = h.new_zeros(h.size(-1)) if bias is None else bias
+        num_targets = size[1 if self.flow == "source_to_target" else 0]
+        if is_compiling():
+            return compiled_midpoints(
+                h, b, edge_index, edge_weight, c, num_targets, self.flow
+            )
+        columns = fused.bias_lift(h, b, c)
+        if columns is None:
+            points = gyro_add(h, b, c)
+            out = midpoints(points, edge_index, edge_weight, c, num_targets, self.flow)
+            return out.to(h.dtype)
+        # Points are lifted before and taken back after `propagate`, which hooks and
+        # feature decomposition may call piece by piece.
+        with autocast(h.device.type, enabled=False):  # it would round the time
+            out = self._sums(columns, edge_index, edge_weight, size)
+        return fused.drop(out, c).to(h.dtype)
+
+    def _plus_bias(self, h: Tensor, bias: OptTensor, c: Tensor) -> Tensor:
+        """Points with the bias added to each."""
+        add = compiled.bias_sum if is_compiling() else fused.bias_sum
+        return h if bias is None else add(h, bias, c)
+
+    def _plain(self) -> bool:
+        """Whether nobody wants to see the messages, or another reduction of them."""
+        hooks = (
+            self._propagate_forward_pre_hooks,
+            self._propagate_forward_hooks,
+            self._message_forward_pre_hooks,
+            self._message_forward_hooks,
+            self._aggregate_forward_pre_hooks,
+            self._aggregate_forward_hooks,
+        )
+        return self.aggr in ("add", "sum") and not (self.explain or any(hooks))
+
+    def _ends(
+        self,
+        x: Union[Tensor, OptPairTensor],
+        source_channels: int,
+        target_channels: int | None,
+    ) -> tuple[Tensor, OptTensor]:
+        """Features of the nodes that messages come from, and of those they go to.
+
+        Args:
+            x: Node features, or a pair of source and target features.
+            source_channels: How many of them sources must have; -1 is not known yet.
+            target_channels: How many targets must have, if the layer reads them.
+        """
+        if isinstance(x, Tensor):
+            check_features(x, source_channels)
+            return x, x
+        source, target = x if self.flow == "source_to_target" else x[::-1]
+        if source is None:
+            raise ValueError("'x' must hold features of the nodes that messages leave")
+        check_features(source, source_channels)
+        if target_channels is not None:
+            if target is None:
+                raise ValueError(
+                    f"'x' must be a pair of two tensors for this "
+                    f"'{type(self).__name__}', which reads the features of targets too "
+                    f"(got None)"
+                )
+            check_features(target, target_channels)
+        return source, target
+
+    def _size(self, source: Tensor, target: OptTensor, size: Size) -> tuple[int, int]:
+        """Numbers of nodes in the two rows of an edge index."""
+        if size is not None:
+            return size
+        num_source = source.shape[self.node_dim]
+        num_target = num_source if target is None else target.shape[self.node_dim]
+        forward = self.flow == "source_to_target"
+        return (num_source, num_target) if forward else (num_target, num_source)
+
+    def _checked(
+        self,
+        edge_index: Adj,
+        edge_weight: OptTensor,
+        size: tuple[int, int],
+        nonnegative: bool,
+    ) -> None:
+        """Looks at every edge, if the layer was told to validate."""
+        if self.validate:
+            check_graph(edge_index, edge_weight, size, nonnegative)
+
+    def _fitted(self, edge_index: Adj, size: tuple[int, int]) -> Adj:
+        """The graph in the form that ``propagate`` is right for."""
+        if isinstance(edge_index, EdgeIndex):
+            fuse = self.fuse and self.flow == "source_to_target"
+            return fit(edge_index, size, fuse)
+        return edge_index
