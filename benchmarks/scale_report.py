@@ -42,27 +42,34 @@ COSTS: dict[str, Callable[[Run], Any]] = {
 }
 
 
+# Below, a step's fixed costs, of a few milliseconds, show: they flatten the fit.
+LARGE = 100_000
+
+
 def slopes(done: Sequence[Run]) -> str:
     """A row for every series: exponents with their confidence intervals."""
-    rows = [["graph", "model", *COSTS, "linear"]]
+    rows = [["graph", "model", *COSTS, "linear", f"time, {LARGE:,} nodes up"]]
     for graph, model in unique((run["dataset"], run["model"]) for run in done):
         some = [
             run
             for run in done
             if (run["dataset"], run["model"]) == (graph, model) and "error" not in run
         ]
-        sizes = [run["nodes"] + run["edges"] for run in some]
-        fits: dict[str, Slope | None] = {}
-        for name, cost in COSTS.items():
-            costs = [cost(run) for run in some]
-            fits[name] = None if None in costs else slope(sizes, costs)
-        cells = ["-" if fit is None else str(fit) for fit in fits.values()]
+        fits = {name: _fit(some, cost) for name, cost in COSTS.items()}
+        cells = [str(fit or "-") for fit in fits.values()]
         time, memory = fits["time"], fits["memory"]
         verdict = "-"
         if model != "generator" and time is not None and memory is not None:
             verdict = "yes" if time.linear and memory.linear else "no"
-        rows.append([graph, model, *cells, verdict])
+        large = [run for run in some if run["nodes"] >= LARGE]
+        cells += [verdict, str(_fit(large, COSTS["time"]) or "-")]
+        rows.append([graph, model, *cells])
     return markdown(rows)
+
+
+def _fit(done: Sequence[Run], cost: Callable[[Run], Any]) -> Slope | None:
+    sizes, costs = [run["nodes"] + run["edges"] for run in done], [*map(cost, done)]
+    return None if None in costs else slope(sizes, costs)
 
 
 def _gib(mib: float | None) -> str:
