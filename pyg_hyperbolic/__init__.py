@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from pyg_hyperbolic import datasets, geometry, nn
+from pyg_hyperbolic import datasets, geometry, nn, utils
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.groups import parameter_groups
 from pyg_hyperbolic.projection import project_curvatures
@@ -22,4 +22,5 @@ __all__ = [
     "parameter_groups",
     "project_curvatures",
     "tie_curvatures",
+    "utils",
 ]
