@@ -278,3 +278,8 @@ def _check_order(bounds: tuple[float, float]) -> None:
         raise ValueError(
             f"'bounds' must be two positive numbers, the lower one first (got {bounds})"
         )
+
+
+def as_curvature(curvature: float | Curvature) -> Curvature:
+    """A curvature as it is, or a new learnable one that starts from a number."""
+    return curvature if isinstance(curvature, Curvature) else Curvature(curvature)

@@ -16,6 +16,7 @@ from pyg_hyperbolic.geometry.gyro import (
     sqdist,
     transport,
 )
+from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
 from pyg_hyperbolic.geometry.midpoint import midpoint
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "from_lorentz",
     "from_poincare",
     "gyro_add",
+    "hyperplane_dist",
     "log",
     "midpoint",
     "sqdist",

@@ -1,7 +1,26 @@
 """Hyperbolic layers and models, with the interfaces of their PyG counterparts."""
 
+from pyg_hyperbolic.nn.aggr import HyperbolicAggregation, hyperbolic_mean_pool
 from pyg_hyperbolic.nn.conv import HGCNConv
 from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
+from pyg_hyperbolic.nn.dense import (
+    CentroidDistance,
+    HLinear,
+    HyperbolicEmbedding,
+    HyperbolicMLR,
+    PoincareLinear,
+)
 from pyg_hyperbolic.nn.models import HGCN
 
-__all__ = ["HGCN", "FermiDiracDecoder", "HGCNConv"]
+__all__ = [
+    "HGCN",
+    "CentroidDistance",
+    "FermiDiracDecoder",
+    "HGCNConv",
+    "HLinear",
+    "HyperbolicAggregation",
+    "HyperbolicEmbedding",
+    "HyperbolicMLR",
+    "PoincareLinear",
+    "hyperbolic_mean_pool",
+]

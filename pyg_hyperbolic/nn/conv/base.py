@@ -1,20 +1,17 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
+from functools import partial
 from typing import Any, Union
 
-from torch import Tensor, autocast
-from torch.compiler import is_compiling
+from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 from torch_geometric.utils import spmm
 
-from pyg_hyperbolic.curvature import Curvature
-from pyg_hyperbolic.geometry import compiled, fused
-from pyg_hyperbolic.geometry.gyro import gyro_add
+from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.midpoint import drop, lift
-from pyg_hyperbolic.nn.conv.compiled import midpoints as compiled_midpoints
 from pyg_hyperbolic.nn.conv.edges import fit
-from pyg_hyperbolic.nn.conv.second_pass import midpoints
+from pyg_hyperbolic.nn.conv.ops import add_bias, midpoints
 from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
 
 
@@ -50,9 +47,7 @@ class HyperbolicConv(MessagePassing):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.validate = validate
-        if not isinstance(curvature, Curvature):
-            curvature = Curvature(curvature)
-        self.curvature = curvature
+        self.curvature = as_curvature(curvature)
 
     def reset_parameters(self) -> None:
         """Resets all learnable parameters, the curvature included."""
@@ -104,30 +99,18 @@ class HyperbolicConv(MessagePassing):
             size: Numbers of nodes in the two rows of an edge index.
         """
         if self.explain:  # masks messages: one pass alone, in double precision
-            lifted, shift = lift(self._plus_bias(h, bias, c), c)
+            lifted, shift = lift(add_bias(h, bias, c), c)
             out = self._sums(lifted, edge_index, edge_weight, size)
             return drop(out, shift, c).to(h.dtype)
-        b = h.new_zeros(h.size(-1)) if bias is None else bias
-        num_targets = size[1 if self.flow == "source_to_target" else 0]
-        if is_compiling():
-            return compiled_midpoints(
-                h, b, edge_index, edge_weight, c, num_targets, self.flow
-            )
-        columns = fused.bias_lift(h, b, c)
-        if columns is None:
-            points = gyro_add(h, b, c)
-            out = midpoints(points, edge_index, edge_weight, c, num_targets, self.flow)
-            return out.to(h.dtype)
         # Points are lifted before and taken back after `propagate`, which hooks and
         # feature decomposition may call piece by piece.
-        with autocast(h.device.type, enabled=False):  # it would round the time
-            out = self._sums(columns, edge_index, edge_weight, size)
-        return fused.drop(out, c).to(h.dtype)
-
-    def _plus_bias(self, h: Tensor, bias: OptTensor, c: Tensor) -> Tensor:
-        """Points with the bias added to each."""
-        add = compiled.bias_sum if is_compiling() else fused.bias_sum
-        return h if bias is None else add(h, bias, c)
+        num_targets = size[1 if self.flow == "source_to_target" else 0]
+        total = partial(
+            self._sums, edge_index=edge_index, edge_weight=edge_weight, size=size
+        )
+        return midpoints(
+            h, bias, edge_index, edge_weight, c, num_targets, self.flow, total
+        )
 
     def _plain(self) -> bool:
         """Whether nobody wants to see the messages, or another reduction of them."""

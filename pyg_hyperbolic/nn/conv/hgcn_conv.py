@@ -19,6 +19,7 @@ from pyg_hyperbolic.geometry.gyro import gyro_add, log
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 from pyg_hyperbolic.nn.conv.edges import normalize
 from pyg_hyperbolic.nn.conv.local import tangent_sums
+from pyg_hyperbolic.nn.conv.ops import add_bias
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
 
@@ -196,13 +197,11 @@ class HGCNConv(HyperbolicConv):
         h = self.lin(source)
         if self.aggregation == "midpoint":
             return self._midpoints(h, self.bias, edge_index, edge_weight, c, size)
-        h = self._plus_bias(h, self.bias, c)
+        h = add_bias(h, self.bias, c)
         if not local:
             return self._sums(h, edge_index, edge_weight, size)
-        if target is not source:
-            target = self._plus_bias(self.lin(target), self.bias, c)
-        else:
-            target = h
+        same = target is source
+        target = h if same else add_bias(self.lin(target), self.bias, c)
         return self._local(h, target, edge_index, edge_weight, c, size)
 
     def _local(

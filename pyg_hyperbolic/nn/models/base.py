@@ -7,7 +7,7 @@ from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.nn.models.inference import inference
 
 
@@ -55,8 +55,7 @@ class HyperbolicGNN(BasicGNN):
         shared_curvature: bool = False,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(curvature, Curvature):
-            curvature = Curvature(curvature)
+        curvature = as_curvature(curvature)
         super().__init__(
             in_channels,
             hidden_channels,

@@ -1,0 +1,54 @@
+r"""Hyperplanes: the distance to them, with the sign of the side.
+
+The hyperplane with the unit normal :math:`n` at the offset :math:`q` is at right angles
+to the line from the origin along :math:`n`, which it cuts at the point :math:`q\,n`.
+Hyperplanes of hyperbolic space are totally geodesic, and every one is of this form
+([1], Lemma 4 and Eq. 19).
+
+[1] R. Shimizu, Y. Mukuta, T. Harada, *Hyperbolic Neural Networks++*, 2021.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import special
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype
+
+
+def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Tensor:
+    r"""Signed distance of points to hyperplanes.
+
+    With the hyperboloid point :math:`(x_0, x)` of :math:`v` this is
+    :math:`\operatorname{arsinh}(\sqrt c\,(\cosh(\sqrt c q) \langle n, x \rangle -
+    \sinh(\sqrt c q)\, x_0)) / \sqrt c`; for :math:`c \to 0` it is :math:`\langle n, v
+    \rangle - q`.
+
+    Args:
+        v: Points, shape :math:`(*, d)`.
+        normal: Unit vectors, shape :math:`(K, d)`.
+        offset: Offsets along them, shape :math:`(K)`.
+        c: Absolute value of the curvature, a float or of shape :math:`()`.
+
+    Returns:
+        Distances, positive on the side that the normal points to, shape
+        :math:`(*, K)`.
+    """
+    dtype = result_dtype(v, normal, offset)
+    c, (v, normal, offset) = prepare(c, v, normal, offset)
+    along, q = (v @ normal.t()).double(), offset.double()
+    z, z_q = c * dot(v, v), c * q.square()
+    shift_v, shift_q = special.natural_shift(z), special.natural_shift(z_q)
+    m = special.cosh(z_q, shift_q) * special.sinhc(z, shift_v) * along
+    m = m - q * special.sinhc(z_q, shift_q) * special.cosh(z, shift_v)
+    with torch.no_grad():
+        # The distance's own scale: near a hyperplane m is small, however far out.
+        known, square = shift_v + shift_q, c * m.square()
+        shift = (known + torch.where(square > 0, square, 1.0).log() / 2).relu()
+        shift = torch.where((square > 0) & (shift > 1), shift, 0.0)
+        # At a distance of 0 the factor is that of the derivative, which may overflow.
+        limit = math.log(torch.finfo(v.dtype).max)
+        rescale = torch.where(known - shift < limit, known - shift, limit).exp()
+    m = rescale * m
+    return (special.arsinhc(c * m.square(), shift) * m).to(dtype)

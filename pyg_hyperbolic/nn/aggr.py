@@ -1,0 +1,97 @@
+from typing import Union
+
+import torch
+from torch import Tensor
+from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.typing import OptTensor
+from torch_geometric.utils import scatter
+
+from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.nn.conv.ops import midpoints
+
+
+def hyperbolic_mean_pool(
+    x: Tensor,
+    batch: OptTensor,
+    c: Union[float, Tensor],
+    size: int | None = None,
+) -> Tensor:
+    r"""The midpoint of every graph's nodes, as
+    :func:`~torch_geometric.nn.pool.global_mean_pool` takes their mean.
+
+    The Lorentz centroid of `"Lorentzian Distance Learning for Hyperbolic
+    Representations" <https://proceedings.mlr.press/v97/law19a.html>`_, Theorem 3.3.
+
+    Args:
+        x: Points, shape :math:`(N, F)`.
+        batch: The graph of every node, shape :math:`(N)`; one graph if left out.
+        c: Absolute value of the curvature, a number or of shape :math:`()`.
+        size: Number of graphs B, by default as :obj:`batch` says.
+
+    Returns:
+        Points, shape :math:`(B, F)`; the origin for a graph without nodes.
+    """
+    if batch is None:
+        batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
+        size = 1 if size is None else size
+    if size is None:
+        size = int(batch.max()) + 1 if batch.numel() > 0 else 0
+    c = torch.as_tensor(c, dtype=torch.float64, device=x.device)
+    ends = torch.stack([torch.arange(x.size(0), device=x.device), batch])
+
+    def total(columns: Tensor) -> Tensor:
+        return scatter(columns, batch, 0, size)
+
+    return midpoints(x, None, ends, None, c, size, "source_to_target", total)
+
+
+class HyperbolicAggregation(Aggregation):
+    r"""The midpoint of the points of each group, for :obj:`aggr` of any PyG layer.
+
+    A layer that adds messages up and is given this averages them instead, in the space
+    of curvature :math:`-c` whose points in normal coordinates its messages are.
+
+    Args:
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+            there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
+    """
+
+    def __init__(self, curvature: Union[float, Curvature] = 1.0) -> None:
+        super().__init__()
+        self.curvature = as_curvature(curvature)
+
+    def reset_parameters(self) -> None:
+        """Sets the curvature back to the initial value."""
+        self.curvature.reset_parameters()
+
+    def forward(
+        self,
+        x: Tensor,
+        index: OptTensor = None,
+        ptr: OptTensor = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+    ) -> Tensor:
+        """Takes the midpoints along an axis.
+
+        Args:
+            x: Points, any shape, whose last axis has the coordinates.
+            index: The group of every entry of the axis, or :obj:`None`.
+            ptr: The groups' first entries, in place of :obj:`index`.
+            dim_size: Number of groups.
+            dim: The axis.
+        """
+        if index is None and ptr is not None:
+            index = torch.arange(ptr.numel() - 1, device=x.device)
+            index = index.repeat_interleave(ptr.diff(), output_size=x.size(dim))
+            dim_size = ptr.numel() - 1
+        x = x.movedim(dim, 0)
+        if dim_size is None and index is None:
+            dim_size = 1
+        # The other axes are features of other groups: they go in one by one.
+        c, flat = self.curvature(), x.reshape(x.size(0), -1, x.size(-1))
+        out = [
+            hyperbolic_mean_pool(part, index, c, dim_size) for part in flat.unbind(1)
+        ]
+        shaped = torch.stack(out, dim=1).view(-1, *x.shape[1:])
+        return shaped.movedim(0, dim)

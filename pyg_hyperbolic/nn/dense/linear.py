@@ -1,0 +1,66 @@
+"""The linear layer of hyperbolic neural networks."""
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch_geometric.nn.dense.linear import Linear
+from torch_geometric.nn.inits import zeros
+
+from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.nn.conv.ops import add_bias
+
+
+class HLinear(torch.nn.Module):
+    r"""The linear layer :math:`\mathbf{W} \mathbf{x} \oplus_c \mathbf{b}` of the
+    `"Hyperbolic Neural Networks" <https://arxiv.org/abs/1805.09112>`_ paper, Eq. 27
+    and 28.
+
+    In normal coordinates the Möbius matrix product is :math:`\mathbf{W} \mathbf{x}`.
+
+    Args:
+        in_channels: Size of each input sample, or -1 to derive it from the first input.
+        out_channels: Size of each output sample.
+        bias: If :obj:`False`, the layer will not learn a bias.
+        curvature: Initial :math:`c > 0`, learned from there on, or a
+            :class:`~pyg_hyperbolic.Curvature`.
+
+    Shapes:
+        - **input:** points :math:`(*, F_{in})`
+        - **output:** points :math:`(*, F_{out})`
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
+        *,
+        curvature: float | Curvature = 1.0,
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.lin = Linear(
+            in_channels, out_channels, bias=False, weight_initializer="glorot"
+        )
+        self.curvature = as_curvature(curvature)
+        if bias:
+            self.bias = Parameter(torch.empty(out_channels))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        self.lin.reset_parameters()
+        self.curvature.reset_parameters()
+        zeros(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return add_bias(self.lin(x), self.bias, self.curvature())
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.in_channels}, {self.out_channels}, "
+            f"bias={self.bias is not None})"
+        )

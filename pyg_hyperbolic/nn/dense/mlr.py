@@ -1,0 +1,112 @@
+"""Layers that read scores off the distances to hyperplanes."""
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch_geometric.nn.inits import glorot, zeros
+
+from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.geometry import special
+from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
+from pyg_hyperbolic.geometry.rows import dot, times
+from pyg_hyperbolic.nn.dense.validation import check_positive
+
+
+class HyperbolicMLR(torch.nn.Module):
+    r"""Multinomial logistic regression by distances to hyperplanes, one a class.
+
+    The logit of a class is :math:`\lVert \mathbf{z}_k \rVert\, d_c(\mathbf{x}, H_k)`
+    with the signed distance to the hyperplane of normal :math:`\mathbf{z}_k` and offset
+    :math:`q_k`: half of the `"Hyperbolic Neural Networks++"
+    <https://arxiv.org/abs/2006.08210>`_ paper's Eq. 6 with :math:`q_k = 2 r_k`, so that
+    for :math:`c \to 0` it is the linear :math:`\langle \mathbf{z}_k, \mathbf{x} \rangle
+    - \lVert \mathbf{z}_k \rVert q_k`.  To be given to
+    :func:`~torch.nn.functional.cross_entropy`.
+
+    Args:
+        in_channels: Size of each input sample.
+        num_classes: Number of classes.
+        curvature: Initial :math:`c > 0`, learned from there on, or a
+            :class:`~pyg_hyperbolic.Curvature`, such as that of the last convolution.
+
+    Shapes:
+        - **input:** points :math:`(*, F)`
+        - **output:** logits :math:`(*, K)`
+
+    Raises:
+        ValueError: If one of the sizes is not positive.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        curvature: float | Curvature = 1.0,
+    ) -> None:
+        super().__init__()
+        check_positive(in_channels=in_channels, num_classes=num_classes)
+        self.in_channels = in_channels
+        self.num_classes = num_classes
+        self.weight = Parameter(torch.empty(num_classes, in_channels))
+        self.offset = Parameter(torch.empty(num_classes))
+        self.curvature = as_curvature(curvature)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        glorot(self.weight)
+        zeros(self.offset)
+        self.curvature.reset_parameters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _scores(x, self.weight, self.offset, self.curvature())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, {self.num_classes})"
+
+
+class PoincareLinear(HyperbolicMLR):
+    r"""The Poincaré fully-connected layer of the `"Hyperbolic Neural Networks++"
+    <https://arxiv.org/abs/2006.08210>`_ paper, Eq. 7.
+
+    The output is the point whose signed distances to the hyperplanes through the origin
+    at right angles to the axes are the scores of :class:`HyperbolicMLR`: on the
+    hyperboloid its coordinates are :math:`\sinh(\sqrt c\, v_k(\mathbf{x})) / \sqrt c`.
+    For :math:`c \to 0` this is a linear layer.
+
+    Args:
+        in_channels: Size of each input sample.
+        out_channels: Size of each output sample.
+        curvature: Initial :math:`c > 0`, learned from there on, or a
+            :class:`~pyg_hyperbolic.Curvature`.
+
+    Shapes:
+        - **input:** points :math:`(*, F_{in})`
+        - **output:** points :math:`(*, F_{out})`
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        curvature: float | Curvature = 1.0,
+    ) -> None:
+        super().__init__(in_channels, out_channels, curvature=curvature)
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = self.curvature()
+        scores = _scores(x, self.weight, self.offset, c).double()
+        z = c * scores.square()
+        with torch.no_grad():  # the largest coordinate's scale
+            shift = special.natural_shift(z.amax(dim=-1, keepdim=True))
+        m = special.sinhc(z, shift) * scores
+        radius = special.arsinhc(c * dot(m, m), shift)
+        return times(radius, m).to(x.dtype)
+
+
+def _scores(x: Tensor, weight: Tensor, offset: Tensor, c: Tensor) -> Tensor:
+    norm = torch.linalg.vector_norm(weight, dim=-1)
+    safe = torch.where(norm > 0, norm, 1.0)
+    return norm * hyperplane_dist(x, weight / safe[:, None], offset, c)

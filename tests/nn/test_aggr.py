@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch_geometric.nn import GCNConv, SAGEConv
+
+from pyg_hyperbolic.geometry import midpoint
+from pyg_hyperbolic.nn import HyperbolicAggregation, hyperbolic_mean_pool
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.3, 4.0, 30.0, 300.0])
+def test_pool_is_the_midpoint_of_every_graph(
+    scale: float, torch_scatter: bool, dtype: torch.dtype
+) -> None:
+    x = scale * torch.randn(9, 3, dtype=dtype)
+    batch = torch.tensor([0, 0, 2, 0, 2, 3, 3, 3, 3])  # in any order, 1 is empty
+    out = hyperbolic_mean_pool(x, batch, 0.7, size=5)
+    assert out.shape == (5, 3) and out.dtype == dtype
+    assert not out[[1, 4]].any()
+    for graph in (0, 2, 3):
+        expected = midpoint(x[batch == graph].double(), 0.7)
+        tolerance = 1e-4 if dtype == torch.float32 else 1e-10
+        torch.testing.assert_close(
+            out[graph].double(), expected, rtol=tolerance, atol=tolerance
+        )
+    whole = hyperbolic_mean_pool(x, None, 0.7)
+    torch.testing.assert_close(whole[0], midpoint(x, 0.7), rtol=1e-4, atol=1e-4)
+
+
+def test_pool_learns_the_curvature() -> None:
+    x = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    c = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    batch = torch.tensor([0, 0, 0, 1, 1, 1])
+    assert torch.autograd.gradcheck(
+        lambda x, c: hyperbolic_mean_pool(x, batch, c), (x, c)
+    )
+
+
+def test_flat_limit_is_the_mean() -> None:
+    x, index = torch.randn(6, 2, 3).double(), torch.tensor([0, 0, 0, 1, 1, 1])
+    out = HyperbolicAggregation(1e-12)(x, index, dim=0)
+    expected = torch.stack([x[:3].mean(0), x[3:].mean(0)])
+    torch.testing.assert_close(out, expected)
+
+
+def test_groups_by_index_and_by_pointer() -> None:
+    aggr, x = HyperbolicAggregation(2.0), torch.randn(5, 4)
+    by_index = aggr(x, torch.tensor([0, 0, 1, 1, 1]))
+    torch.testing.assert_close(aggr(x, ptr=torch.tensor([0, 2, 5])), by_index)
+    torch.testing.assert_close(aggr(x)[0], midpoint(x, aggr.curvature()).float())
+
+
+@pytest.mark.parametrize("kind", [SAGEConv, GCNConv])
+def test_aggregation_of_any_layer(kind: type[torch.nn.Module]) -> None:
+    conv = kind(3, 4, aggr=HyperbolicAggregation(0.5))
+    x = torch.randn(4, 3)
+    edge_index = torch.tensor([[0, 1, 2, 3, 0], [1, 2, 3, 0, 2]])
+    conv(x, edge_index).square().sum().backward()
+    assert conv.aggr_module.curvature.raw.grad != 0
+    conv.aggr_module.curvature.raw.data.fill_(9.0)
+    conv.reset_parameters()
+    assert conv.aggr_module.curvature().item() == pytest.approx(0.5)
