@@ -8,9 +8,6 @@ Hyperplanes of hyperbolic space are totally geodesic, and every one is of this f
 [1] R. Shimizu, Y. Mukuta, T. Harada, *Hyperbolic Neural Networks++*, 2021.
 """
 
-import math
-
-import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import special
@@ -42,13 +39,7 @@ def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Ten
     shift_v, shift_q = special.natural_shift(z), special.natural_shift(z_q)
     m = special.cosh(z_q, shift_q) * special.sinhc(z, shift_v) * along
     m = m - q * special.sinhc(z_q, shift_q) * special.cosh(z, shift_v)
-    with torch.no_grad():
-        # The distance's own scale: near a hyperplane m is small, however far out.
-        known, square = shift_v + shift_q, c * m.square()
-        shift = (known + torch.where(square > 0, square, 1.0).log() / 2).relu()
-        shift = torch.where((square > 0) & (shift > 1), shift, 0.0)
-        # At a distance of 0 the factor is that of the derivative, which may overflow.
-        limit = math.log(torch.finfo(v.dtype).max)
-        rescale = torch.where(known - shift < limit, known - shift, limit).exp()
-    m = rescale * m
+    # Near a hyperplane m is small, however far out.
+    factor, shift = special.own_scale(c * m.square(), shift_v + shift_q)
+    m = factor * m
     return (special.arsinhc(c * m.square(), shift) * m).to(dtype)

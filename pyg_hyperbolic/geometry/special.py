@@ -133,6 +133,29 @@ def arsinhc(z: Tensor, shift: Tensor | float = 0.0) -> Tensor:
     )
 
 
+def own_scale(square: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Another shift :math:`n` for numbers :math:`e^m x`, that of their own size.
+
+    :func:`arsinhc` wants :math:`e^{m - n} x` with :math:`n` instead, where x may have
+    become small by cancellation.
+
+    Args:
+        square: :math:`x^2`.
+        shift: :math:`m`.
+
+    Returns:
+        The factor :math:`e^{m - n}`, and :math:`n`; without gradients, as the result
+        does not depend on n.
+    """
+    square = square.detach()
+    apart = square > 0
+    own = (shift + torch.where(apart, square, 1.0).log() / 2).relu()
+    own = torch.where(apart & (own > 1), own, 0.0)
+    # At x = 0 the factor is that of a derivative, and may be out of range.
+    limit = math.log(torch.finfo(square.dtype).max) / 2
+    return torch.where(shift - own < limit, shift - own, limit).exp(), own
+
+
 def artanhc(z: Tensor, log_complement: Tensor | None = None) -> Tensor:
     r""":math:`\operatorname{artanh}(\sqrt z)/\sqrt z` for :math:`0 \le z < 1`.
 

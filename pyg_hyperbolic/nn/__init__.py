@@ -10,16 +10,20 @@ from pyg_hyperbolic.nn.dense import (
     HyperbolicMLR,
     PoincareLinear,
 )
-from pyg_hyperbolic.nn.models import HGCN
+from pyg_hyperbolic.nn.models import HGCN, HNN
+from pyg_hyperbolic.nn.norm import HyperbolicBatchNorm, HyperbolicLayerNorm
 
 __all__ = [
     "HGCN",
+    "HNN",
     "CentroidDistance",
     "FermiDiracDecoder",
     "HGCNConv",
     "HLinear",
     "HyperbolicAggregation",
+    "HyperbolicBatchNorm",
     "HyperbolicEmbedding",
+    "HyperbolicLayerNorm",
     "HyperbolicMLR",
     "PoincareLinear",
     "hyperbolic_mean_pool",

@@ -112,6 +112,18 @@ class HyperbolicConv(MessagePassing):
             h, bias, edge_index, edge_weight, c, num_targets, self.flow, total
         )
 
+    def whole_graph(
+        self, edge_index: Adj, edge_weight: OptTensor, num_nodes: int
+    ) -> tuple[Adj, OptTensor]:
+        """The graph and its weights as the layer sees them, for all nodes at once.
+
+        Args:
+            edge_index: The graph, in any form.
+            edge_weight: Edge weights.
+            num_nodes: Number of nodes.
+        """
+        return edge_index, edge_weight
+
     def _plain(self) -> bool:
         """Whether nobody wants to see the messages, or another reduction of them."""
         hooks = (

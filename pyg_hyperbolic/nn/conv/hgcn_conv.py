@@ -16,15 +16,14 @@ from torch_geometric.typing import (
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
-from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.conv.edges import normalize
 from pyg_hyperbolic.nn.conv.local import tangent_sums
+from pyg_hyperbolic.nn.conv.normalizing import NormalizingConv
 from pyg_hyperbolic.nn.conv.ops import add_bias
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
 
 
-class HGCNConv(HyperbolicConv):
+class HGCNConv(NormalizingConv):
     r"""The hyperbolic graph convolution of the `"Hyperbolic Graph Convolutional
     Neural Networks" <https://arxiv.org/abs/1910.12933>`_ paper, as a drop-in for
     :class:`~torch_geometric.nn.conv.GCNConv`.
@@ -107,16 +106,18 @@ class HGCNConv(HyperbolicConv):
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
+        super().__init__(
+            in_channels,
+            out_channels,
+            improved,
+            cached,
+            add_self_loops,
+            normalize,
+            curvature,
+            validate,
+            **kwargs,
+        )
 
-        if add_self_loops is None:
-            add_self_loops = normalize
-        if add_self_loops and not normalize:
-            raise ValueError(
-                f"'{type(self).__name__}' does not support adding self-loops to the "
-                f"graph when no on-the-fly normalization is applied; pass "
-                f"add_self_loops=False, or add them with the transform AddSelfLoops"
-            )
         if aggregation not in AGGREGATIONS:
             raise ValueError(
                 f"'aggregation' must be one of {', '.join(AGGREGATIONS)} "
@@ -136,14 +137,7 @@ class HGCNConv(HyperbolicConv):
                 )
             self.fuse = False  # a message depends on both ends of its edge
 
-        self.improved = improved
-        self.cached = cached
-        self.add_self_loops = add_self_loops
-        self.normalize = normalize
         self.aggregation = aggregation
-
-        self._cached_graph: tuple[Adj, OptTensor] | None = None
-
         self.lin = Linear(
             in_channels, out_channels, bias=False, weight_initializer="glorot"
         )
@@ -159,7 +153,6 @@ class HGCNConv(HyperbolicConv):
         super().reset_parameters()
         self.lin.reset_parameters()
         zeros(self.bias)
-        self._cached_graph = None
 
     def forward(
         self,
@@ -178,20 +171,12 @@ class HGCNConv(HyperbolicConv):
             size: The numbers of source and target nodes of a bipartite graph, where
                 :obj:`x` does not tell them.
         """
-        if self.normalize and not isinstance(x, Tensor):
-            raise ValueError(
-                f"'{type(self).__name__}' normalizes square graphs only; pass "
-                f"normalize=False for bipartite message passing, or other weights "
-                f"through 'edge_weight'"
-            )
         channels = self.lin.in_channels
         local = self.aggregation == "local"
         source, target = self._ends(x, channels, channels if local else None)
         size = self._size(source, target, size)
         self._checked(edge_index, edge_weight, size, self.aggregation == "midpoint")
-        if self.normalize:
-            edge_index, edge_weight = self._normalized(edge_index, edge_weight, source)
-        edge_index = self._fitted(edge_index, size)
+        edge_index, edge_weight = self._normalized(x, edge_index, edge_weight, size)
 
         c = self.curvature()
         h = self.lin(source)
@@ -250,21 +235,3 @@ class HGCNConv(HyperbolicConv):
         if target_i is not None:
             x_j = log(target_i, x_j, c)
         return super().message(x_j, edge_weight)
-
-    def _normalized(
-        self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
-    ) -> tuple[Adj, OptTensor]:
-        if self._cached_graph is not None:
-            return self._cached_graph
-        graph = normalize(
-            edge_index,
-            edge_weight,
-            x.shape[self.node_dim],
-            self.improved,
-            self.add_self_loops,
-            self.flow,
-            self.lin.weight.dtype,
-        )
-        if self.cached:
-            self._cached_graph = graph
-        return graph

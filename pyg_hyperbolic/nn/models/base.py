@@ -2,9 +2,9 @@ from typing import Any, Final, Union
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
-from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
@@ -77,7 +77,7 @@ class HyperbolicGNN(BasicGNN):
         curvature: Curvature | None = None,
         shared_curvature: bool = False,
         **kwargs: Any,
-    ) -> MessagePassing:
+    ) -> Module:
         """One layer, with the shared curvature or a copy of its own."""
         assert curvature is not None
         if not shared_curvature:
@@ -88,7 +88,7 @@ class HyperbolicGNN(BasicGNN):
 
     def hyperbolic_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
-    ) -> MessagePassing:
+    ) -> Module:
         """One layer with a given ``curvature``."""
         raise NotImplementedError
 

@@ -1,7 +1,5 @@
 from typing import Any, Final, Union
 
-from torch_geometric.nn.conv import MessagePassing
-
 from pyg_hyperbolic.nn.conv.hgcn_conv import HGCNConv
 from pyg_hyperbolic.nn.models.base import HyperbolicGNN
 
@@ -45,6 +43,6 @@ class HGCN(HyperbolicGNN):
 
     def hyperbolic_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
-    ) -> MessagePassing:
+    ) -> HGCNConv:
         assert isinstance(in_channels, int)
         return HGCNConv(in_channels, out_channels, **kwargs)

@@ -1,0 +1,192 @@
+from typing import Union
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch_geometric.nn.inits import ones, zeros
+from torch_geometric.typing import OptTensor
+from torch_geometric.utils import scatter
+
+from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.geometry.gyro import exp, log
+from pyg_hyperbolic.geometry.midpoint import midpoint
+from pyg_hyperbolic.nn.aggr import hyperbolic_mean_pool
+
+
+class _Norm(torch.nn.Module):
+    """What both have: a learned center, a learned deviation, and a curvature."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        eps: float,
+        affine: bool,
+        curvature: Union[float, Curvature],
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.eps = eps
+        self.curvature = as_curvature(curvature)
+        if affine:
+            self.weight = Parameter(torch.empty(()))
+            self.bias = Parameter(torch.empty(in_channels))
+        else:
+            self.register_parameter("weight", None)
+            self.register_parameter("bias", None)
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        ones(self.weight)
+        zeros(self.bias)
+        self.curvature.reset_parameters()
+
+    def _scaled(self, centered: Tensor, variance: Tensor, c: Tensor) -> Tensor:
+        """Points about the learned center at the learned deviation."""
+        out = centered * (variance + self.eps).rsqrt()
+        if self.weight is None or self.bias is None:
+            return out
+        return exp(self.bias, self.weight * out, c)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels})"
+
+
+class HyperbolicBatchNorm(_Norm):
+    r"""Batch normalization about the midpoint of the points of a batch, after
+    `"Differentiating through the Fréchet Mean" <https://arxiv.org/abs/2003.00335>`_,
+    Algorithm 2.
+
+    .. math::
+        \mathbf{x}^{\prime}_i = \mathbf{b} \oplus_c \frac{\gamma}{\sqrt{\sigma^2 +
+        \epsilon}} \left( (-\mathbf{m}) \oplus_c \mathbf{x}_i \right), \qquad
+        \sigma^2 = \frac{1}{n} \sum_i d_c(\mathbf{m}, \mathbf{x}_i)^2
+
+    The Lorentz centroid :math:`\mathbf{m}` stands for the Fréchet mean, which has no
+    closed form.  There is one deviation for all coordinates, as a space without
+    preferred directions has it, and so one :math:`\gamma`.
+
+    Args:
+        in_channels (int): Size of each input sample.
+        eps (float, optional): Added to the variance. (default: :obj:`1e-5`)
+        momentum (float, optional): Share of a batch in the running statistics.
+            (default: :obj:`0.1`)
+        affine (bool, optional): If set to :obj:`False`, there are no :math:`\gamma` and
+            :math:`\mathbf{b}`. (default: :obj:`True`)
+        track_running_stats (bool, optional): If set to :obj:`False`, batches are
+            normalized by their own statistics in evaluation too. (default: :obj:`True`)
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+            there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
+
+    Shapes:
+        - **input:** points :math:`(|\mathcal{V}|, F)`
+        - **output:** points :math:`(|\mathcal{V}|, F)`
+
+    Raises:
+        ValueError: If a batch to learn from has less than two points, or
+            :obj:`momentum` is not between 0 and 1.
+    """
+
+    running_mean: OptTensor
+    running_var: OptTensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        curvature: Union[float, Curvature] = 1.0,
+    ) -> None:
+        super().__init__(in_channels, eps, affine, curvature)
+        if not 0 < momentum <= 1:
+            raise ValueError(f"'momentum' must be in (0, 1] (got {momentum})")
+        self.momentum = momentum
+        self.track_running_stats = track_running_stats
+        mean = torch.empty(in_channels) if track_running_stats else None
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", None if mean is None else torch.empty(()))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters and the running statistics."""
+        super().reset_parameters()
+        zeros(self.running_mean)
+        ones(self.running_var)
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = self.curvature()
+        mean, variance = self.running_mean, self.running_var
+        if self.training or mean is None:
+            if len(x) < 2:
+                raise ValueError(
+                    f"'x' must hold two points or more to be normalized by their own "
+                    f"statistics (got {len(x)}); call eval() to use the running ones"
+                )
+            mean = midpoint(x, c)
+            centered = log(mean, x, c)
+            variance = centered.square().sum(dim=-1).mean()
+            if self.training and self.running_mean is not None:
+                self._track(mean, variance, c)
+        else:
+            centered = log(mean, x, c)
+        return self._scaled(centered, variance, c).to(x.dtype)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor, c: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None
+        means = torch.stack([self.running_mean, mean.to(self.running_mean.dtype)])
+        share = means.new_tensor([1 - self.momentum, self.momentum])
+        self.running_mean.copy_(midpoint(means, c, share))
+        self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
+
+
+class HyperbolicLayerNorm(_Norm):
+    r"""Normalization of every graph about the midpoint of its nodes.
+
+    As :class:`HyperbolicBatchNorm`, with the midpoint and the variance of each graph in
+    place of the batch's: what :class:`~torch_geometric.nn.norm.LayerNorm` does with
+    :obj:`mode="graph"`, but for the single deviation.
+
+    Args:
+        in_channels (int): Size of each input sample.
+        eps (float, optional): Added to the variance. (default: :obj:`1e-5`)
+        affine (bool, optional): If set to :obj:`False`, there are no :math:`\gamma` and
+            :math:`\mathbf{b}`. (default: :obj:`True`)
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+            there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
+
+    Shapes:
+        - **input:** points :math:`(|\mathcal{V}|, F)`,
+          batch vector :math:`(|\mathcal{V}|)` *(optional)*
+        - **output:** points :math:`(|\mathcal{V}|, F)`
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        curvature: Union[float, Curvature] = 1.0,
+    ) -> None:
+        super().__init__(in_channels, eps, affine, curvature)
+        self.reset_parameters()
+
+    def forward(
+        self, x: Tensor, batch: OptTensor = None, batch_size: int | None = None
+    ) -> Tensor:
+        c = self.curvature()
+        if batch is None:
+            batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
+            batch_size = 1
+        means = hyperbolic_mean_pool(x, batch, c, batch_size)
+        centered = log(means.index_select(0, batch), x, c)
+        squares = centered.square().sum(dim=-1)
+        variance = scatter(squares, batch, 0, len(means), "mean")
+        rows = variance.index_select(0, batch)[:, None]
+        return self._scaled(centered, rows, c).to(x.dtype)

@@ -1,0 +1,111 @@
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import dist, gyro_add, midpoint
+from pyg_hyperbolic.nn import HGCN, HyperbolicBatchNorm, HyperbolicLayerNorm
+
+
+def spread(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """The midpoint of some points, and their mean squared distance to it."""
+    center = midpoint(x, c)
+    return center, dist(center, x, c).square().mean()
+
+
+@pytest.mark.parametrize("radius", [0.1, 1.0])
+def test_batches_have_the_learned_center_and_deviation(radius: float) -> None:
+    norm = HyperbolicBatchNorm(3, eps=0.0, curvature=0.7).double()
+    with torch.no_grad():
+        norm.weight.fill_(0.05)  # so small that midpoint and Frechet mean are one
+        norm.bias.copy_(torch.tensor([0.4, -2.0, 1.0]))
+    x = radius * torch.randn(200, 3, dtype=torch.float64)
+    out, c = norm(x), norm.curvature()
+    center, variance = spread(out, c)
+    torch.testing.assert_close(center, norm.bias.data, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(variance.sqrt(), norm.weight.data, rtol=0.02, atol=0)
+
+
+def test_formula() -> None:
+    norm = HyperbolicBatchNorm(3, curvature=0.7).double()
+    torch.nn.init.normal_(norm.bias)
+    x, c = torch.randn(20, 3, dtype=torch.float64), norm.curvature()
+    center, variance = spread(x, c)
+    expected = torch.stack(
+        [
+            gyro_add(norm.bias, gyro_add(-center, row, c) / (variance + 1e-5).sqrt(), c)
+            for row in x
+        ]
+    )
+    torch.testing.assert_close(norm(x), expected)
+
+
+def test_flat_limit() -> None:
+    norm = HyperbolicBatchNorm(3, curvature=1e-12, affine=False).double()
+    x = 5 + torch.randn(50, 3, dtype=torch.float64)
+    centered = x - x.mean(0)
+    expected = centered / (centered.square().sum(-1).mean() + 1e-5).sqrt()
+    torch.testing.assert_close(norm(x), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_running_statistics_are_those_of_many_batches() -> None:
+    norm = HyperbolicBatchNorm(2, momentum=0.05).double()
+    offset = torch.tensor([1.0, -0.5], dtype=torch.float64)
+    for _ in range(300):
+        norm(gyro_add(offset, torch.randn(100, 2).double() / 2, 1.0))
+    torch.testing.assert_close(norm.running_mean, offset, rtol=0, atol=0.05)
+    before = copy.deepcopy(norm.state_dict())
+    norm.eval()
+    x = torch.randn(1, 2, dtype=torch.float64)
+    assert norm(x).isfinite().all()  # one point is enough
+    assert all(torch.equal(v, before[k]) for k, v in norm.state_dict().items())
+    norm.reset_parameters()
+    assert not norm.running_mean.any() and norm.running_var == 1
+
+
+def test_graphs_are_normalized_by_themselves() -> None:
+    norm = HyperbolicLayerNorm(3, curvature=0.7).double()
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(9, 3, dtype=torch.float64)
+    batch = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1, 1])
+    out = norm(x, batch)
+    torch.testing.assert_close(out[:3], norm(x[:3]))
+    torch.testing.assert_close(out[3:], norm(x[3:]))
+
+
+@pytest.mark.parametrize("kind", [HyperbolicBatchNorm, HyperbolicLayerNorm])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_any_batch_is_a_number(
+    kind: Callable[..., torch.nn.Module], dtype: torch.dtype
+) -> None:
+    norm = kind(3).to(dtype)
+    for x in (torch.zeros(4, 3), torch.ones(4, 3), 300 * torch.randn(4, 3)):
+        x = x.to(dtype).requires_grad_()
+        out = norm(x)
+        out.sum().backward()
+        assert out.dtype == dtype and out.isfinite().all() and x.grad.isfinite().all()
+        assert norm.curvature.raw.grad.isfinite()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", [HyperbolicBatchNorm, HyperbolicLayerNorm])
+def test_as_norm_of_a_model(kind: Callable[..., torch.nn.Module]) -> None:
+    model = HGCN(3, 8, 2, 4, norm=kind(8, curvature=0.5))
+    edge_index = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
+    model(torch.randn(4, 3), edge_index).sum().backward()
+    assert model.norms[0].curvature.raw.grad != 0
+    assert model.norms[0].curvature.raw is not model.convs[0].curvature.raw
+
+
+def test_gradients() -> None:
+    norm = HyperbolicLayerNorm(2, curvature=0.7).double()
+    x = torch.randn(4, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(norm, x)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match=r"'momentum' must be .* \(got 0.0\)"):
+        HyperbolicBatchNorm(3, momentum=0.0)
+    with pytest.raises(ValueError, match=r"two points or more .* \(got 1\)"):
+        HyperbolicBatchNorm(3)(torch.randn(1, 3))
