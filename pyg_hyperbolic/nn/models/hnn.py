@@ -17,26 +17,8 @@ class HNN(HyperbolicGNN):
     :math:`\exp_0(\sigma(\log_0(x)))`.
 
     Args:
-        in_channels (int): Size of each input sample, or :obj:`-1` to derive the size
-            from the first input to the forward method.
-        hidden_channels (int): Size of each hidden sample.
-        num_layers (int): Number of layers.
-        out_channels (int, optional): Size of each output sample; by default the
-            hidden size. (default: :obj:`None`)
-        dropout (float, optional): Dropout probability. (default: :obj:`0.`)
-        act (str or Callable, optional): The non-linear activation function.
-            (default: :obj:`"relu"`)
-        norm (str or Callable, optional): The normalization function.
-            (default: :obj:`None`)
-        jk (str, optional): The jumping knowledge mode. (default: :obj:`None`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0` of every
-            layer, or a :class:`~pyg_hyperbolic.Curvature` to start from.
-            (default: :obj:`1.0`)
-        shared_curvature (bool, optional): If set to :obj:`True`, all layers share one
-            curvature; otherwise each learns its own. (default: :obj:`False`)
-        **kwargs (optional): Additional arguments of
-            :class:`~torch_geometric.nn.models.basic_gnn.BasicGNN` (``act_first``,
-            ``act_kwargs``, ``norm_kwargs``) and of :class:`HLinear`.
+        *args: Those of :class:`~pyg_hyperbolic.nn.HGCN`, whose keywords it takes too.
+        **kwargs (optional): Additional arguments of :class:`~pyg_hyperbolic.nn.HLinear`.
     """
 
     supports_edge_weight: Final[bool] = False
