@@ -18,7 +18,8 @@ class HNN(HyperbolicGNN):
 
     Args:
         *args: Those of :class:`~pyg_hyperbolic.nn.HGCN`, whose keywords it takes too.
-        **kwargs (optional): Additional arguments of :class:`~pyg_hyperbolic.nn.HLinear`.
+        **kwargs (optional): Additional arguments of
+            :class:`~pyg_hyperbolic.nn.HLinear`.
     """
 
     supports_edge_weight: Final[bool] = False
