@@ -16,14 +16,13 @@ from torch_geometric.typing import (
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
-from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.conv.edges import normalize
 from pyg_hyperbolic.nn.conv.local import tangent_sums
+from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
 
 
-class HGCNConv(HyperbolicConv):
+class HGCNConv(NormalizedConv):
     r"""The hyperbolic graph convolution of the `"Hyperbolic Graph Convolutional
     Neural Networks" <https://arxiv.org/abs/1910.12933>`_ paper, as a drop-in for
     :class:`~torch_geometric.nn.conv.GCNConv`.
@@ -106,16 +105,17 @@ class HGCNConv(HyperbolicConv):
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
-
-        if add_self_loops is None:
-            add_self_loops = normalize
-        if add_self_loops and not normalize:
-            raise ValueError(
-                f"'{type(self).__name__}' does not support adding self-loops to the "
-                f"graph when no on-the-fly normalization is applied; pass "
-                f"add_self_loops=False, or add them with the transform AddSelfLoops"
-            )
+        super().__init__(
+            in_channels,
+            out_channels,
+            improved,
+            cached,
+            add_self_loops,
+            normalize,
+            curvature,
+            validate,
+            **kwargs,
+        )
         if aggregation not in AGGREGATIONS:
             raise ValueError(
                 f"'aggregation' must be one of {', '.join(AGGREGATIONS)} "
@@ -135,13 +135,7 @@ class HGCNConv(HyperbolicConv):
                 )
             self.fuse = False  # a message depends on both ends of its edge
 
-        self.improved = improved
-        self.cached = cached
-        self.add_self_loops = add_self_loops
-        self.normalize = normalize
         self.aggregation = aggregation
-
-        self._cached_graph: tuple[Adj, OptTensor] | None = None
 
         self.lin = Linear(
             in_channels, out_channels, bias=False, weight_initializer="glorot"
@@ -158,7 +152,6 @@ class HGCNConv(HyperbolicConv):
         super().reset_parameters()
         self.lin.reset_parameters()
         zeros(self.bias)
-        self._cached_graph = None
 
     def forward(
         self,
@@ -177,20 +170,17 @@ class HGCNConv(HyperbolicConv):
             size: The numbers of source and target nodes of a bipartite graph, where
                 :obj:`x` does not tell them.
         """
-        if self.normalize and not isinstance(x, Tensor):
-            raise ValueError(
-                f"'{type(self).__name__}' normalizes square graphs only; pass "
-                f"normalize=False for bipartite message passing, or other weights "
-                f"through 'edge_weight'"
-            )
         channels = self.lin.in_channels
         local = self.aggregation == "local"
-        source, target = self._ends(x, channels, channels if local else None)
-        size = self._size(source, target, size)
-        self._checked(edge_index, edge_weight, size, self.aggregation == "midpoint")
-        if self.normalize:
-            edge_index, edge_weight = self._normalized(edge_index, edge_weight, source)
-        edge_index = self._fitted(edge_index, size)
+        source, target, edge_index, edge_weight, size = self._prepared(
+            x,
+            edge_index,
+            edge_weight,
+            size,
+            source_channels=channels,
+            target_channels=channels if local else None,
+            nonnegative=self.aggregation == "midpoint",
+        )
 
         c = self.curvature()
         h = self.lin(source)
@@ -251,21 +241,3 @@ class HGCNConv(HyperbolicConv):
         if target_i is not None:
             x_j = log(target_i, x_j, c)
         return super().message(x_j, edge_weight)
-
-    def _normalized(
-        self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
-    ) -> tuple[Adj, OptTensor]:
-        if self._cached_graph is not None:
-            return self._cached_graph
-        graph = normalize(
-            edge_index,
-            edge_weight,
-            x.shape[self.node_dim],
-            self.improved,
-            self.add_self_loops,
-            self.flow,
-            self.lin.weight.dtype,
-        )
-        if self.cached:
-            self._cached_graph = graph
-        return graph
