@@ -1,4 +1,5 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
+import copy
 from functools import partial
 from typing import Any, Union
 
@@ -53,6 +54,29 @@ class HyperbolicConv(MessagePassing):
         """Resets all learnable parameters, the curvature included."""
         super().reset_parameters()
         self.curvature.reset_parameters()
+
+    def graph_settings(self) -> tuple[Any, ...]:
+        """What :meth:`seen_graph` depends on: alike, layers see the same graph."""
+        return (self.flow,)
+
+    def seen_graph(
+        self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
+    ) -> tuple[Adj, OptTensor]:
+        """The edges and weights that messages really have, self-loops and all.
+
+        Args:
+            edge_index: The graph, in any form.
+            edge_weight: Edge weights.
+            x: Features of the nodes that messages leave from.
+        """
+        return edge_index, edge_weight
+
+    def on_seen_graph(self) -> "HyperbolicConv":
+        """A copy with the same parameters that takes a graph of :meth:`seen_graph`.
+
+        It may be a part of one, whose targets have all their edges.
+        """
+        return copy.copy(self)
 
     def message(self, x_j: Tensor, edge_weight: OptTensor) -> Tensor:
         """A neighbor's columns times the weight."""
@@ -112,18 +136,6 @@ class HyperbolicConv(MessagePassing):
             h, bias, edge_index, edge_weight, c, num_targets, self.flow, total
         )
 
-    def whole_graph(
-        self, edge_index: Adj, edge_weight: OptTensor, num_nodes: int
-    ) -> tuple[Adj, OptTensor]:
-        """The graph and its weights as the layer sees them, for all nodes at once.
-
-        Args:
-            edge_index: The graph, in any form.
-            edge_weight: Edge weights.
-            num_nodes: Number of nodes.
-        """
-        return edge_index, edge_weight
-
     def _plain(self) -> bool:
         """Whether nobody wants to see the messages, or another reduction of them."""
         hooks = (
@@ -165,6 +177,39 @@ class HyperbolicConv(MessagePassing):
                 )
             check_features(target, target_channels)
         return source, target
+
+    def _prepared(
+        self,
+        x: Union[Tensor, OptPairTensor],
+        edge_index: Adj,
+        edge_weight: OptTensor,
+        size: Size,
+        source_channels: int,
+        target_channels: int | None = None,
+        nonnegative: bool = True,
+    ) -> tuple[Tensor, OptTensor, Adj, OptTensor, tuple[int, int]]:
+        """The arguments of a forward pass, checked and made ready for ``propagate``.
+
+        The first of them are its own, the others those of :meth:`_ends` and
+        :meth:`_checked`.
+
+        Returns:
+            Features of sources and targets, the graph, its weights and its size.
+        """
+        source, target = self._ends(x, source_channels, target_channels)
+        size = self._size(source, target, size)
+        self._checked(edge_index, edge_weight, size, nonnegative)
+        bipartite = not isinstance(x, Tensor)
+        edge_index, edge_weight = self._graph(
+            edge_index, edge_weight, source, bipartite
+        )
+        return source, target, self._fitted(edge_index, size), edge_weight, size
+
+    def _graph(
+        self, edge_index: Adj, edge_weight: OptTensor, x: Tensor, bipartite: bool
+    ) -> tuple[Adj, OptTensor]:
+        """:meth:`seen_graph` of a forward pass."""
+        return self.seen_graph(edge_index, edge_weight, x)
 
     def _size(self, source: Tensor, target: OptTensor, size: Size) -> tuple[int, int]:
         """Numbers of nodes in the two rows of an edge index."""

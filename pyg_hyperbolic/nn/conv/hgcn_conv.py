@@ -17,13 +17,13 @@ from torch_geometric.typing import (
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import gyro_add, log
 from pyg_hyperbolic.nn.conv.local import tangent_sums
-from pyg_hyperbolic.nn.conv.normalizing import NormalizingConv
+from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
 from pyg_hyperbolic.nn.conv.ops import add_bias
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
 
 
-class HGCNConv(NormalizingConv):
+class HGCNConv(NormalizedConv):
     r"""The hyperbolic graph convolution of the `"Hyperbolic Graph Convolutional
     Neural Networks" <https://arxiv.org/abs/1910.12933>`_ paper, as a drop-in for
     :class:`~torch_geometric.nn.conv.GCNConv`.
@@ -117,7 +117,6 @@ class HGCNConv(NormalizingConv):
             validate,
             **kwargs,
         )
-
         if aggregation not in AGGREGATIONS:
             raise ValueError(
                 f"'aggregation' must be one of {', '.join(AGGREGATIONS)} "
@@ -138,6 +137,7 @@ class HGCNConv(NormalizingConv):
             self.fuse = False  # a message depends on both ends of its edge
 
         self.aggregation = aggregation
+
         self.lin = Linear(
             in_channels, out_channels, bias=False, weight_initializer="glorot"
         )
@@ -173,10 +173,15 @@ class HGCNConv(NormalizingConv):
         """
         channels = self.lin.in_channels
         local = self.aggregation == "local"
-        source, target = self._ends(x, channels, channels if local else None)
-        size = self._size(source, target, size)
-        self._checked(edge_index, edge_weight, size, self.aggregation == "midpoint")
-        edge_index, edge_weight = self._normalized(x, edge_index, edge_weight, size)
+        source, target, edge_index, edge_weight, size = self._prepared(
+            x,
+            edge_index,
+            edge_weight,
+            size,
+            source_channels=channels,
+            target_channels=channels if local else None,
+            nonnegative=self.aggregation == "midpoint",
+        )
 
         c = self.curvature()
         h = self.lin(source)

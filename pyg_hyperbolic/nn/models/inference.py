@@ -1,12 +1,11 @@
 """A model on all nodes of a graph, layer by layer and some nodes at a time.
 
 A node's weights depend on degrees of the whole graph, and a normalization layer may
-depend on all nodes.  The graph is therefore normalized once, as each layer would do it,
-and only then cut into blocks: every block has all edges of its target nodes, with the
-weights that they have in the whole graph.
+depend on all nodes.  The graph is therefore taken once as each layer sees it, with
+self-loops and normalized weights, and only then cut into blocks: every block has all
+edges of its target nodes, with the weights that they have in the whole graph.
 """
 
-import copy
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,8 +17,8 @@ from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.utils import index_sort
 from tqdm import tqdm
 
-from pyg_hyperbolic.nn.conv.edges import edges, normalize
-from pyg_hyperbolic.nn.conv.hgcn_conv import HGCNConv
+from pyg_hyperbolic.nn.conv.base import HyperbolicConv
+from pyg_hyperbolic.nn.conv.edges import directed
 
 
 class Block(NamedTuple):
@@ -48,14 +47,13 @@ def inference(
     known: dict[tuple[Any, ...], Iterable[Block]] = {}
     with tqdm(total=total, desc="Inference", disable=not progress_bar) as bar:
         for layer, conv in enumerate(model.convs):
-            settings = (conv.normalize, conv.improved, conv.add_self_loops, conv.flow)
+            settings = conv.graph_settings()
             parts = known.get(settings)
             if parts is None:
                 parts = blocks(conv, data, batch_size)
             if cache:
                 known[settings] = parts = list(parts)
-            conv = copy.copy(conv)  # shares all parameters, hooks and submodules
-            conv.normalize = False  # the blocks are normalized
+            conv = conv.on_seen_graph()  # shares all parameters, hooks and submodules
             out = []
             for block in parts:
                 h = _convolve(conv, x, block, device)
@@ -70,8 +68,8 @@ def inference(
     return x
 
 
-def blocks(conv: HGCNConv, data: Data, batch_size: int) -> Iterator[Block]:
-    """Cuts a graph, normalized as the layer would do it, into runs of target nodes.
+def blocks(conv: HyperbolicConv, data: Data, batch_size: int) -> Iterator[Block]:
+    """Cuts a graph, as the layer sees it, into runs of target nodes.
 
     Args:
         conv: The layer.
@@ -82,19 +80,8 @@ def blocks(conv: HGCNConv, data: Data, batch_size: int) -> Iterator[Block]:
     num_nodes = data.num_nodes
     adj = data.adj_t if "adj_t" in data else data.edge_index
     weight = data.edge_weight if "edge_weight" in data else None
-    if conv.normalize:
-        adj, weight = normalize(
-            adj,
-            weight,
-            num_nodes,
-            conv.improved,
-            conv.add_self_loops,
-            conv.flow,
-            conv.lin.weight.dtype,
-        )
-    source, target, weight = edges(adj, weight)
-    if conv.flow == "target_to_source":
-        source, target = target, source
+    adj, weight = conv.seen_graph(adj, weight, data.x)
+    (source, target), weight = directed(adj, weight, conv.flow)
     target, order = index_sort(target, max_value=num_nodes)
     ends = index2ptr(target, num_nodes)
     nodes = torch.arange(num_nodes, device=target.device)
@@ -107,7 +94,9 @@ def blocks(conv: HGCNConv, data: Data, batch_size: int) -> Iterator[Block]:
         yield Block(ids, some, edge_index, None if weight is None else weight[edge])
 
 
-def _convolve(conv: HGCNConv, x: Tensor, block: Block, device: torch.device) -> Tensor:
+def _convolve(
+    conv: HyperbolicConv, x: Tensor, block: Block, device: torch.device
+) -> Tensor:
     source, target = (
         x.index_select(0, nodes.to(x.device)).to(device)
         for nodes in (block.source, block.target)
@@ -116,8 +105,8 @@ def _convolve(conv: HGCNConv, x: Tensor, block: Block, device: torch.device) -> 
     if weight is not None:
         weight = weight.to(device)
     if conv.flow == "target_to_source":
-        return conv((target, source), edge_index.flip(0), weight)
-    return conv((source, target), edge_index, weight)
+        return conv((target, source), edge_index.flip(0), edge_weight=weight)
+    return conv((source, target), edge_index, edge_weight=weight)
 
 
 def _between(model: BasicGNN, layer: int, x: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ def test_cached_keeps_the_graph_and_only_the_graph(
         raise AssertionError("normalized again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pyg_hyperbolic.nn.conv.hgcn_conv.normalize", refuse)
+        patch.setattr("pyg_hyperbolic.nn.conv.normalized.gcn_normalize", refuse)
         assert torch.equal(conv(x, graph.edge_index, w), first)
         with pytest.raises(AssertionError, match="normalized again"):
             plain(x, graph.edge_index, w)
