@@ -10,7 +10,7 @@ a bounded parameter that is put back into its bounds *after* the optimizer's ste
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -55,7 +55,8 @@ class Curvature(torch.nn.Module):
     parametrization alone: :obj:`raw` means something else in every other.
 
     Args:
-        init: Initial :math:`c > 0`.
+        init: Initial :math:`c > 0`; or several, such as one for each head of a layer,
+            to be learned together: :math:`c` then has the shape :math:`(n)`.
         learnable: If :obj:`False`, :math:`c` stays at :obj:`init`.
         parametrization: ``"softplus"``, ``"sigmoid"``, ``"projected"`` or ``"clamp"``.
         bounds: Lower and upper end :math:`0 < l < h` of the admissible :math:`c`, by
@@ -73,7 +74,7 @@ class Curvature(torch.nn.Module):
 
     def __init__(
         self,
-        init: float = 1.0,
+        init: float | Sequence[float] = 1.0,
         *,
         learnable: bool = True,
         parametrization: str = "softplus",
@@ -87,17 +88,18 @@ class Curvature(torch.nn.Module):
             )
         if bounds is None and parametrization != "softplus":
             bounds = (0.1, 10.0)
-        _check(init, bounds, parametrization)
-        self.init = float(init)
+        self.init = _numbers(init)
+        for c in self._inits:
+            _check(c, bounds, parametrization)
         self.learnable = learnable
         self.parametrization = parametrization
         self._bounds = bounds
         # What rounding to the parameter's dtype takes from the initial rho. Added
         # back, it makes the first c exact: c = 1e-8 in float32 would be off by 1e-6.
-        self._residual = 0.0
+        self._residual: list[float] = [0.0] * len(self._inits)
         # Deep copies keep it: by this `tie_curvatures` knows them for what they are.
         self.origin = uuid4().hex
-        raw = torch.empty(())
+        raw = torch.empty(() if isinstance(self.init, float) else len(self.init))
         if learnable:
             self.raw = Parameter(raw)
         else:
@@ -106,11 +108,15 @@ class Curvature(torch.nn.Module):
 
     def reset_parameters(self) -> None:
         """Sets :math:`c` back to the initial value."""
-        rho = self._inverse(self.init)
+        rho = [self._inverse(c) for c in self._inits]
         with torch.no_grad():
-            self.raw.fill_(rho)
+            self.raw.copy_(torch.tensor(rho, dtype=torch.float64).view_as(self.raw))
         if not self.raw.is_meta:
-            self._residual = rho - self.raw.item()
+            self._residual = _differences(rho, _entries(self.raw))
+
+    @property
+    def _inits(self) -> tuple[float, ...]:
+        return (self.init,) if isinstance(self.init, float) else self.init
 
     def independent_copy(self) -> "Curvature":
         """A copy that :func:`~pyg_hyperbolic.tie_curvatures` does not tie to it."""
@@ -119,10 +125,14 @@ class Curvature(torch.nn.Module):
         return other
 
     def forward(self) -> Tensor:
-        """Returns c, a 0-d float64 tensor whatever the dtype of the parameter."""
+        """Returns c in float64, whatever the dtype of the parameter."""
         # For the residual, and because c would underflow to 0 at rho = -104 in float32,
         # where optimizers do get to; here it does so at -745.
-        rho = self.raw.double() + self._residual
+        if self.raw.dim() == 0:
+            rho = self.raw.double() + self._residual[0]
+        else:
+            rho = self.raw.double()
+            rho = rho + rho.new_tensor(self._residual)
         if self.parametrization == "softplus":
             c = softplus(rho, threshold=40.0)  # the default gives rho beyond 20
         elif self.parametrization == "sigmoid":
@@ -138,13 +148,15 @@ class Curvature(torch.nn.Module):
     def project_(self) -> None:
         """Puts a ``projected`` parameter back into the bounds, in place."""
         low, high = self._ends
-        self.raw.clamp_(self._last(low, high), self._last(high, low))
+        for i, residual in enumerate(self._residual):
+            ends = self._last(low, high, residual), self._last(high, low, residual)
+            self.raw.view(-1)[i].clamp_(*ends)
 
-    def _last(self, end: float, inside: float) -> float:
+    def _last(self, end: float, inside: float, residual: float) -> float:
         """The parameter at an end: no rounding must bring c beyond it."""
-        rho = torch.tensor(end - self._residual, dtype=torch.float64)
+        rho = torch.tensor(end - residual, dtype=torch.float64)
         rho = rho.to(self.raw.dtype)
-        c = rho.item() + self._residual
+        c = rho.item() + residual
         if c > end if inside < end else c < end:
             rho = rho.nextafter(rho.new_tensor(inside))
         return rho.item()
@@ -189,17 +201,20 @@ class Curvature(torch.nn.Module):
     def _keep(self, before: Tensor) -> None:
         """Keeps c what it was where another dtype has rounded rho anew."""
         if not (before.is_meta or self.raw.is_meta):
-            self._residual += before.item() - self.raw.item()
+            lost = _differences(_entries(before), _entries(self.raw))
+            self._residual = [a + b for a, b in zip(self._residual, lost, strict=True)]
 
     def get_extra_state(self) -> Tensor:
-        """What a checkpoint needs besides :obj:`raw`: four numbers in float64."""
+        """What a checkpoint needs besides :obj:`raw`, in float64."""
         index = PARAMETRIZATIONS.index(self.parametrization)
         low, high = self._bounds or (0.0, math.inf)
-        return torch.tensor([index, self._residual, low, high], dtype=torch.float64)
+        first, *others = self._residual
+        return torch.tensor([index, first, low, high, *others], dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Takes what :meth:`get_extra_state` gave."""
-        self._residual = state[1].item()
+        _, first, _, _, *others = state.tolist()
+        self._residual = [first, *others]
 
     def _load_from_state_dict(
         self,
@@ -213,7 +228,7 @@ class Curvature(torch.nn.Module):
     ) -> None:
         raw, state = (state_dict.get(prefix + key) for key in ("raw", "_extra_state"))
         if raw is not None and state is not None and self._differs(state):
-            index, _, low, high = state.tolist()
+            index, _, low, high = state[:4].tolist()
             name = PARAMETRIZATIONS[int(index)]
             error_msgs.append(
                 f"'{prefix}raw' is of the parametrization {name!r} with bounds "
@@ -233,22 +248,40 @@ class Curvature(torch.nn.Module):
         )
         if raw is not None and raw.shape == self.raw.shape:
             if state is None:  # strict=False, or strict loading has complained
-                self._residual = 0.0
+                self._residual = [0.0] * len(self._residual)
             self._keep(raw)
 
     def _differs(self, state: Tensor) -> bool:
         """Whether a checkpoint's parameter means another c than here."""
         own, other = self.get_extra_state(), state.cpu()
-        same_bounds = torch.equal(own[2:], other[2:])
+        same_bounds = torch.equal(own[2:4], other[2:4])
         fixed = self.parametrization in ("sigmoid", "clamp")
         return bool(own[0] != other[0]) or (fixed and not same_bounds)
 
     def extra_repr(self) -> str:
         """The module's settings, for ``repr``."""
-        out = f"{self.init:g}, parametrization={self.parametrization!r}"
+        init = ", ".join(f"{c:g}" for c in self._inits)
+        init = init if isinstance(self.init, float) else f"({init})"
+        out = f"{init}, parametrization={self.parametrization!r}"
         if self.bounds is not None:
             out += f", bounds=({self.bounds[0]:g}, {self.bounds[1]:g})"
         return out if self.learnable else out + ", learnable=False"
+
+
+def _numbers(init: float | Sequence[float]) -> float | tuple[float, ...]:
+    if not isinstance(init, Sequence):
+        return float(init)
+    if len(init) == 0:
+        raise ValueError("'init' must be a number or a sequence of some (got none)")
+    return tuple(float(c) for c in init)
+
+
+def _entries(raw: Tensor) -> list[float]:
+    return raw.flatten().tolist()
+
+
+def _differences(a: list[float], b: list[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True)]
 
 
 def _check(

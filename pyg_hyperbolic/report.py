@@ -1,5 +1,6 @@
 """What a model's curvatures are, and whether they learn."""
 
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 import torch
@@ -10,6 +11,9 @@ from pyg_hyperbolic.curvature import Curvature
 @dataclass(frozen=True)
 class CurvatureState:
     """One curvature of a model, after its last backward pass.
+
+    Of several curvatures in one :class:`~pyg_hyperbolic.Curvature`, such as those of a
+    layer's heads, each has a state of its own, and its number in its names.
 
     Attributes:
         names: Where it is used: the names of all places that share it.
@@ -72,18 +76,23 @@ def curvature_report(module: torch.nn.Module) -> CurvatureReport:
             f"'module' has no curvature (got {type(module).__name__}); pass a model "
             f"with hyperbolic layers"
         )
-    return CurvatureReport(_state(child, places) for child, places in names.items())
+    return CurvatureReport(
+        state for child, places in names.items() for state in _states(child, places)
+    )
 
 
 @torch.no_grad()
-def _state(curvature: Curvature, names: list[str]) -> CurvatureState:
-    gradient = curvature.raw.grad
-    grad = None if gradient is None else gradient.item()
-    return CurvatureState(
-        names=tuple(names),
-        parametrization=curvature.parametrization,
-        c=curvature().item(),
-        raw=curvature.raw.item(),
-        grad=grad,
-        blocked=curvature.learnable and grad == 0,
-    )
+def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
+    raw, gradient = curvature.raw, curvature.raw.grad
+    several = raw.dim() > 0
+    grads = [None] * raw.numel() if gradient is None else gradient.flatten().tolist()
+    numbers = zip(curvature().flatten().tolist(), raw.flatten().tolist(), strict=True)
+    for i, (c, rho) in enumerate(numbers):
+        yield CurvatureState(
+            names=tuple(f"{name}[{i}]" if several else name for name in names),
+            parametrization=curvature.parametrization,
+            c=c,
+            raw=rho,
+            grad=grads[i],
+            blocked=curvature.learnable and grads[i] == 0,
+        )

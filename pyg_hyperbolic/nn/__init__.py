@@ -1,7 +1,7 @@
 """Hyperbolic layers and models, with the interfaces of their PyG counterparts."""
 
 from pyg_hyperbolic.nn.aggr import HyperbolicAggregation, hyperbolic_mean_pool
-from pyg_hyperbolic.nn.conv import HGCNConv
+from pyg_hyperbolic.nn.conv import HGATConv, HGCNConv
 from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
 from pyg_hyperbolic.nn.dense import (
     CentroidDistance,
@@ -18,6 +18,7 @@ __all__ = [
     "HNN",
     "CentroidDistance",
     "FermiDiracDecoder",
+    "HGATConv",
     "HGCNConv",
     "HLinear",
     "HyperbolicAggregation",

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.typing import OptTensor
-from torch_geometric.utils import scatter
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.nn.conv.ops import midpoints
+from pyg_hyperbolic.nn.conv.ops import group_midpoints
 
 
 def hyperbolic_mean_pool(
@@ -37,12 +36,7 @@ def hyperbolic_mean_pool(
     if size is None:
         size = int(batch.max()) + 1 if batch.numel() > 0 else 0
     c = torch.as_tensor(c, dtype=torch.float64, device=x.device)
-    ends = torch.stack([torch.arange(x.size(0), device=x.device), batch])
-
-    def total(columns: Tensor) -> Tensor:
-        return scatter(columns, batch, 0, size)
-
-    return midpoints(x, None, ends, None, c, size, "source_to_target", total)
+    return group_midpoints(x, batch, size, c)
 
 
 class HyperbolicAggregation(Aggregation):

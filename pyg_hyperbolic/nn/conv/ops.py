@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.compiler import is_compiling
 from torch_geometric.typing import Adj, OptTensor
+from torch_geometric.utils import scatter
 
 from pyg_hyperbolic.geometry import compiled, fused
 from pyg_hyperbolic.geometry.gyro import gyro_add
@@ -65,3 +66,23 @@ def midpoints(
     with torch.autocast(h.device.type, enabled=False):  # it would round the time
         out = total(columns)
     return fused.drop(out, c).to(h.dtype)
+
+
+def group_midpoints(x: Tensor, index: Tensor, num_groups: int, c: Tensor) -> Tensor:
+    """Midpoints of points in groups.
+
+    Args:
+        x: Points, shape [N, d].
+        index: The group of every point, shape [N].
+        num_groups: Number of groups.
+        c: Absolute value of the curvature, shape [].
+
+    Returns:
+        Points, shape [num_groups, d]; the origin for a group without points.
+    """
+    ends = torch.stack([torch.arange(x.size(0), device=x.device), index])
+
+    def total(columns: Tensor) -> Tensor:
+        return scatter(columns, index, 0, num_groups)
+
+    return midpoints(x, None, ends, None, c, num_groups, "source_to_target", total)

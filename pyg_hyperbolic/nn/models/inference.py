@@ -102,11 +102,12 @@ def _convolve(
         for nodes in (block.source, block.target)
     )
     edge_index, weight = block.edge_index.to(device), block.edge_weight
+    options: dict[str, Tensor] = {}
     if weight is not None:
-        weight = weight.to(device)
+        options["edge_weight"] = weight.to(device)
     if conv.flow == "target_to_source":
-        return conv((target, source), edge_index.flip(0), edge_weight=weight)
-    return conv((source, target), edge_index, edge_weight=weight)
+        return conv((target, source), edge_index.flip(0), **options)
+    return conv((source, target), edge_index, **options)
 
 
 def _between(model: BasicGNN, layer: int, x: Tensor) -> Tensor:

@@ -1,0 +1,329 @@
+# No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
+import copy
+from typing import Any, Union
+
+import torch
+from torch import Tensor
+from torch.compiler import is_compiling
+from torch.nn import Parameter
+from torch.nn.functional import dropout, leaky_relu
+from torch_geometric.nn.dense.linear import Linear
+from torch_geometric.nn.inits import glorot, zeros
+from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
+from torch_geometric.utils import add_self_loops, remove_self_loops, softmax
+
+from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.nn.conv.base import HyperbolicConv
+from pyg_hyperbolic.nn.conv.edge_distances import edge_distances
+from pyg_hyperbolic.nn.conv.edges import directed, edges
+from pyg_hyperbolic.nn.conv.ops import group_midpoints
+from pyg_hyperbolic.nn.conv.weighted_sums import weighted_sums
+
+SCORES = ("tangent", "distance")
+
+
+class HGATConv(HyperbolicConv):
+    r"""The hyperbolic graph attention of the `"Hyperbolic Graph Attention Network"
+    <https://arxiv.org/abs/1912.03046>`_ paper, as a drop-in for
+    :class:`~torch_geometric.nn.conv.GATConv`.
+
+    .. math::
+        \mathbf{x}^{\prime}_i = \operatorname{mid}_{j \in \mathcal{N}(i) \cup \{ i \}}
+        \left( \alpha_{i,j},\; \mathbf{h}_j \oplus_c \mathbf{b} \right), \qquad
+        \mathbf{h}_j = \mathbf{W} \mathbf{x}_j
+
+    The weights of the hyperbolic midpoint (Lorentz centroid) are a softmax over the
+    neighbors of each target, of
+
+    - ``"tangent"``: :math:`\operatorname{LeakyReLU}(\mathbf{a}_s^{\top} \mathbf{h}_j +
+      \mathbf{a}_t^{\top} \mathbf{h}_i + \mathbf{a}_e^{\top} \mathbf{W}_e
+      \mathbf{e}_{i,j})`.  Normal coordinates are the logarithms at the origin of both
+      ends, as in `"Hyperbolic Graph Convolutional Neural Networks"
+      <https://arxiv.org/abs/1910.12933>`_, Eq. 8;
+    - ``"distance"``: :math:`-\beta\, d_c(\mathbf{h}_i, \mathbf{h}_j) +
+      \mathbf{a}_e^{\top} \mathbf{W}_e \mathbf{e}_{i,j}` with a learned inverse
+      temperature :math:`\beta > 0`, as in `"Hyperbolic Attention Networks"
+      <https://arxiv.org/abs/1805.09786>`_, Eq. 4, whose constant cancels here.
+
+    Concatenated heads are a product of hyperbolic spaces, each with a curvature of its
+    own if :obj:`curvature` has as many as there are heads.  Otherwise the heads'
+    midpoint is taken.  For :math:`c \to 0` the layer with ``"tangent"`` is
+    :class:`GATConv`.
+
+    Args:
+        in_channels (int or tuple): Size of each input sample, or :obj:`-1` to derive
+            the size from the first input to the forward method; a tuple has the sizes
+            of source and target samples.
+        out_channels (int): Size of each output sample, of one head.
+        heads (int, optional): Number of heads. (default: :obj:`1`)
+        concat (bool, optional): If set to :obj:`False`, the midpoint of the heads is
+            taken, instead of them side by side. (default: :obj:`True`)
+        negative_slope (float, optional): Slope of the LeakyReLU. (default: :obj:`0.2`)
+        dropout (float, optional): Probability that a neighbor's weight is dropped
+            while training. (default: :obj:`0`)
+        add_self_loops (bool, optional): If set to :obj:`False`, self-loops are not
+            added to the graph. (default: :obj:`True`)
+        edge_dim (int, optional): Size of edge features, if there are any.
+            (default: :obj:`None`)
+        fill_value (float or Tensor or str, optional): Edge features of the self-loops
+            that are added, see :func:`~torch_geometric.utils.add_self_loops`.
+            (default: :obj:`"mean"`)
+        bias (bool, optional): If set to :obj:`False`, the layer will not learn a
+            bias. (default: :obj:`True`)
+        score (str, optional): ``"tangent"`` or ``"distance"``.
+            (default: ``"tangent"``)
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+            there on; or a :class:`~pyg_hyperbolic.Curvature`, of one number or one for
+            each head. (default: :obj:`1.0`)
+        validate (bool, optional): If set to :obj:`True`, every forward pass also
+            checks the range of :obj:`edge_index`. (default: :obj:`False`)
+        **kwargs (optional): Additional arguments of
+            :class:`torch_geometric.nn.conv.MessagePassing`.
+
+    Shapes:
+        - **input:**
+          node features :math:`(|\mathcal{V}|, F_{in})` or
+          :math:`((|\mathcal{V_s}|, F_s), (|\mathcal{V_t}|, F_t))` for a bipartite
+          graph, edge indices :math:`(2, |\mathcal{E}|)` or sparse matrix, whose values
+          do not count, edge features :math:`(|\mathcal{E}|, D)` *(optional)*
+        - **output:** node features :math:`(|\mathcal{V}|, H * F_{out})` or
+          :math:`(|\mathcal{V_t}|, H * F_{out})`, without :math:`H` if
+          :obj:`concat=False`.  With :obj:`return_attention_weights=True` also
+          :math:`((2, |\mathcal{E}|), (|\mathcal{E}|, H))`, self-loops included.
+
+    Raises:
+        ValueError: On unknown or contradictory arguments, features of another width
+            than expected, missing target features.
+    """
+
+    def __init__(
+        self,
+        in_channels: Union[int, tuple[int, int]],
+        out_channels: int,
+        heads: int = 1,
+        concat: bool = True,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        add_self_loops: bool = True,
+        edge_dim: int | None = None,
+        fill_value: Union[float, Tensor, str] = "mean",
+        bias: bool = True,
+        *,
+        score: str = "tangent",
+        curvature: float | Curvature = 1.0,
+        validate: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
+        if score not in SCORES:
+            raise ValueError(
+                f"'score' must be one of {', '.join(SCORES)} (got {score!r})"
+            )
+        if self.aggr not in ("add", "sum"):
+            raise ValueError(
+                f"'aggr' must be 'add': attention weights have the sum 1 "
+                f"(got {self.aggr!r})"
+            )
+        if self.decomposed_layers > 1:
+            raise ValueError(
+                f"'decomposed_layers' must be 1, as attention depends on all channels "
+                f"(got {self.decomposed_layers})"
+            )
+        self._check_curvature(heads, concat)
+        self.fuse = False  # learned weights
+        self.heads = heads
+        self.concat = concat
+        self.negative_slope = negative_slope
+        self.dropout = dropout
+        self.add_self_loops = add_self_loops
+        self.edge_dim = edge_dim
+        self.fill_value = fill_value
+        self.score = score
+
+        widths = in_channels if isinstance(in_channels, tuple) else (in_channels,)
+        lins = [
+            Linear(width, heads * out_channels, bias=False, weight_initializer="glorot")
+            for width in widths
+        ]
+        self.lin_src, self.lin_dst = lins[0], lins[-1]
+        if score == "tangent":
+            self.att_src = Parameter(torch.empty(heads, out_channels))
+            self.att_dst = Parameter(torch.empty(heads, out_channels))
+        else:
+            self.log_beta = Parameter(torch.empty(heads))
+        if edge_dim is not None:
+            self.lin_edge = Linear(
+                edge_dim, heads * out_channels, bias=False, weight_initializer="glorot"
+            )
+            self.att_edge = Parameter(torch.empty(heads, out_channels))
+        if bias:
+            self.bias = Parameter(torch.empty(heads if concat else 1, out_channels))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def _check_curvature(self, heads: int, concat: bool) -> None:
+        raw = self.curvature.raw
+        if raw.shape not in ((), (heads,)):
+            raise ValueError(
+                f"'curvature' must be of one number or of {heads}, one for each head "
+                f"(got {raw.numel()})"
+            )
+        if raw.dim() > 0 and not concat:
+            raise ValueError(
+                f"'curvature' must be of one number for concat=False: points of spaces "
+                f"of different curvature have no midpoint (got {raw.numel()}); use "
+                f"concat=True"
+            )
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        super().reset_parameters()
+        self.lin_src.reset_parameters()
+        self.lin_dst.reset_parameters()
+        if self.score == "tangent":
+            glorot(self.att_src)
+            glorot(self.att_dst)
+        else:
+            zeros(self.log_beta)
+        if self.edge_dim is not None:
+            self.lin_edge.reset_parameters()
+            glorot(self.att_edge)
+        zeros(self.bias)
+
+    def forward(
+        self,
+        x: Union[Tensor, OptPairTensor],
+        edge_index: Adj,
+        edge_attr: OptTensor = None,
+        size: Size = None,
+        return_attention_weights: bool | None = None,
+    ) -> Union[Tensor, tuple[Tensor, tuple[Tensor, Tensor]]]:
+        """Runs the layer.
+
+        Args:
+            x: Node features, or a pair of source and target features.
+            edge_index: Edge indices, an :class:`~torch_geometric.EdgeIndex`, or the
+                transposed adjacency as a sparse tensor.
+            edge_attr: Edge features.
+            size: The numbers of source and target nodes of a bipartite graph, where
+                :obj:`x` does not tell them.
+            return_attention_weights: Whether to return edges and their weights too.
+        """
+        source, target = self._ends(
+            x, self.lin_src.in_channels, self.lin_dst.in_channels
+        )
+        assert target is not None
+        size = self._size(source, target, size)
+        self._checked(edge_index, None, size, nonnegative=False)
+        edge_index, edge_attr = self._with_loops(edge_index, edge_attr, min(size))
+
+        h = self.lin_src(source)
+        same = target is source and self.lin_src is self.lin_dst
+        h_target = h if same else self.lin_dst(target)
+        h, h_target = (
+            points.view(-1, self.heads, self.out_channels) for points in (h, h_target)
+        )
+        c = self.curvature().expand(self.heads)
+        alpha = self._attention(h, h_target, edge_index, edge_attr, c)
+        weight = dropout(alpha, self.dropout, self.training)
+
+        bias = None if self.bias is None else self.bias.expand(self.heads, -1)
+        out = torch.stack(
+            [
+                self._midpoints(
+                    h[:, k],
+                    None if bias is None else bias[k],
+                    edge_index,
+                    weight[:, k],
+                    c[k],
+                    size,
+                )
+                for k in range(self.heads)
+            ],
+            dim=1,
+        )
+        out = out.flatten(1) if self.concat else self._center(out, c[0])
+        if return_attention_weights:
+            return out, (edge_index, alpha.to(out.dtype))
+        return out
+
+    def graph_settings(self) -> tuple[Any, ...]:
+        """What :meth:`seen_graph` depends on."""
+        return *super().graph_settings(), self.add_self_loops
+
+    def seen_graph(
+        self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
+    ) -> tuple[Tensor, OptTensor]:
+        """The graph with self-loops, and no weights: they are the layer's own."""
+        return self._with_loops(edge_index, None, x.shape[self.node_dim])
+
+    def on_seen_graph(self) -> HyperbolicConv:
+        """A copy with the same parameters that adds no self-loops."""
+        conv = copy.copy(self)
+        conv.add_self_loops = False
+        return conv
+
+    def _with_loops(
+        self, edge_index: Adj, edge_attr: OptTensor, num_nodes: int
+    ) -> tuple[Tensor, OptTensor]:
+        first, second, _ = edges(edge_index, None)
+        edge_index = torch.stack([first, second])
+        if self.add_self_loops:
+            edge_index, edge_attr = remove_self_loops(edge_index, edge_attr)
+            edge_index, edge_attr = add_self_loops(
+                edge_index, edge_attr, self.fill_value, num_nodes
+            )
+        return edge_index, edge_attr
+
+    def _attention(
+        self,
+        h: Tensor,
+        h_target: Tensor,
+        edge_index: Tensor,
+        edge_attr: OptTensor,
+        c: Tensor,
+    ) -> Tensor:
+        """Weights of the edges in float64, [E, H], with the sum 1 for every target."""
+        ends, _ = directed(edge_index, None, self.flow)
+        source, target = ends[0], ends[1]
+        if self.score == "tangent":
+            by_source = (h * self.att_src).sum(dim=-1)
+            by_target = (h_target * self.att_dst).sum(dim=-1)
+            score = by_source[source] + by_target[target]
+        else:
+            distance = [
+                edge_distances(h[:, k], h_target[:, k], c[k], ends)
+                for k in range(self.heads)
+            ]
+            score = -self.log_beta.exp() * torch.stack(distance, dim=-1)
+        if edge_attr is not None and self.edge_dim is not None:
+            edge_attr = edge_attr.view(-1, self.edge_dim)
+            h_edge = self.lin_edge(edge_attr).view(-1, self.heads, self.out_channels)
+            score = score + (h_edge * self.att_edge).sum(dim=-1)
+        if self.score == "tangent":
+            score = leaky_relu(score, self.negative_slope)
+        # Far out a neighbor's mass may not fit float32, nor the weight it comes with.
+        return softmax(score.double(), target, num_nodes=h_target.size(0))
+
+    def _center(self, out: Tensor, c: Tensor) -> Tensor:
+        """The midpoint of the heads, of shape [M, H, F]."""
+        index = torch.arange(len(out), device=out.device)
+        index = index.repeat_interleave(self.heads)
+        return group_midpoints(out.flatten(0, 1), index, len(out), c)
+
+    def _sums(
+        self, x: Tensor, edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Weighted sums, without a message of which anything were kept."""
+        if is_compiling() or not self._plain() or edge_weight is None:
+            return super()._sums(x, edge_index, edge_weight, size)
+        ends, _ = directed(edge_index, None, self.flow)
+        num_targets = size[1 if self.flow == "source_to_target" else 0]
+        return weighted_sums(x, edge_weight, ends, num_targets)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.in_channels}, {self.out_channels}, "
+            f"heads={self.heads})"
+        )

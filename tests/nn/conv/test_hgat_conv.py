@@ -1,0 +1,251 @@
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.nn import GATConv
+
+from pyg_hyperbolic import Curvature
+from pyg_hyperbolic.geometry import dist, gyro_add, midpoint
+from pyg_hyperbolic.nn import HGATConv
+
+SCORES = ["tangent", "distance"]
+EDGES = torch.tensor([[0, 1, 2, 3, 4, 0, 2, 5], [1, 2, 0, 0, 2, 2, 3, 3]])
+
+
+@pytest.fixture(params=SCORES)
+def score(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def layer(*args: Any, **kwargs: Any) -> HGATConv:
+    """A layer in float64 with no parameter at its first value."""
+    conv = HGATConv(*args, **kwargs).double()
+    with torch.no_grad():
+        for name, parameter in conv.named_parameters():
+            if not name.startswith("curvature"):
+                parameter.add_(0.4 * torch.randn_like(parameter))
+    return conv
+
+
+def dense(
+    conv: HGATConv, x: Tensor, x_t: Tensor, edges: list[tuple[int, int]]
+) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
+    """The layer node by node and head by head, by its formulas."""
+    heads, width = conv.heads, conv.out_channels
+    h = (x @ conv.lin_src.weight.t()).view(-1, heads, width)
+    h_t = (x_t @ conv.lin_dst.weight.t()).view(-1, heads, width)
+    c = conv.curvature().expand(heads)
+    out, alpha = [], {edge: torch.zeros(heads).double() for edge in edges}
+    for i in range(len(x_t)):
+        neighbors = [j for j, target in edges if target == i]
+        row = []
+        for k in range(heads):
+            bias = conv.bias.expand(heads, -1)[k]
+            if not neighbors:
+                row.append(torch.zeros(width).double())
+                continue
+            scores = []
+            for j in neighbors:
+                if conv.score == "tangent":
+                    s = conv.att_src[k] @ h[j, k] + conv.att_dst[k] @ h_t[i, k]
+                    scores.append(torch.where(s > 0, s, conv.negative_slope * s))
+                else:
+                    d = dist(h_t[i, k], h[j, k], c[k])
+                    scores.append(-conv.log_beta[k].exp() * d)
+            weights = torch.stack(scores).softmax(0)
+            for j, w in zip(neighbors, weights, strict=True):
+                alpha[j, i][k] = w.detach()
+            values = torch.stack([gyro_add(h[j, k], bias, c[k]) for j in neighbors])
+            row.append(midpoint(values, c[k], weights))
+        heads_of_i = torch.stack(row)
+        out.append(heads_of_i.flatten() if conv.concat else midpoint(heads_of_i, c[0]))
+    return torch.stack(out), alpha
+
+
+@pytest.mark.parametrize("curvature", [0.8, [0.3, 1.0, 4.0]])
+@pytest.mark.parametrize("radius", [0.5, 5.0, 40.0])
+def test_equals_a_slow_dense_reference(
+    score: str, curvature: Any, radius: float, torch_scatter: bool
+) -> None:
+    conv = layer(4, 2, heads=3, score=score, curvature=Curvature(curvature))
+    x = radius * torch.randn(6, 4, dtype=torch.float64)
+    out, (edge_index, alpha) = conv(x, EDGES, return_attention_weights=True)
+    edges = [tuple(edge) for edge in edge_index.t().tolist()]
+    expected, weights = dense(conv, x, x, edges)
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-10)
+    for edge, of_edge in zip(edges, alpha, strict=True):
+        torch.testing.assert_close(of_edge, weights[edge], rtol=1e-10, atol=1e-12)
+
+
+def test_heads_without_concat_and_bipartite(score: str) -> None:
+    conv = layer((4, 3), 2, heads=3, concat=False, add_self_loops=False, score=score)
+    x, x_t = torch.randn(6, 4).double(), torch.randn(5, 3).double()
+    out = conv((x, x_t), EDGES[:, :-1])
+    expected, _ = dense(conv, x, x_t, [tuple(e) for e in EDGES[:, :-1].t().tolist()])
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-10)
+    assert out.shape == (5, 2) and not out[4].any()
+
+
+def test_flow_is_a_direction(score: str) -> None:
+    conv = layer(4, 2, heads=2, score=score)
+    twin = copy.deepcopy(conv)
+    twin.flow = "target_to_source"
+    x = torch.randn(6, 4, dtype=torch.float64)
+    torch.testing.assert_close(twin(x, EDGES.flip(0)), conv(x, EDGES))
+
+
+@pytest.mark.parametrize("concat", [True, False])
+def test_flat_limit_is_gat(concat: bool) -> None:
+    gat = GATConv(4, 2, heads=3, concat=concat, edge_dim=5).double()
+    conv = HGATConv(4, 2, heads=3, concat=concat, edge_dim=5, curvature=1e-10).double()
+    torch.nn.init.normal_(gat.bias)
+    with torch.no_grad():
+        conv.lin_src.weight.copy_(gat.lin.weight)
+        conv.lin_edge.weight.copy_(gat.lin_edge.weight)
+        conv.att_edge.copy_(gat.att_edge[0])
+        conv.att_src.copy_(gat.att_src[0])
+        conv.att_dst.copy_(gat.att_dst[0])
+        conv.bias.copy_(gat.bias.view_as(conv.bias))
+    x, attr = torch.randn(6, 4).double(), torch.randn(8, 5).double()
+    expected = gat(x, EDGES, attr)
+    torch.testing.assert_close(conv(x, EDGES, attr), expected, rtol=1e-7, atol=1e-7)
+
+
+def test_weights_of_a_target_sum_to_one(score: str) -> None:
+    conv = HGATConv(4, 2, heads=3, score=score)
+    x = torch.randn(6, 4)
+    _, (edge_index, alpha) = conv(x, EDGES, return_attention_weights=True)
+    assert alpha.shape == (edge_index.size(1), 3)
+    assert alpha.unique().numel() > 6  # not all alike
+    sums = torch.zeros(6, 3).index_add_(0, edge_index[1], alpha)
+    torch.testing.assert_close(sums, torch.ones(6, 3))
+
+
+def test_a_disjoint_copy_of_the_graph_changes_nothing(score: str) -> None:
+    conv = HGATConv(4, 2, heads=3, score=score)
+    x = torch.randn(6, 4)
+    out = conv(torch.cat([x, x]), torch.cat([EDGES, EDGES + 6], dim=1))
+    torch.testing.assert_close(out[:6], conv(x, EDGES))
+    torch.testing.assert_close(out[6:], out[:6])
+
+
+def test_every_parameter_gets_a_gradient(score: str) -> None:
+    conv = layer(4, 2, heads=3, edge_dim=2, score=score, curvature=Curvature([1, 2, 3]))
+    conv(torch.randn(6, 4).double(), EDGES, torch.randn(8, 2).double()).sum().backward()
+    for name, parameter in conv.named_parameters():
+        assert parameter.grad is not None, name
+        assert (parameter.grad != 0).any(dim=-1).all(), name
+
+
+def test_gradients_are_right(score: str) -> None:
+    conv = layer(2, 2, score=score)
+    x = torch.randn(6, 2, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in conv.named_parameters()]
+    values = tuple(p.detach().clone().requires_grad_() for p in conv.parameters())
+
+    def run(x: Tensor, *values: Tensor) -> Tensor:
+        known = dict(zip(names, values, strict=True))
+        return torch.func.functional_call(conv, known, (x, EDGES))
+
+    assert torch.autograd.gradcheck(run, (x, *values))
+    assert torch.autograd.gradgradcheck(run, (x, *values), atol=1e-4)
+
+
+def test_parts_give_what_whole_messages_give(
+    score: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyg_hyperbolic.nn.conv import edge_distances, weighted_sums
+
+    conv = layer(4, 2, heads=2, score=score)
+    x = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
+    inputs = [x, *conv.parameters()]
+    whole = conv(x, EDGES)
+    expected = torch.autograd.grad(whole.square().sum(), inputs)
+    for module in (edge_distances, weighted_sums):
+        monkeypatch.setattr(
+            module, "parts", lambda ends: (slice(i, i + 3) for i in range(0, 14, 3))
+        )
+    out = conv(x, EDGES)
+    torch.testing.assert_close(out, whole)
+    torch.testing.assert_close(
+        torch.autograd.grad(out.square().sum(), inputs), expected
+    )
+    handle = conv.register_message_forward_hook(lambda *_: None)
+    seen = conv(x, EDGES)
+    handle.remove()
+    torch.testing.assert_close(seen, whole)
+    grads = torch.autograd.grad(seen.square().sum(), inputs)
+    torch.testing.assert_close(grads, expected)
+
+
+def test_keeps_nothing_of_edges_times_channels(score: str) -> None:
+    conv = HGATConv(16, 16, heads=2, add_self_loops=False, score=score)
+    x = (torch.randn(50, 16) / 8).requires_grad_()
+    sizes = []
+
+    def note(x: Tensor) -> Tensor:
+        sizes.append(x.numel())
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+        conv(x, torch.randint(50, (2, 5000)))
+    assert max(sizes) <= 2 * 5000
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_any_radius_is_a_number(score: str, dtype: torch.dtype) -> None:
+    conv = HGATConv(4, 2, heads=2, score=score).to(dtype)
+    for scale in (0.0, 1e-20, 1.0, 30.0, 1e3):
+        x = (scale * torch.randn(6, 4)).to(dtype).requires_grad_()
+        out = conv(x, EDGES)
+        assert out.dtype == dtype and out.isfinite().all()
+        if scale < 100:
+            out.sum().backward()
+            assert x.grad.isfinite().all()
+            assert all(p.grad.isfinite().all() for p in conv.parameters())
+
+
+def test_dropout_drops_neighbors_while_training(score: str) -> None:
+    conv = HGATConv(4, 2, dropout=0.5, score=score)
+    x = torch.randn(6, 4)
+    assert not torch.equal(conv(x, EDGES), conv(x, EDGES))
+    conv.eval()
+    torch.testing.assert_close(conv(x, EDGES), conv(x, EDGES))
+
+
+def test_compiles_as_one_graph(score: str) -> None:
+    torch._dynamo.reset()
+    conv = HGATConv(4, 2, add_self_loops=False, score=score)
+    run = torch.compile(conv, fullgraph=True, dynamic=True, backend="aot_eager")
+    for n in (6, 9):
+        x = torch.randn(n, 4) / 2
+        torch.testing.assert_close(run(x, EDGES), conv(x, EDGES), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"score": "dot"}, r"'score' must be one of tangent, distance \(got 'dot'\)"),
+        ({"aggr": "max"}, r"'aggr' must be 'add'"),
+        ({"decomposed_layers": 2}, "'decomposed_layers' must be 1"),
+        ({"heads": 2, "curvature": Curvature([1, 2, 3])}, r"one for each head \(got 3"),
+        (
+            {"heads": 2, "curvature": Curvature([1, 2]), "concat": False},
+            "no midpoint .* use concat=True",
+        ),
+    ],
+)
+def test_errors(options: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        HGATConv(4, 2, **options)
+
+
+def test_errors_of_inputs(score: str) -> None:
+    with pytest.raises(ValueError, match=r"'x' must have 4 features .* \(got 3\)"):
+        HGATConv(4, 2, score=score)(torch.randn(6, 3), EDGES)
+    with pytest.raises(ValueError, match=r"reads the features of targets"):
+        HGATConv(4, 2, score=score)((torch.randn(6, 4), None), EDGES)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        HGATConv(4, 2, validate=True)(torch.randn(2, 4), EDGES)
