@@ -1,5 +1,7 @@
 """Whole models, on PyG's :class:`~torch_geometric.nn.models.basic_gnn.BasicGNN`."""
 
 from pyg_hyperbolic.nn.models.hgcn import HGCN
+from pyg_hyperbolic.nn.models.hgraph_sage import HGraphSAGE
+from pyg_hyperbolic.nn.models.hybonet import HyboNet
 
-__all__ = ["HGCN"]
+__all__ = ["HGCN", "HGraphSAGE", "HyboNet"]
