@@ -39,7 +39,7 @@ class _Reduction(Aggregation):
         out = self._means(points, index, dim_size, c)
         if not self.mean:
             out = out * degree(index, dim_size, out.dtype).unsqueeze(-1)
-        return out.to(x.dtype).movedim(-2, dim)
+        return out.to(x.dtype).movedim(-2, dim).contiguous()  # layers take views of it
 
     @staticmethod
     def _means(points: Tensor, index: Tensor, dim_size: int, c: Tensor) -> Tensor:

@@ -246,7 +246,7 @@ def test_compiles_as_one_graph_for_all_sizes(
     gradients: Callable[..., dict[str, Tensor]], layer: type[HyperbolicConv]
 ) -> None:
     torch._dynamo.reset()
-    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+    counter = torch._dynamo.testing.CompileCounterWithBackend("eager")
     conv = shaken(layer(4, 5, **FAMILY[layer]))
     compiled = torch.compile(conv, fullgraph=True, dynamic=True, backend=counter)
     compilations = set()
