@@ -1,16 +1,23 @@
 """Hyperbolic layers and models, with the interfaces of their PyG counterparts."""
 
 from pyg_hyperbolic.nn.aggr import HyperbolicAggregation, hyperbolic_mean_pool
-from pyg_hyperbolic.nn.conv import HGATConv, HGCNConv
+from pyg_hyperbolic.nn.conv import (
+    HGATConv,
+    HGCNConv,
+    HSAGEConv,
+    HyboNetConv,
+)
 from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
 from pyg_hyperbolic.nn.dense import (
     CentroidDistance,
     HLinear,
     HyperbolicEmbedding,
     HyperbolicMLR,
+    LorentzLinear,
     PoincareLinear,
 )
-from pyg_hyperbolic.nn.models import HGCN, HNN
+from pyg_hyperbolic.nn.hyperbolic import Hyperbolic
+from pyg_hyperbolic.nn.models import HGCN, HNN, HGraphSAGE, HyboNet
 from pyg_hyperbolic.nn.norm import HyperbolicBatchNorm, HyperbolicLayerNorm
 
 __all__ = [
@@ -20,12 +27,18 @@ __all__ = [
     "FermiDiracDecoder",
     "HGATConv",
     "HGCNConv",
+    "HGraphSAGE",
     "HLinear",
+    "HSAGEConv",
+    "HyboNet",
+    "HyboNetConv",
+    "Hyperbolic",
     "HyperbolicAggregation",
     "HyperbolicBatchNorm",
     "HyperbolicEmbedding",
     "HyperbolicLayerNorm",
     "HyperbolicMLR",
+    "LorentzLinear",
     "PoincareLinear",
     "hyperbolic_mean_pool",
 ]

@@ -34,7 +34,7 @@ def hyperbolic_mean_pool(
         batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
         size = 1 if size is None else size
     if size is None:
-        size = int(batch.max()) + 1 if batch.numel() > 0 else 0
+        size = num_groups(batch)
     c = torch.as_tensor(c, dtype=torch.float64, device=x.device)
     return group_midpoints(x, batch, size, c)
 
@@ -75,17 +75,19 @@ class HyperbolicAggregation(Aggregation):
             dim_size: Number of groups.
             dim: The axis.
         """
-        if index is None and ptr is not None:
-            index = torch.arange(ptr.numel() - 1, device=x.device)
-            index = index.repeat_interleave(ptr.diff(), output_size=x.size(dim))
+        points = x.movedim(dim, -2)  # the other axes are features of other groups
+        if index is None:
+            if ptr is None:
+                ptr = torch.tensor([0, points.size(-2)], device=x.device)
             dim_size = ptr.numel() - 1
-        x = x.movedim(dim, 0)
-        if dim_size is None and index is None:
-            dim_size = 1
-        # The other axes are features of other groups: they go in one by one.
-        c, flat = self.curvature(), x.reshape(x.size(0), -1, x.size(-1))
-        out = [
-            hyperbolic_mean_pool(part, index, c, dim_size) for part in flat.unbind(1)
-        ]
-        shaped = torch.stack(out, dim=1).view(-1, *x.shape[1:])
-        return shaped.movedim(0, dim)
+            index = torch.arange(dim_size, device=x.device)
+            index = index.repeat_interleave(ptr.diff(), output_size=points.size(-2))
+        elif dim_size is None:
+            dim_size = num_groups(index)
+        out = group_midpoints(points, index, dim_size, self.curvature())
+        return out.movedim(-2, dim).contiguous()  # layers take views of it
+
+
+def num_groups(index: Tensor) -> int:
+    """Number of groups that an index names."""
+    return int(index.max()) + 1 if index.numel() > 0 else 0

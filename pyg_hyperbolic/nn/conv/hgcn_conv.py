@@ -19,6 +19,7 @@ from pyg_hyperbolic.geometry.gyro import gyro_add, log
 from pyg_hyperbolic.nn.conv.local import tangent_sums
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
 from pyg_hyperbolic.nn.conv.ops import add_bias
+from pyg_hyperbolic.nn.conv.validation import check_mean
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
 
@@ -122,11 +123,11 @@ class HGCNConv(NormalizedConv):
                 f"'aggregation' must be one of {', '.join(AGGREGATIONS)} "
                 f"(got {aggregation!r})"
             )
-        if aggregation == "midpoint" and self.aggr not in ("add", "sum", "mean"):
-            raise ValueError(
-                f"'aggr' must be 'add' or 'mean' for aggregation='midpoint', which "
-                f"is a mean already (got {self.aggr!r}); use aggregation='tangent' "
-                f"for other reductions"
+        if aggregation == "midpoint":
+            check_mean(
+                self.aggr,
+                "aggregation='midpoint'",
+                "; use aggregation='tangent' for other reductions",
             )
         if aggregation == "local":
             if self.decomposed_layers > 1:

@@ -72,17 +72,17 @@ def group_midpoints(x: Tensor, index: Tensor, num_groups: int, c: Tensor) -> Ten
     """Midpoints of points in groups.
 
     Args:
-        x: Points, shape [N, d].
+        x: Points, shape [*, N, d].
         index: The group of every point, shape [N].
         num_groups: Number of groups.
         c: Absolute value of the curvature, shape [].
 
     Returns:
-        Points, shape [num_groups, d]; the origin for a group without points.
+        Points, shape [*, num_groups, d]; the origin for a group without points.
     """
-    ends = torch.stack([torch.arange(x.size(0), device=x.device), index])
+    ends = torch.stack([torch.arange(x.size(-2), device=x.device), index])
 
     def total(columns: Tensor) -> Tensor:
-        return scatter(columns, index, 0, num_groups)
+        return scatter(columns, index, -2, num_groups)
 
     return midpoints(x, None, ends, None, c, num_groups, "source_to_target", total)

@@ -17,6 +17,21 @@ def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
         )
 
 
+def check_mean(aggr: object, name: str, way_out: str = "") -> None:
+    """Raises if a reduction other than sums is asked of a midpoint.
+
+    Args:
+        aggr: The attribute of the layer.
+        name: What takes the midpoint.
+        way_out: End of the message.
+    """
+    if aggr not in ("add", "sum", "mean"):
+        raise ValueError(
+            f"'aggr' must be 'add' or 'mean' for {name}, which is a mean already "
+            f"(got {aggr!r}){way_out}"
+        )
+
+
 def check_graph(
     edge_index: Adj,
     edge_weight: OptTensor,
@@ -53,7 +68,7 @@ def check_graph(
         )
     if nonnegative and bool((edge_weight < 0).any()):
         raise ValueError(
-            f"'edge_weight' must not be negative for aggregation='midpoint', where "
-            f"weights are masses (smallest: {edge_weight.min().item():g}); use "
+            f"'edge_weight' must not be negative for a midpoint, where weights are "
+            f"masses (smallest: {edge_weight.min().item():g}); use HGCNConv with "
             f"aggregation='tangent' for signed weights"
         )

@@ -3,6 +3,7 @@
 from pyg_hyperbolic.nn.dense.centroid import CentroidDistance
 from pyg_hyperbolic.nn.dense.embedding import HyperbolicEmbedding
 from pyg_hyperbolic.nn.dense.linear import HLinear
+from pyg_hyperbolic.nn.dense.lorentz import LorentzLinear
 from pyg_hyperbolic.nn.dense.mlr import HyperbolicMLR, PoincareLinear
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "HLinear",
     "HyperbolicEmbedding",
     "HyperbolicMLR",
+    "LorentzLinear",
     "PoincareLinear",
 ]

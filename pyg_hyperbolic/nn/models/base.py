@@ -43,7 +43,7 @@ class HyperbolicGNN(BasicGNN):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Union[int, tuple[int, int]],
         hidden_channels: int,
         num_layers: int,
         out_channels: int | None = None,

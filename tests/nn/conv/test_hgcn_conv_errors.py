@@ -174,8 +174,8 @@ def test_unusable_weights(
     message = r"'edge_weight' must be finite \(got 1 entries that are not\)"
     if value < 0:
         message = (
-            r"'edge_weight' must not be negative for aggregation='midpoint', where "
-            r"weights are masses \(smallest: -0.5\); use aggregation='tangent'"
+            r"'edge_weight' must not be negative for a midpoint, where "
+            r"weights are masses \(smallest: -0.5\); use HGCNConv with agg"
         )
     with pytest.raises(ValueError, match=message):
         conv(x, edge_index, edge_weight)

@@ -1,0 +1,60 @@
+r"""The linear map of the hyperboloid with its time coordinate restored.
+
+[1] W. Chen et al., *Fully Hyperbolic Neural Networks*, 2022, Eq. 2 and 3.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import special
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype, times
+
+
+def lorentz_map(
+    v: Tensor, h: Tensor, time: Tensor, bias: Tensor | None, c: Curved
+) -> Tensor:
+    r"""Point whose space coordinates are affine in the coordinates of a point v.
+
+    With the hyperboloid point of v, :math:`(\cosh(a)/\sqrt c,\ \sinh(a)/a\, v)` at
+    :math:`a = \sqrt c \lVert v \rVert`, and :math:`h = \mathbf{W} v` they are
+
+    .. math::
+        y = \sinh(a)/a\; h + \cosh(a)\; t + b ,
+
+    and the time is what the hyperboloid asks for.  The column t of the weight belongs
+    to the time in units of :math:`1/\sqrt c`, so that it stays of order one: at
+    :math:`c = 1` this is [1]'s map, and for :math:`c \to 0` it is :math:`h + t + b`.
+
+    Args:
+        v: Points, shape :math:`(*, d)`, dense or sparse.
+        h: Linear images :math:`\mathbf{W} v`, shape :math:`(*, d')`.
+        time: Column of the weight that is for the time, shape :math:`(d')`.
+        bias: Translation of the space coordinates, shape :math:`(d')`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Points in normal coordinates, shape :math:`(*, d')`.
+    """
+    dtype = result_dtype(h, time)
+    c, (v, h, time) = prepare(c, v, h, time)
+    z = c * _square(v)
+    shift = special.natural_shift(z)
+    y = times(special.sinhc(z, shift), h) + times(special.cosh(z, shift), time)
+    if bias is not None:
+        y = y + times((-shift).exp(), bias)
+    # Back to the scale of y, as far as its dtype has numbers for it and its square:
+    # where images cancel, a shift would exceed the logarithm of what is left.
+    back = shift.clamp(max=math.log(torch.finfo(y.dtype).max) / 3)
+    growth = back.exp()
+    radial = special.arsinhc(c * dot(y, y) * growth.square(), shift - back)
+    return times(growth * radial, y).to(dtype)
+
+
+def _square(v: Tensor) -> Tensor:
+    """Squared lengths, shape [*, 1]."""
+    if v.layout == torch.strided:
+        return dot(v, v)
+    square = torch.sparse.sum(v.to_sparse_coo().square(), dim=-1)
+    return square.to_dense().double().unsqueeze(-1)

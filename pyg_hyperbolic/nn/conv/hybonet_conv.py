@@ -1,0 +1,114 @@
+# No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
+from typing import Any, Union
+
+from torch import Tensor
+from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
+
+from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
+from pyg_hyperbolic.nn.conv.validation import check_mean
+from pyg_hyperbolic.nn.dense.lorentz import LorentzMap
+
+
+class HyboNetConv(NormalizedConv):
+    r"""The graph convolution of the `"Fully Hyperbolic Neural Networks"
+    <https://arxiv.org/abs/2105.14686>`_ paper, with the interface of
+    :class:`~torch_geometric.nn.conv.GCNConv`.
+
+    .. math::
+        \mathbf{x}^{\prime}_i = \operatorname{centroid}_{j \in \mathcal{N}(i) \cup
+        \{ i \}} \left( w_{ij},\, \operatorname{HL}(\mathbf{x}_j) \right)
+
+    :math:`\operatorname{HL}` is :class:`~pyg_hyperbolic.nn.LorentzLinear`, and the
+    centroid of the Lorentz model the weighted hyperbolic mean, here both at the layer's
+    own curvature :math:`-c`, which the original fixes at :math:`-1`.  Features go in
+    and come out in normal coordinates (see :mod:`pyg_hyperbolic.geometry`).  For
+    :math:`c \to 0` the layer is a linear layer and a weighted mean.
+
+    Only the ratios of a node's weights matter, and they must not be negative.  The
+    original takes means of unweighted neighbors and the node itself: pass
+    :obj:`normalize=False` and a graph with self-loops.
+
+    Args:
+        in_channels (int): Size of each input sample, or :obj:`-1` to derive the size
+            from the first input to the forward method.
+        out_channels (int): Size of each output sample.
+        improved (bool, optional): If set to :obj:`True`, self-loops get weight two.
+            (default: :obj:`False`)
+        cached (bool, optional): If set to :obj:`True`, the layer keeps the
+            normalized graph of its first execution, for transductive learning.
+            (default: :obj:`False`)
+        add_self_loops (bool, optional): Whether to add self-loops; by default as
+            :obj:`normalize`. (default: :obj:`None`)
+        normalize (bool, optional): Whether to add self-loops and compute symmetric
+            normalization coefficients on the fly. (default: :obj:`True`)
+        bias (bool, optional): If set to :obj:`False`, the layer will not learn a
+            bias. (default: :obj:`True`)
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, the absolute
+            value of the sectional curvature, learned from there on; or a
+            :class:`~pyg_hyperbolic.Curvature`, which layers may share.
+            (default: :obj:`1.0`)
+        validate (bool, optional): If set to :obj:`True`, every forward pass also
+            checks the range of :obj:`edge_index` and the values of
+            :obj:`edge_weight`, which takes time. (default: :obj:`False`)
+        **kwargs (optional): Additional arguments of
+            :class:`torch_geometric.nn.conv.MessagePassing`.
+
+    Shapes:
+        - **input:**
+          node features :math:`(|\mathcal{V}|, F_{in})` or, with
+          :obj:`normalize=False`, :math:`((|\mathcal{V_s}|, F_{in}),
+          (|\mathcal{V_t}|, *))` for a bipartite graph,
+          edge indices :math:`(2, |\mathcal{E}|)`
+          or sparse matrix :math:`(|\mathcal{V}|, |\mathcal{V}|)`,
+          edge weights :math:`(|\mathcal{E}|)` *(optional)*
+        - **output:** node features :math:`(|\mathcal{V}|, F_{out})` or
+          :math:`(|\mathcal{V_t}|, F_{out})`
+
+    Raises:
+        ValueError: On unknown or contradictory arguments, features of another width
+            than :obj:`in_channels`, a bipartite graph with :obj:`normalize=True`;
+            with :obj:`validate=True` also on indices out of range and on weights that
+            are negative or not finite.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        improved: bool = False,
+        cached: bool = False,
+        add_self_loops: bool | None = None,
+        normalize: bool = True,
+        bias: bool = True,
+        *,
+        curvature: float | Curvature = 1.0,
+        validate: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        graph = improved, cached, add_self_loops, normalize
+        super().__init__(
+            in_channels, out_channels, *graph, curvature, validate, **kwargs
+        )
+        check_mean(self.aggr, type(self).__name__)
+        self.lin = LorentzMap(in_channels, out_channels, bias)
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        super().reset_parameters()
+        self.lin.reset_parameters()
+
+    def forward(
+        self,
+        x: Union[Tensor, OptPairTensor],
+        edge_index: Adj,
+        edge_weight: OptTensor = None,
+        size: Size = None,
+    ) -> Tensor:
+        """Runs the layer; arguments as in :meth:`HGCNConv.forward`."""
+        source, _, edge_index, edge_weight, size = self._prepared(
+            x, edge_index, edge_weight, size, self.lin.in_channels
+        )
+        c = self.curvature()
+        h = self.lin(source, c)
+        return self._midpoints(h, None, edge_index, edge_weight, c, size)

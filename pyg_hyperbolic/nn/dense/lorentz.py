@@ -1,0 +1,115 @@
+"""The fully hyperbolic linear layer."""
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch_geometric.nn.dense.linear import Linear
+from torch_geometric.nn.inits import zeros
+
+from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.geometry.lorentz import lorentz_map
+
+
+class LorentzMap(torch.nn.Module):
+    """The weights of a :class:`LorentzLinear`, for any curvature.
+
+    Args:
+        in_channels: Size of each input sample; :obj:`-1` derives it from the first
+            input.
+        out_channels: Size of each output sample.
+        bias: Whether to learn a translation of the space coordinates.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__()
+        self.space = Linear(
+            in_channels, out_channels, bias=False, weight_initializer="glorot"
+        )
+        self.time = Parameter(torch.empty(out_channels))
+        if bias:
+            self.bias = Parameter(torch.empty(out_channels))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters."""
+        self.space.reset_parameters()
+        zeros(self.time)
+        zeros(self.bias)
+
+    @property
+    def in_channels(self) -> int:
+        """Size of each input sample, -1 if it is not known yet."""
+        return self.space.in_channels
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """Images of points at the curvature c."""
+        return lorentz_map(x, self.space(x), self.time, self.bias, c)
+
+
+class LorentzLinear(torch.nn.Module):
+    r"""The Lorentz linear layer, at a curvature that is learned.
+
+    It is from the `"Fully Hyperbolic Neural Networks"
+    <https://arxiv.org/abs/2105.14686>`_ paper.  The space coordinates of the
+    hyperboloid of curvature :math:`-c` are transformed, and the time coordinate is
+    restored:
+
+    .. math::
+        \mathbf{y} = \mathbf{W} \mathbf{x} + \sqrt{c}\, x_0\, \mathbf{t} + \mathbf{b},
+        \quad
+        y_0 = \sqrt{\lVert \mathbf{y} \rVert^2 + 1/c}
+
+    Points go in and come out in normal coordinates, and need not fit on a hyperboloid
+    in floating point.  The column :math:`\mathbf{t}` for the time, zero at the start,
+    boosts: it moves the origin.  For :math:`c \to 0` the layer is
+    :math:`\mathbf{W} \mathbf{x} + \mathbf{t} + \mathbf{b}`.
+
+    The original, where :math:`c = 1`, has in its code a time that is bounded by a
+    learned scale, and space coordinates scaled to fit it.  That has no limit where
+    :math:`\mathbf{y}` goes to zero, and is left out.
+
+    Args:
+        in_channels (int): Size of each input sample, or :obj:`-1` to derive the size
+            from the first input to the forward method.
+        out_channels (int): Size of each output sample.
+        bias (bool, optional): If set to :obj:`False`, the layer will not learn a
+            bias. (default: :obj:`True`)
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+            there on; or a :class:`~pyg_hyperbolic.Curvature`, which layers may share.
+            (default: :obj:`1.0`)
+
+    Shapes:
+        - **input:** points :math:`(*, F_{in})`
+        - **output:** points :math:`(*, F_{out})`
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
+        *,
+        curvature: float | Curvature = 1.0,
+    ) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+        self.map = LorentzMap(in_channels, out_channels, bias)
+        self.curvature = as_curvature(curvature)
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        self.map.reset_parameters()
+        self.curvature.reset_parameters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images of points."""
+        return self.map(x, self.curvature())
+
+    def __repr__(self) -> str:
+        bias = self.map.bias is not None
+        return (
+            f"{type(self).__name__}({self.map.in_channels}, {self.out_channels}, "
+            f"bias={bias})"
+        )

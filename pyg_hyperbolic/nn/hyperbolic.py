@@ -1,0 +1,122 @@
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn.aggr import MeanAggregation, SumAggregation
+from torch_geometric.nn.conv import MessagePassing
+from torch_geometric.utils import degree
+
+from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.nn.aggr import HyperbolicAggregation
+from pyg_hyperbolic.nn.conv.base import HyperbolicConv
+
+
+class _Sum(HyperbolicAggregation):
+    """Midpoints of messages times their number, in the place of their sum."""
+
+    def forward(
+        self,
+        x: Tensor,
+        index: Tensor | None = None,
+        ptr: Tensor | None = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+    ) -> Tensor:
+        self.assert_index_present(index)
+        assert index is not None and dim_size is not None
+        out = super().forward(x, index, None, dim_size, dim)
+        number = degree(index, dim_size, out.dtype)
+        return (number * out.movedim(dim, -1)).movedim(-1, dim).contiguous()
+
+
+class Hyperbolic(torch.nn.Module):
+    r"""A PyG convolution whose messages are averaged in hyperbolic space.
+
+    Whatever the convolution is, its messages :math:`\mathbf{m}_{ij}`, weights and
+    attention included, are taken for points of the hyperbolic space of curvature
+    :math:`-c` in normal coordinates (see :mod:`pyg_hyperbolic.geometry`), and its
+    reduction over the :math:`n_i` messages of a node is replaced:
+
+    .. math::
+        \sum_j \mathbf{m}_{ij} \;\to\; n_i \otimes_c
+        \operatorname{mean}^c_j \mathbf{m}_{ij},
+        \qquad
+        \frac{1}{n_i} \sum_j \mathbf{m}_{ij} \;\to\;
+        \operatorname{mean}^c_j \mathbf{m}_{ij},
+
+    where :math:`\operatorname{mean}^c` is the hyperbolic mean (Lorentz centroid) with
+    equal weights, and :math:`n \otimes_c` goes :math:`n` times as far from the origin.
+    With several heads each has a space of its own.  Everything else, such as attention,
+    root terms and biases, is as the convolution computes it: vectors in the tangent
+    space at the origin.  For :math:`c \to 0`, and where each node has one message, it
+    is the convolution itself.
+
+    This differs from :class:`~pyg_hyperbolic.nn.HGCNConv` and its like, which weigh
+    the points in their mean and add their bias by a gyro-sum: use those where there is
+    one.
+
+    Args:
+        conv (MessagePassing): The convolution, with sums or means for its reduction.
+            It is changed in place, and keeps its parameters.
+        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+            there on; or a :class:`~pyg_hyperbolic.Curvature`, which layers may share.
+            (default: :obj:`1.0`)
+
+    Shapes:
+        Those of the convolution; all arguments are passed on.
+
+    Raises:
+        ValueError: If the convolution is hyperbolic already, reduces other than by a
+            sum or a mean or by code of its own, or splits its channels.
+    """
+
+    def __init__(
+        self, conv: MessagePassing, *, curvature: float | Curvature = 1.0
+    ) -> None:
+        super().__init__()
+        _check(conv)
+        mean = isinstance(conv.aggr_module, MeanAggregation)
+        kind = HyperbolicAggregation if mean else _Sum
+        conv.aggr_module = kind(as_curvature(curvature))
+        conv.fuse = False  # a sparse product would sum by itself
+        self.conv = conv
+
+    @property
+    def curvature(self) -> Curvature:
+        """The curvature of the messages."""
+        return self.conv.aggr_module.curvature
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters, the curvature included."""
+        self.conv.reset_parameters()
+        self.curvature.reset_parameters()  # not every convolution does it
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the convolution."""
+        return self.conv(*args, **kwargs)
+
+
+def _check(conv: MessagePassing) -> None:
+    name = type(conv).__name__
+    if not isinstance(conv, MessagePassing):
+        raise ValueError(
+            f"'conv' must be a MessagePassing layer (got {name}); wrap the layers that "
+            f"it consists of"
+        )
+    if isinstance(conv, HyperbolicConv) or isinstance(
+        conv.aggr_module, HyperbolicAggregation
+    ):
+        raise ValueError(f"'conv' must not be hyperbolic already (got {name})")
+    if type(conv).aggregate is not MessagePassing.aggregate or not isinstance(
+        conv.aggr_module, SumAggregation | MeanAggregation
+    ):
+        raise ValueError(
+            f"'conv' must reduce its messages by a sum or a mean, to be replaced by "
+            f"the hyperbolic one (got {name} with aggr={conv.aggr!r}); pass aggr='add' "
+            f"or aggr='mean' to it where it has that choice"
+        )
+    if conv.decomposed_layers > 1:
+        raise ValueError(
+            f"'conv' must not split channels, which a mean needs together (got {name} "
+            f"with decomposed_layers={conv.decomposed_layers})"
+        )

@@ -1,0 +1,160 @@
+"""Against the docstring's formula node by node, and against SAGEConv."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.nn import SAGEConv
+
+from pyg_hyperbolic import Curvature, geometry
+from pyg_hyperbolic.nn import HSAGEConv
+
+
+def build(*args: Any, **kwargs: Any) -> HSAGEConv:
+    conv = HSAGEConv(*args, **kwargs).double()
+    if conv.bias is not None:
+        torch.nn.init.normal_(conv.bias)
+    return conv
+
+
+def reference(conv: HSAGEConv, x: Tensor, dense: Tensor, y: Tensor) -> Tensor:
+    """The formula of the docstring, node by node."""
+    c, rows = conv.curvature(), []
+    if conv.project:
+        h = x @ conv.lin.weight.T
+        x = geometry.gyro_add(h, conv.lin.bias, c).relu()
+    for weights, own in zip(dense, y, strict=True):
+        neighbors = weights.nonzero().flatten()
+        weight, points = weights[neighbors], x[neighbors]
+        if neighbors.numel() == 0:
+            out = x.new_zeros(x.size(1))
+        elif conv.aggr == "mean":
+            out = geometry.midpoint(points, c, weight)
+        elif conv.aggr == "add":
+            out = (weight[:, None] * points).sum(dim=0)
+        else:
+            out = (weight[:, None] * points).amax(dim=0)
+        out = conv.lin_l.weight @ out
+        if conv.root_weight:
+            out = geometry.gyro_add(out, conv.lin_r.weight @ own, c)
+        if conv.bias is not None:
+            out = geometry.gyro_add(out, conv.bias, c)
+        rows.append(out / out.norm() if conv.normalize else out)
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"aggr": "max"},
+        {"aggr": "add"},
+        {"normalize": True},
+        {"root_weight": False},
+        {"project": True},
+        {"bias": False},
+        {"flow": "target_to_source"},
+        {"curvature": 0.2},
+        {"curvature": 4.0},
+    ],
+    ids=str,
+)
+def test_equals_the_dense_reference_with_its_gradients(
+    graph: Any,
+    adjacency: Callable[..., Tensor],
+    gradients: Callable[..., dict[str, Tensor]],
+    options: dict[str, Any],
+    weighted: bool,
+) -> None:
+    conv = build(3, 4, **options)
+    x = graph.x().requires_grad_()
+    weight = graph.edge_weight.requires_grad_() if weighted else None
+    out = conv(x, graph.edge_index, edge_weight=weight)
+    flow = options.get("flow", "source_to_target")
+    dense = adjacency(graph, weight, normalize=False, flow=flow)
+    expected = reference(conv, x, dense, x)
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(
+        gradients(conv, out, x=x, edge_weight=weight),
+        gradients(conv, expected, x=x, edge_weight=weight),
+        rtol=1e-8,
+        atol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("aggr", ["mean", "max", "add", "min"])
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"project": True}])
+def test_without_curvature_it_is_sage_conv(
+    graph: Any, aggr: str, options: dict[str, Any]
+) -> None:
+    conv = build(3, 4, aggr, curvature=Curvature(1e-12), **options)
+    sage = SAGEConv(3, 4, aggr, **options).double()
+    state = {
+        name.replace("lin_l.bias", "bias"): v for name, v in conv.state_dict().items()
+    }
+    state = {name: v for name, v in state.items() if "curvature" not in name}
+    state["lin_l.bias"] = state.pop("bias")
+    sage.load_state_dict(state)
+    x = graph.x()
+    out, expected = conv(x, graph.edge_index), sage(x, graph.edge_index)
+    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_arguments_in_the_order_of_sage_conv(graph: Any) -> None:
+    arguments = (3, 4, "max", True, False, True, False)
+    conv, sage = HSAGEConv(*arguments), SAGEConv(*arguments)
+    for name in ("aggr", "normalize", "root_weight", "project"):
+        assert getattr(conv, name) == getattr(sage, name)
+    assert conv.bias is None and sage.lin_l.bias is None
+    assert not hasattr(conv, "lin_r")
+    assert repr(conv) == "HSAGEConv(3, 4, aggr=max)"
+    # The third argument of the forward pass is the size, as there.
+    pair = (graph.x(torch.float32), None)
+    assert conv(pair, torch.tensor([[0, 1], [1, 1]]), (6, 2)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_two_sets_of_nodes_of_different_width(lazy: bool) -> None:
+    conv = build(-1 if lazy else (3, 5), 4)
+    x = torch.randn(4, 3, dtype=torch.float64)
+    y = torch.randn(2, 5, dtype=torch.float64)
+    edge_index = torch.tensor([[0, 1, 3], [0, 0, 1]])
+    dense = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
+    out = conv((x, y), edge_index)
+    torch.testing.assert_close(out, reference(conv, x, dense, y))
+    # Without their features, targets are left out of the sum.
+    alone = conv((x, None), edge_index, size=(4, 2))
+    conv.root_weight = False
+    torch.testing.assert_close(alone, reference(conv, x, dense, y))
+
+
+def test_a_sampled_neighborhood_is_that_of_the_batch(graph: Any) -> None:
+    """As a loader gives it: targets first, edges of the batch alone."""
+    conv = build(3, 4)
+    data = Data(x=graph.x(), edge_index=graph.edge_index)
+    into = data.edge_index[1] < 2
+    out = conv((data.x, data.x[:2]), data.edge_index[:, into])
+    torch.testing.assert_close(out, conv(data.x, data.edge_index)[:2])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"aggr": "lstm"}, r"'aggr' must be one of mean, .* \(got 'lstm'\); use SAGE"),
+        (
+            {"in_channels": -1, "project": True},
+            r"does not support lazy initialization with project=True .*=-1\)",
+        ),
+    ],
+)
+def test_errors(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HSAGEConv(**{"in_channels": 3, "out_channels": 4, **options})
+    conv = HSAGEConv((3, 5), 4)
+    x = torch.randn(2, 3)
+    with pytest.raises(ValueError, match=r"'x' must have 5 features per node \(got 3"):
+        conv((x, x), torch.tensor([[0], [1]]))

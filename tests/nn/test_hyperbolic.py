@@ -1,0 +1,223 @@
+"""Convolutions of PyG whose messages are averaged in hyperbolic space."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.nn import (
+    FiLMConv,
+    GATv2Conv,
+    GCNConv,
+    GINConv,
+    SAGEConv,
+    TAGConv,
+    TransformerConv,
+)
+from torch_geometric.nn.conv import MessagePassing, PNAConv, SimpleConv
+
+from pyg_hyperbolic import Curvature, geometry
+from pyg_hyperbolic.nn import HGCNConv, Hyperbolic
+
+CONVS: dict[str, Callable[[], MessagePassing]] = {
+    "FiLMConv": lambda: FiLMConv(3, 4),
+    "GATv2Conv": lambda: GATv2Conv(3, 2, heads=2),
+    "GCNConv": lambda: GCNConv(3, 4),
+    "GINConv": lambda: GINConv(torch.nn.Linear(3, 4)),
+    "SAGEConv": lambda: SAGEConv(3, 4),
+    "TAGConv": lambda: TAGConv(3, 4),
+    "TransformerConv": lambda: TransformerConv(3, 2, heads=2),
+}
+
+
+@pytest.fixture(params=CONVS)
+def conv(request: pytest.FixtureRequest) -> MessagePassing:
+    return CONVS[request.param]().double()
+
+
+def test_without_curvature_it_is_the_convolution(
+    graph: Any, conv: MessagePassing, torch_scatter: bool
+) -> None:
+    twin, x = copy.deepcopy(conv), graph.x()
+    wrapped = Hyperbolic(conv, curvature=Curvature(1e-12))
+    out, expected = wrapped(x, graph.edge_index), twin(x, graph.edge_index)
+    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
+    # And with curvature it is not.
+    curved = Hyperbolic(twin, curvature=1.0)(x, graph.edge_index)
+    assert (curved - expected).abs().max() > 1e-4
+
+
+def test_one_message_is_left_alone(conv: MessagePassing) -> None:
+    twin, x = copy.deepcopy(conv), torch.randn(4, 3, dtype=torch.float64)
+    # With the self-loops that some add there are two: at the same point.
+    x[1] = x[0]
+    edge_index = torch.tensor([[0], [1]])
+    if isinstance(conv, GCNConv):
+        pytest.skip("weights make two points of one")
+    out, expected = Hyperbolic(conv)(x, edge_index), twin(x, edge_index)
+    torch.testing.assert_close(out, expected)
+
+
+@pytest.mark.parametrize("radius", [1.0, 30.0])
+@pytest.mark.parametrize("aggr", ["add", "mean"])
+def test_the_formula(graph: Any, aggr: str, radius: float) -> None:
+    wrapped = Hyperbolic(SimpleConv(aggr=aggr), curvature=0.7)
+    x, weight = radius * graph.x(), graph.edge_weight
+    out = wrapped(x, graph.edge_index, weight)
+    source, target = graph.edge_index
+    messages, c = weight[:, None] * x[source], wrapped.curvature()
+    for i in range(6):
+        own = messages[target == i]
+        expected = torch.zeros(3, dtype=torch.float64)
+        if len(own) > 0:
+            expected = geometry.midpoint(own, c)
+            expected = len(own) * expected if aggr == "add" else expected
+        torch.testing.assert_close(out[i], expected, rtol=1e-10, atol=1e-10)
+
+
+def test_every_head_has_a_space_of_its_own(graph: Any) -> None:
+    """Heads that compute the same give the same, whatever the others do."""
+    wrapped = Hyperbolic(GATv2Conv(3, 2, heads=2, bias=False).double())
+    x, conv = graph.x(), wrapped.conv
+    expected = wrapped(x, graph.edge_index)[:, :2]
+    with torch.no_grad():
+        conv.lin_l.weight[2:] *= 3.0
+        conv.att[:, 1] = 0.5
+    out = wrapped(x, graph.edge_index)
+    torch.testing.assert_close(out[:, :2], expected)
+    assert not torch.allclose(out[:, 2:], expected)
+
+
+def test_it_learns(
+    graph: Any, conv: MessagePassing, assert_finite: Callable[..., None]
+) -> None:
+    wrapped, x = Hyperbolic(conv), graph.x()
+    target = torch.randn(6, 4, dtype=torch.float64)
+    optimizer = torch.optim.Adam(wrapped.parameters(), lr=0.05)
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = (wrapped(x, graph.edge_index) - target).square().mean()
+        loss.backward()
+        assert losses or wrapped.curvature.raw.grad.abs() > 1e-5
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    assert wrapped.curvature().item() != 1.0
+    assert_finite(*wrapped.parameters())
+
+
+@pytest.mark.parametrize("scale", [0.0, 1000.0])
+def test_it_is_finite(
+    graph: Any,
+    conv: MessagePassing,
+    assert_finite: Callable[..., None],
+    dtype: torch.dtype,
+    scale: float,
+) -> None:
+    wrapped = Hyperbolic(conv).to(dtype)
+    x = (scale * graph.x(dtype)).requires_grad_()
+    out = wrapped(x, graph.edge_index)
+    out.sin().sum().backward()
+    assert_finite(out, x.grad, wrapped.curvature.raw.grad)
+
+
+@pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR")
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly")
+@pytest.mark.parametrize("name", ["GCNConv", "SAGEConv", "GATv2Conv"])
+def test_a_sparse_product_does_not_get_around_it(
+    graph: Any, form: str, name: str
+) -> None:
+    wrapped, x = Hyperbolic(CONVS[name]().double()), graph.x()
+    adjacency, _ = graph.form(form, None)
+    torch.testing.assert_close(wrapped(x, adjacency), wrapped(x, graph.edge_index))
+
+
+def test_no_edges(conv: MessagePassing) -> None:
+    x = torch.randn(3, 3, dtype=torch.float64)
+    none = torch.empty(2, 0, dtype=torch.long)
+    assert Hyperbolic(conv)(x, none).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["GCNConv", "TransformerConv"])
+def test_compiles_as_one_graph(name: str) -> None:
+    torch._dynamo.reset()
+    conv = GCNConv(3, 4, add_self_loops=False) if name == "GCNConv" else CONVS[name]()
+    wrapped = Hyperbolic(conv)
+    compiled = torch.compile(wrapped, fullgraph=True, dynamic=True, backend="eager")
+    for n in (7, 11):
+        x, edge_index = torch.randn(n, 3), torch.randint(n, (2, 3 * n))
+        expected = wrapped(x, edge_index)
+        torch.testing.assert_close(
+            compiled(x, edge_index), expected, rtol=1e-5, atol=1e-5
+        )
+
+
+def test_copies_and_states(graph: Any, conv: MessagePassing) -> None:
+    wrapped, x = Hyperbolic(conv, curvature=0.3), graph.x()
+    expected = wrapped(x, graph.edge_index)
+    twins = [copy.deepcopy(wrapped)]
+    if not isinstance(conv, FiLMConv):  # it holds a local function of PyG
+        twins.append(pickle.loads(pickle.dumps(wrapped)))
+    for twin in twins:
+        assert torch.equal(twin(x, graph.edge_index), expected)
+    names = [name for name, _ in wrapped.named_parameters() if "curvature" in name]
+    assert names == ["conv.aggr_module.curvature.raw"]
+    assert wrapped.curvature().item() == pytest.approx(0.3, rel=1e-15)
+    with torch.no_grad():
+        for parameter in wrapped.parameters():
+            parameter.fill_(float("nan"))
+    wrapped.reset_parameters()
+    assert wrapped(x, graph.edge_index).isfinite().all()
+    assert wrapped.curvature().item() == pytest.approx(0.3, rel=1e-15)
+
+
+def test_arguments_are_passed_on(graph: Any) -> None:
+    wrapped, x = Hyperbolic(GATv2Conv(3, 4).double()), graph.x()
+    out, (edge_index, alpha) = wrapped(
+        x, graph.edge_index, return_attention_weights=True
+    )
+    torch.testing.assert_close(out, wrapped(x, graph.edge_index))
+    assert alpha.shape == (edge_index.size(1), 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: torch.nn.Linear(3, 4), r"'conv' must be a MessagePassing layer \(got"),
+        (lambda: HGCNConv(3, 4), r"must not be hyperbolic already \(got HGCNConv\)"),
+        (lambda: Hyperbolic(GCNConv(3, 4)).conv, "must not be hyperbolic already"),
+        (lambda: SAGEConv(3, 4, aggr="max"), r"by a sum or a mean.*aggr='max'"),
+        (
+            lambda: PNAConv(3, 4, ["mean"], ["identity"], deg=torch.ones(3).long()),
+            "by a sum or a mean",
+        ),
+        (lambda: GCNConv(3, 4, decomposed_layers=2), "must not split channels"),
+    ],
+)
+def test_what_it_refuses(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Hyperbolic(make())
+
+
+def gradients_of(wrapped: Hyperbolic, x: Tensor, edge_index: Tensor) -> list[Tensor]:
+    out = wrapped(x, edge_index)
+    return list(torch.autograd.grad(out.sin().sum(), [x, wrapped.curvature.raw]))
+
+
+@pytest.mark.parametrize("radius", [0.5, 5.0])
+def test_both_ways_to_the_mean_have_the_same_gradients(
+    graph: Any, radius: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped = Hyperbolic(SimpleConv(aggr="mean")).double()
+    x = (radius * graph.x()).requires_grad_()
+    one = gradients_of(wrapped, x, graph.edge_index)
+    monkeypatch.setattr(
+        "pyg_hyperbolic.nn.conv.ops.fused.bias_lift", lambda *_: None
+    )
+    two = gradients_of(wrapped, x, graph.edge_index)
+    torch.testing.assert_close(one, two, rtol=1e-8, atol=1e-8)
