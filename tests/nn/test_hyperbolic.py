@@ -160,9 +160,7 @@ def test_compiles_as_one_graph(name: str) -> None:
 def test_copies_and_states(graph: Any, conv: MessagePassing) -> None:
     wrapped, x = Hyperbolic(conv, curvature=0.3), graph.x()
     expected = wrapped(x, graph.edge_index)
-    twins = [copy.deepcopy(wrapped)]
-    if not isinstance(conv, FiLMConv):  # it holds a local function of PyG
-        twins.append(pickle.loads(pickle.dumps(wrapped)))
+    twins = [copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))]
     for twin in twins:
         assert torch.equal(twin(x, graph.edge_index), expected)
     names = [name for name, _ in wrapped.named_parameters() if "curvature" in name]

@@ -1,0 +1,159 @@
+"""What every model owes, on whichever layer it stands."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch_geometric.typing
+from torch_geometric import transforms as T
+from torch_geometric.data import Data
+from torch_geometric.loader import NeighborLoader
+from torch_geometric.nn.models import GraphSAGE
+
+from pyg_hyperbolic import Curvature
+from pyg_hyperbolic.nn import (
+    HGCN,
+    HGCNConv,
+    HGraphSAGE,
+    HSAGEConv,
+    HyboNet,
+    HyboNetConv,
+)
+from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+
+# Nothing is sampled here, and no sampler has to be installed.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Using '.*' without a 'pyg-lib' installation"),
+    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
+    pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta"),
+]
+
+FAMILY: dict[type[HyperbolicGNN], type] = {
+    HGCN: HGCNConv,
+    HGraphSAGE: HSAGEConv,
+    HyboNet: HyboNetConv,
+}
+
+
+@pytest.fixture(params=FAMILY, ids=lambda model: model.__name__)
+def kind(request: pytest.FixtureRequest) -> type[HyperbolicGNN]:
+    return request.param
+
+
+def test_is_its_layers_one_after_the_other(
+    graph: Any, kind: type[HyperbolicGNN]
+) -> None:
+    model = kind(3, 8, 3, 2, act="tanh", curvature=0.5)
+    assert [type(conv) for conv in model.convs] == 3 * [FAMILY[kind]]
+    x, weight = graph.x(torch.float32), graph.edge_weight.float()
+    h = x
+    for i, conv in enumerate(model.convs):
+        h = conv(h, graph.edge_index, edge_weight=weight)
+        h = h.tanh() if i < 2 else h
+    torch.testing.assert_close(model(x, graph.edge_index, weight), h)
+    assert not torch.equal(model(x, graph.edge_index), h)  # the weights count
+    assert str(model) == f"{kind.__name__}(3, 2, num_layers=3)"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_curvatures(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None:
+    model = kind(-1, 8, 3, curvature=Curvature(0.5), shared_curvature=shared)
+    out = model(graph.x(torch.float32), graph.edge_index)
+    out.square().sum().backward()
+    known = {id(c): c for c in model.modules() if isinstance(c, Curvature)}
+    assert len(known) == (1 if shared else 3)
+    assert all(c.raw.grad.abs() > 0 for c in known.values())
+
+
+def test_learns(
+    graph: Any, kind: type[HyperbolicGNN], assert_finite: Callable[..., None]
+) -> None:
+    model = kind(3, 8, 2, 4)
+    x, target = graph.x(torch.float32), torch.randn(6, 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = (model(x, graph.edge_index) - target).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    assert_finite(*model.parameters())
+
+
+def test_copies_give_the_same(graph: Any, kind: type[HyperbolicGNN]) -> None:
+    model, x = kind(3, 8, 2, 4, curvature=0.3), graph.x(torch.float32)
+    twin = kind(3, 8, 2, 4)
+    twin.load_state_dict(model.state_dict())
+    for other in (twin, copy.deepcopy(model)):
+        out = other(x, graph.edge_index)
+        assert torch.equal(out, model(x, graph.edge_index))
+
+
+def test_sage_without_curvature_and_bias_is_graph_sage(graph: Any) -> None:
+    options: dict[str, Any] = {"aggr": "max", "bias": False}
+    model = HGraphSAGE(3, 8, 2, 4, curvature=Curvature(1e-12), **options)
+    euclidean = GraphSAGE(3, 8, 2, 4, **options)
+    state = {k: v for k, v in model.state_dict().items() if "curvature" not in k}
+    euclidean.load_state_dict(state)
+    x = graph.x(torch.float32)
+    out, expected = model(x, graph.edge_index), euclidean(x, graph.edge_index)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+
+
+NUM_NODES = 41
+
+
+@pytest.fixture
+def data() -> Data:
+    """Directed and weighted, with self-loops, some edges twice, and a lonely node."""
+    edge_index = torch.randint(NUM_NODES - 1, (2, 150))
+    edge_index = torch.cat([edge_index, edge_index[:, :9]], dim=1)
+    edge_index[1, :3] = edge_index[0, :3]
+    return Data(
+        x=torch.randn(NUM_NODES, 3),
+        edge_index=edge_index,
+        edge_weight=torch.rand(159) + 0.2,
+    )
+
+
+def check(model: HyperbolicGNN, data: Data, **options: Any) -> None:
+    adj = data.adj_t if "adj_t" in data else data.edge_index
+    expected = model(data.x, adj, data.edge_weight)
+    out = model.inference(
+        NeighborLoader(data, [-1], batch_size=6, shuffle=True), **options
+    )
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@pytest.mark.parametrize("cache", [False, True])
+def test_inference_by_layers_is_that_of_the_whole_graph(
+    data: Data, kind: type[HyperbolicGNN], weighted: bool, flow: str, cache: bool
+) -> None:
+    if not weighted:
+        data.edge_weight = None
+    model = kind(3, 8, 3, 4, flow=flow, norm="batch_norm", jk="last")
+    model(data.x, data.edge_index)
+    check(model.eval(), data, cache=cache)
+
+
+def test_inference_of_a_lazy_model(data: Data, kind: type[HyperbolicGNN]) -> None:
+    model = kind(-1, 8, 2, 4).eval()
+    out = model.inference(NeighborLoader(data, [-1], batch_size=6))
+    assert out.shape == (NUM_NODES, 4)
+    check(model, data)
+
+
+@pytest.mark.parametrize("attr", ["edge_weight", None])
+def test_inference_on_a_sparse_adjacency(
+    data: Data, kind: type[HyperbolicGNN], attr: str | None
+) -> None:
+    if not torch_geometric.typing.WITH_TORCH_SPARSE:
+        pytest.skip("SparseTensor needs torch-sparse, which is not installed")
+    data.edge_weight = data.edge_weight if attr else None
+    check(kind(3, 8, 2, 4).eval(), T.ToSparseTensor(attr=attr)(data))
