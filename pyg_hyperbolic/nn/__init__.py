@@ -17,10 +17,11 @@ from pyg_hyperbolic.nn.dense import (
     PoincareLinear,
 )
 from pyg_hyperbolic.nn.hyperbolic import Hyperbolic
-from pyg_hyperbolic.nn.models import HGCN, HNN, HGraphSAGE, HyboNet
+from pyg_hyperbolic.nn.models import HGAT, HGCN, HNN, HGraphSAGE, HyboNet
 from pyg_hyperbolic.nn.norm import HyperbolicBatchNorm, HyperbolicLayerNorm
 
 __all__ = [
+    "HGAT",
     "HGCN",
     "HNN",
     "CentroidDistance",

@@ -214,8 +214,6 @@ def test_both_ways_to_the_mean_have_the_same_gradients(
     wrapped = Hyperbolic(SimpleConv(aggr="mean")).double()
     x = (radius * graph.x()).requires_grad_()
     one = gradients_of(wrapped, x, graph.edge_index)
-    monkeypatch.setattr(
-        "pyg_hyperbolic.nn.conv.ops.fused.bias_lift", lambda *_: None
-    )
+    monkeypatch.setattr("pyg_hyperbolic.nn.conv.ops.fused.bias_lift", lambda *_: None)
     two = gradients_of(wrapped, x, graph.edge_index)
     torch.testing.assert_close(one, two, rtol=1e-8, atol=1e-8)

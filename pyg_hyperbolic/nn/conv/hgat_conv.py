@@ -304,7 +304,9 @@ class HGATConv(HyperbolicConv):
         if self.score == "tangent":
             score = leaky_relu(score, self.negative_slope)
         # Far out a neighbor's mass may not fit float32, nor the weight it comes with.
-        return softmax(score.double(), target, num_nodes=h_target.size(0))
+        alpha = softmax(score.double(), target, num_nodes=h_target.size(0))
+        # A weight's derivative is up to its inverse.
+        return torch.where(alpha > 1e-280, alpha, 0.0)
 
     def _center(self, out: Tensor, c: Tensor) -> Tensor:
         """The midpoint of the heads, of shape [M, H, F]."""

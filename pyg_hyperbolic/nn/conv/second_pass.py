@@ -15,6 +15,8 @@ from pyg_hyperbolic.geometry.fused import again
 from pyg_hyperbolic.geometry.midpoint import deviations, drop, lift, radius
 from pyg_hyperbolic.nn.conv.edges import directed, parts, repeated
 
+_IN_RANGE = 100.0  # e to it, and its products with columns, are
+
 
 def _columns(
     h: Tensor,
@@ -26,7 +28,11 @@ def _columns(
 ) -> Tensor:
     """Weighted columns of edges: of the first pass, then those of the second."""
     source, target = ends[0], ends[1]
-    x, _ = lift(h.index_select(0, source), c, largest.index_select(0, target))
+    points, largest = h.index_select(0, source), largest.index_select(0, target)
+    # An edge of weight 0 is none, but for its weight's derivative, unless that is out
+    # of range too.
+    some = (weight > 0)[:, None] | (radius(points, c) < largest + _IN_RANGE)
+    x, _ = lift(torch.where(some, points, 0.0), c, largest)
     if heaviest is not None:
         x = torch.cat([x, deviations(x, heaviest.index_select(0, target))], dim=-1)
     return weight.to(x.dtype)[:, None] * x
@@ -128,6 +134,7 @@ def midpoints(
     h = h.reshape(-1, h.size(-1))
     with torch.no_grad():
         edge_radii = radius(h, c).index_select(0, ends[0])
+        edge_radii = torch.where(weight[:, None] > 0, edge_radii, 0.0)
         largest = scatter(edge_radii, ends[1], 0, copies * num_targets, "max")
         heaviest = _heaviest(h, weight, c, ends, largest)
         _, shift = lift(torch.zeros_like(h[:1]), c, largest)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch_geometric.nn import to_hetero
 
-from pyg_hyperbolic.nn import HGCNConv, HSAGEConv, HyboNetConv
+from pyg_hyperbolic.nn import HGATConv, HGCNConv, HSAGEConv, HyboNetConv
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 
 pytestmark = [
@@ -23,6 +23,7 @@ pytestmark = [
 
 # Each with the options under which it takes a graph as it is.
 FAMILY: dict[type[HyperbolicConv], dict[str, Any]] = {
+    HGATConv: {"add_self_loops": False},
     HGCNConv: {"normalize": False},
     HSAGEConv: {},
     HyboNetConv: {"normalize": False},
@@ -32,6 +33,15 @@ FAMILY: dict[type[HyperbolicConv], dict[str, Any]] = {
 @pytest.fixture(params=FAMILY, ids=lambda layer: layer.__name__)
 def layer(request: pytest.FixtureRequest) -> type[HyperbolicConv]:
     return request.param
+
+
+def takes_weights(layer: type[HyperbolicConv]) -> None:
+    if layer is HGATConv:
+        pytest.skip("the layer weighs its edges itself")
+
+
+def weighted(weight: Tensor | None) -> dict[str, Tensor]:
+    return {} if weight is None else {"edge_weight": weight}
 
 
 def build(layer: type[HyperbolicConv], *args: Any, **kwargs: Any) -> HyperbolicConv:
@@ -65,12 +75,13 @@ def test_every_form_of_a_graph_gives_the_same(
     conv = build(layer, 3, 4, **FAMILY[layer])
     x = graph.x().requires_grad_()
     weight = None if weights == "none" else graph.edge_weight
-    if weight is not None and weights == "learned":
-        weight.requires_grad_()
-    expected = conv(x, graph.edge_index, edge_weight=weight)
+    if weight is not None:
+        takes_weights(layer)
+        weight.requires_grad_(weights == "learned")
+    expected = conv(x, graph.edge_index, **weighted(weight))
     wanted = gradients(conv, expected, x=x, edge_weight=weight)
     edge_index, edge_weight = graph.form(form, weight)
-    out = conv(x, edge_index, edge_weight=edge_weight)
+    out = conv(x, edge_index, **weighted(edge_weight))
     torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-10)
     actual = gradients(conv, out, x=x, edge_weight=weight)
     torch.testing.assert_close(actual, wanted, rtol=1e-9, atol=1e-9)
@@ -119,6 +130,8 @@ def test_lazy_input_width(graph: Any, layer: type[HyperbolicConv]) -> None:
 def test_any_leading_shape_of_a_static_graph(
     graph: Any, layer: type[HyperbolicConv]
 ) -> None:
+    if layer is HGATConv:
+        pytest.skip("attention is for one graph at a time, as in GATConv")
     conv = build(layer, 3, 4)
     x = torch.randn(2, 6, 3, dtype=torch.float64)
     expected = torch.stack([conv(part, graph.edge_index) for part in x])
@@ -313,18 +326,18 @@ def test_validation(graph: Any, layer: type[HyperbolicConv]) -> None:
     x = graph.x(torch.float32)
     with pytest.raises(ValueError, match=r"'edge_index' must hold source indices fr"):
         conv(x[:3], graph.edge_index)
+    takes_weights(layer)
     weight = -graph.edge_weight.float()
     with pytest.raises(ValueError, match=r"'edge_weight' must not be negative"):
         conv(x, graph.edge_index, edge_weight=weight)
 
 
 def test_a_layer_on_its_seen_graph(graph: Any, layer: type[HyperbolicConv]) -> None:
-    conv, x, weight = build(layer, 3, 4), graph.x(), graph.edge_weight
-    expected = conv(x, graph.edge_index, edge_weight=weight)
-    edge_index, weight = conv.seen_graph(graph.edge_index, weight, x)
+    conv, x = build(layer, 3, 4), graph.x()
+    given = weighted(None if layer is HGATConv else graph.edge_weight)
+    expected = conv(x, graph.edge_index, **given)
+    edge_index, weight = conv.seen_graph(graph.edge_index, given.get("edge_weight"), x)
     twin = conv.on_seen_graph()
-    torch.testing.assert_close(twin(x, edge_index, edge_weight=weight), expected)
+    torch.testing.assert_close(twin(x, edge_index, **weighted(weight)), expected)
     # The layer itself goes on as before.
-    torch.testing.assert_close(
-        conv(x, graph.edge_index, edge_weight=graph.edge_weight), expected
-    )
+    torch.testing.assert_close(conv(x, graph.edge_index, **given), expected)

@@ -14,7 +14,9 @@ from torch_geometric.nn.models import GraphSAGE
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import (
+    HGAT,
     HGCN,
+    HGATConv,
     HGCNConv,
     HGraphSAGE,
     HSAGEConv,
@@ -31,6 +33,7 @@ pytestmark = [
 ]
 
 FAMILY: dict[type[HyperbolicGNN], type] = {
+    HGAT: HGATConv,
     HGCN: HGCNConv,
     HGraphSAGE: HSAGEConv,
     HyboNet: HyboNetConv,
@@ -48,12 +51,14 @@ def test_is_its_layers_one_after_the_other(
     model = kind(3, 8, 3, 2, act="tanh", curvature=0.5)
     assert [type(conv) for conv in model.convs] == 3 * [FAMILY[kind]]
     x, weight = graph.x(torch.float32), graph.edge_weight.float()
+    given = {"edge_weight": weight} if kind.supports_edge_weight else {}
     h = x
     for i, conv in enumerate(model.convs):
-        h = conv(h, graph.edge_index, edge_weight=weight)
+        h = conv(h, graph.edge_index, **given)
         h = h.tanh() if i < 2 else h
-    torch.testing.assert_close(model(x, graph.edge_index, weight), h)
-    assert not torch.equal(model(x, graph.edge_index), h)  # the weights count
+    torch.testing.assert_close(model(x, graph.edge_index, **given), h)
+    if given:  # the weights count
+        assert not torch.equal(model(x, graph.edge_index), h)
     assert str(model) == f"{kind.__name__}(3, 2, num_layers=3)"
 
 
@@ -122,7 +127,8 @@ def data() -> Data:
 
 def check(model: HyperbolicGNN, data: Data, **options: Any) -> None:
     adj = data.adj_t if "adj_t" in data else data.edge_index
-    expected = model(data.x, adj, data.edge_weight)
+    weight = data.edge_weight if model.supports_edge_weight else None
+    expected = model(data.x, adj, weight)
     out = model.inference(
         NeighborLoader(data, [-1], batch_size=6, shuffle=True), **options
     )

@@ -1,0 +1,41 @@
+from typing import Any, Final, Union
+
+from pyg_hyperbolic.nn.conv.hgat_conv import HGATConv
+from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+
+
+class HGAT(HyperbolicGNN):
+    r"""The hyperbolic graph attention network of the `"Hyperbolic Graph Attention
+    Network" <https://arxiv.org/abs/1912.03046>`_ paper, on
+    :class:`~pyg_hyperbolic.nn.HGATConv`, as a drop-in for
+    :class:`~torch_geometric.nn.models.GAT`.
+
+    Args:
+        *args: Those of :class:`~pyg_hyperbolic.nn.HGCN`, whose keywords it takes too.
+        **kwargs (optional): Additional arguments of
+            :class:`~pyg_hyperbolic.nn.HGATConv`, such as ``heads`` and ``score``.  With
+            concatenated heads, hidden and output channels are those of all of them.
+
+    Raises:
+        ValueError: If channels cannot be split among concatenated heads.
+    """
+
+    supports_edge_weight: Final[bool] = False
+    supports_edge_attr: Final[bool] = True
+
+    def hyperbolic_conv(
+        self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
+    ) -> HGATConv:
+        heads, concat = kwargs.pop("heads", 1), kwargs.pop("concat", True)
+        # As in GAT, the last layer of a model averages its heads.
+        if getattr(self, "_is_conv_to_out", False):
+            concat = False
+        if concat and out_channels % heads != 0:
+            raise ValueError(
+                f"'out_channels' and 'hidden_channels' must be multiples of 'heads' "
+                f"for concat=True (got {out_channels} and {heads} heads)"
+            )
+        width = out_channels // heads if concat else out_channels
+        return HGATConv(
+            in_channels, width, heads, concat, dropout=self.dropout.p, **kwargs
+        )
