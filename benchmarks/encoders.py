@@ -1,21 +1,43 @@
 """Euclidean and hyperbolic encoders, built alike, and the graph as they read it."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout
 from torch_geometric.data import Data
-from torch_geometric.nn import GAT, GCN, MLP
+from torch_geometric.nn import GAT, GCN, MLP, GraphSAGE
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.utils import add_remaining_self_loops, scatter
 
 from benchmarks.presets import Preset
 from pyg_hyperbolic import Curvature
-from pyg_hyperbolic.nn import HGCN
+from pyg_hyperbolic.nn import HGAT, HGCN, HNN, HGraphSAGE, HyboNet
 
 AGGREGATIONS = {"hgcn": "midpoint", "hgcn-tangent": "tangent", "hgcn-local": "local"}
-MODELS = ("mlp", "gcn", "gat", *AGGREGATIONS)
+EUCLIDEAN: dict[str, Callable[..., torch.nn.Module]] = {
+    "mlp": MLP,
+    "gcn": partial(GCN, normalize=False),
+    "gat": GAT,
+    "sage": GraphSAGE,
+}
+HYPERBOLIC: dict[str, Callable[..., torch.nn.Module]] = {
+    **{
+        name: partial(HGCN, aggregation=aggregation, normalize=False)
+        for name, aggregation in AGGREGATIONS.items()
+    },
+    "hgat": HGAT,
+    "hgat-distance": partial(HGAT, score="distance"),
+    "hsage": HGraphSAGE,
+    "hybonet": partial(HyboNet, normalize=False),
+    "hnn": HNN,
+}
+MODELS = (*EUCLIDEAN, *HYPERBOLIC)
+# Models whose first step is not a linear map, which sparse features could go through.
+DENSE = ("sage", "hsage")
 SPARSE = 0.1  # features with a smaller share of entries other than 0 are kept sparse
 
 
@@ -57,35 +79,29 @@ class Encoder(torch.nn.Module):
         self.input_dropout = preset.input_dropout
         channels = (in_channels, preset.hidden_channels, preset.layers, out_channels)
         options: dict[str, Any] = {"dropout": preset.dropout, "act": preset.act}
-        self.weighted = model not in ("mlp", "gat")
         if model == "mlp":
-            self.net = MLP(
-                [in_channels]
-                + [preset.hidden_channels] * (preset.layers - 1)
-                + [out_channels],
-                norm=None,
-                **options,
-            )
-        elif model == "gat":
-            self.net = GAT(*channels, heads=preset.heads, **options)
-        elif model == "gcn":
-            self.net = GCN(*channels, normalize=False, **options)
+            hidden = [preset.hidden_channels] * (preset.layers - 1)
+            sizes = [in_channels, *hidden, out_channels]
+            self.net: Any = MLP(sizes, norm=None, **options)
         else:
-            self.net = HGCN(
-                *channels,
-                curvature=preset.curvature,
-                aggregation=AGGREGATIONS[model],
-                normalize=False,
-                **options,
-            )
+            if model in HYPERBOLIC:
+                options["curvature"] = preset.curvature
+            if "gat" in model:
+                options["heads"] = preset.heads
+            build = (EUCLIDEAN | HYPERBOLIC)[model]
+            self.net = build(*channels, **options)
+        self.dense = model in DENSE
 
     def forward(self, graph: Graph) -> Tensor:
         """Encodes all nodes, shape [N, out_channels]."""
         x = self._drop(graph.x)
+        if self.dense and x.is_sparse:
+            x = x.to_dense()
         if isinstance(self.net, MLP):
             return self.net(x)
-        weight = graph.edge_weight if self.weighted else None
-        return self.net(x, graph.edge_index, weight)
+        if not self.net.supports_edge_weight:
+            return self.net(x, graph.edge_index)
+        return self.net(x, graph.edge_index, graph.edge_weight)
 
     def _drop(self, x: Tensor) -> Tensor:
         if not x.is_sparse:
@@ -98,7 +114,8 @@ class Encoder(torch.nn.Module):
 
     def curvature(self) -> Tensor | float:
         """The curvature that the output is to be read with; 0 if Euclidean."""
-        return self.net.convs[-1].curvature() if isinstance(self.net, HGCN) else 0.0
+        last = self.net.convs[-1] if isinstance(self.net, BasicGNN) else self.net
+        return last.curvature() if hasattr(last, "curvature") else 0.0
 
 
 def curvatures(module: torch.nn.Module) -> dict[str, float]:

@@ -10,14 +10,15 @@ from torch_geometric.data.storage import GlobalStorage
 from torch_geometric.datasets import Planetoid
 from torch_geometric.transforms import NormalizeFeatures
 
-from pyg_hyperbolic.datasets import DiseaseTree, HGCNDisease
+from pyg_hyperbolic.datasets import DiseaseTree, HGCNAirport, HGCNDisease
 from pyg_hyperbolic.datasets.root import data_root
 from pyg_hyperbolic.datasets.split import stratified_masks
 
 # What a saved graph consists of, besides tensors: nothing else is unpickled.
 SAFE: list[Any] = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
 
-NAMES = ("disease-tree", "disease", "cora", "citeseer")
+NAMES = ("disease-tree", "disease", "airport", "cora", "citeseer", "pubmed")
+PLANETOID = {"cora": "Cora", "citeseer": "CiteSeer", "pubmed": "PubMed"}
 
 
 class MissingDataset(Exception):
@@ -46,14 +47,16 @@ def load_graph(
     folder = data_root(root)
     if dataset == "disease-tree":
         return DiseaseTree(seed=seed)[0]
-    if dataset == "disease":
+    if dataset in ("disease", "airport"):
         kind: Literal["lp", "nc"] = "lp" if task == "link_prediction" else "nc"
         try:
-            return HGCNDisease(str(folder / "hgcn"), kind)[0]
+            if dataset == "airport":
+                return HGCNAirport(folder / "hgcn")[0]
+            return HGCNDisease(folder / "hgcn", kind)[0]
         except OSError as error:
             raise MissingDataset(f"{dataset}: {error}") from error
-    if dataset in ("cora", "citeseer"):
-        name = {"cora": "Cora", "citeseer": "CiteSeer"}[dataset]
+    if dataset in PLANETOID:
+        name = PLANETOID[dataset]
         try:
             data = Planetoid(
                 str(folder / "planetoid"), name, transform=NormalizeFeatures()

@@ -5,24 +5,19 @@ arXiv:1910.12933; files and their reading after https://github.com/HazyResearch/
 :obj:`utils/data_utils.py`.
 """
 
-import hashlib
-import http.client
 import io
-import os
-import os.path as osp
-import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.data import Data
 from torch_geometric.utils import to_undirected
 
+from pyg_hyperbolic.datasets.hgcn_files import HGCNFiles
 from pyg_hyperbolic.datasets.split import stratified_masks
 
 # No checksum of disease_nc.feats.npz is known to us, so for that file only the
@@ -45,24 +40,6 @@ SHA256 = {
     ),
 }
 FEATURES_SHAPE = {"lp": (2665, 11), "nc": (1044, 1000)}
-
-
-def fetch(url: str) -> bytes:
-    """Returns what a URL serves."""
-    with urllib.request.urlopen(url, timeout=60) as response:
-        content: bytes = response.read()
-    return content
-
-
-def write_atomically(path: str, content: bytes) -> None:
-    """Writes a file such that others see all of it or nothing."""
-    # In the same folder, as a file cannot be moved between disks in one step.
-    part = Path(f"{path}.{uuid4().hex}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_csr(content: bytes, shape: tuple[int, int]) -> Tensor:
@@ -96,7 +73,7 @@ def read_csr(content: bytes, shape: tuple[int, int]) -> Tensor:
     return torch.zeros(shape).index_put_((row, col), value, accumulate=True)
 
 
-class HGCNDisease(InMemoryDataset):
+class HGCNDisease(HGCNFiles):
     r"""The Disease trees of the HGCN paper: an SIR epidemic on a tree, one graph each.
 
     .. list-table::
@@ -144,8 +121,6 @@ class HGCNDisease(InMemoryDataset):
         OSError: If a file is missing and cannot be downloaded.
     """
 
-    url = "https://raw.githubusercontent.com/HazyResearch/hgcn/master/data"
-    page = "https://github.com/HazyResearch/hgcn/tree/master/data"
     split_seed = 0
 
     def __init__(
@@ -163,86 +138,22 @@ class HGCNDisease(InMemoryDataset):
             )
         self.task = task
         self.name = f"disease_{task}"
-        super().__init__(str(root), transform, pre_transform, force_reload=force_reload)
-        if self.has_process:
-            self.load(self.processed_paths[0])
-        else:
-            self.data, self.slices = self.collate([self._read()])
-
-    @property
-    def raw_dir(self) -> str:
-        return osp.join(self.root, self.name, "raw")
-
-    @property
-    def processed_dir(self) -> str:
-        return osp.join(self.root, self.name, "processed")
+        super().__init__(root, transform, pre_transform, force_reload)
 
     @property
     def raw_file_names(self) -> list[str]:
         ends = ("edges.csv", "feats.npz", "labels.npy")
         return [f"{self.name}.{end}" for end in ends]
 
-    @property
-    def raw_paths(self) -> list[str]:
-        paths = []
-        for file in self.raw_file_names:
-            path = osp.join(self.raw_dir, file)
-            copy = osp.join(self.root, self.name, file)
-            use_copy = osp.exists(copy) and not osp.exists(path)
-            paths.append(copy if use_copy else path)
-        return paths
+    def checksum(self, file: str) -> str | None:
+        return SHA256.get(file)
 
-    @property
-    def processed_file_names(self) -> str:
-        return "data.pt"
-
-    @property
-    def has_process(self) -> bool:
-        # Files outside raw_dir are somebody's own copy, maybe read-only: nothing is
-        # saved beside them.  Reading them takes milliseconds.
-        return any(osp.dirname(path) == self.raw_dir for path in self.raw_paths)
-
-    def download(self) -> None:
-        for path in self.raw_paths:
-            if osp.exists(path):
-                continue
-            file = osp.basename(path)
-            url = f"{self.url}/{self.name}/{file}"
-            by_hand = f"get '{file}' from {self.page}/{self.name} and put it in "
-            by_hand += f"'{self.raw_dir}'"
-            try:
-                content = fetch(url)
-            except (OSError, http.client.HTTPException) as error:
-                raise OSError(
-                    f"Could not download {url} ({error!r}); {by_hand}"
-                ) from error
-            self._check(content, url, f"nothing was saved; try again, or {by_hand}")
-            write_atomically(path, content)
-
-    def process(self) -> None:
-        self.save([self._read()], self.processed_paths[0])
-
-    def _check(self, content: bytes, source: str, way_out: str) -> None:
-        file = osp.basename(source)
-        expected, got = SHA256.get(file), hashlib.sha256(content).hexdigest()
-        if expected is not None and got != expected:
-            raise ValueError(
-                f"{source} is not the published file (expected SHA256 {expected}, "
-                f"got {got}); {way_out}"
-            )
+    def check_content(self, file: str, content: bytes) -> None:
         if file.endswith(".npz"):
-            try:
-                read_csr(content, FEATURES_SHAPE[self.task])
-            except ValueError as error:
-                raise ValueError(f"{source}: {error}; {way_out}") from error
+            read_csr(content, FEATURES_SHAPE[self.task])
 
-    def _read(self) -> Data:
-        content = []
-        for path in self.raw_paths:
-            content.append(Path(path).read_bytes())
-            way_out = f"delete it, or replace it by the one of {self.page}/{self.name}"
-            self._check(content[-1], path, way_out)
-        edges, features, labels = content
+    def parse(self, files: Sequence[bytes]) -> Data:
+        edges, features, labels = files
 
         # The original numbers nodes by their first appearance among the edges; in
         # both files that is the number already given.
@@ -258,7 +169,7 @@ class HGCNDisease(InMemoryDataset):
             data.train_mask, data.val_mask, data.test_mask = stratified_masks(
                 y, generator=generator
             )
-        return data if self.pre_transform is None else self.pre_transform(data)
+        return data
 
     def __repr__(self) -> str:
         return f"HGCNDisease(task={self.task!r})"

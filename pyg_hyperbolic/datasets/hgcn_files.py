@@ -1,0 +1,154 @@
+r"""Files that were published with HGCN: where they lie, and whether they are those.
+
+Source: Chami et al., *Hyperbolic Graph Convolutional Neural Networks*, NeurIPS 2019,
+arXiv:1910.12933; https://github.com/HazyResearch/hgcn, :obj:`data`.
+"""
+
+import hashlib
+import http.client
+import os
+import os.path as osp
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from torch_geometric.data import Data, InMemoryDataset
+
+
+def fetch(url: str) -> bytes:
+    """Returns what a URL serves."""
+    with urllib.request.urlopen(url, timeout=60) as response:
+        content: bytes = response.read()
+    return content
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Writes a file such that others see all of it or nothing."""
+    # In the same folder, as a file cannot be moved between disks in one step.
+    part = Path(f"{path}.{uuid4().hex}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class HGCNFiles(InMemoryDataset):
+    """A dataset of one graph, from files of one folder of HGCN's repository.
+
+    Files are looked for in :obj:`root/name/raw` and in :obj:`root/name`, and
+    downloaded into the former if they are in neither.  If all are in the latter they
+    are read in place and nothing is written, so that a read-only copy works.
+
+    Subclasses have the folder's :obj:`name` and the names of its files, and read them.
+
+    Args:
+        root: Folder for the datasets of HGCN.
+        transform: Applied to the graph at every access.
+        pre_transform: Applied to the graph before it is saved.
+        force_reload: Whether to process the raw files again.
+    """
+
+    name: str
+    url = "https://raw.githubusercontent.com/HazyResearch/hgcn/master/data"
+    page = "https://github.com/HazyResearch/hgcn/tree/master/data"
+
+    def __init__(
+        self,
+        root: str | Path,
+        transform: Callable[..., Any] | None,
+        pre_transform: Callable[..., Any] | None,
+        force_reload: bool,
+    ) -> None:
+        super().__init__(str(root), transform, pre_transform, force_reload=force_reload)
+        if self.has_process:
+            self.load(self.processed_paths[0])
+        else:
+            self.data, self.slices = self.collate([self._read()])
+
+    def checksum(self, file: str) -> str | None:
+        """The published file's SHA256, if it is known."""
+        raise NotImplementedError
+
+    def parse(self, files: Sequence[bytes]) -> Data:
+        """The graph.
+
+        Args:
+            files: The contents of the raw files, in their order.
+        """
+        raise NotImplementedError
+
+    def check_content(self, file: str, content: bytes) -> None:
+        """Raises a :class:`ValueError` where a file has no known checksum."""
+
+    @property
+    def raw_dir(self) -> str:
+        return osp.join(self.root, self.name, "raw")
+
+    @property
+    def processed_dir(self) -> str:
+        return osp.join(self.root, self.name, "processed")
+
+    @property
+    def raw_paths(self) -> list[str]:
+        paths = []
+        for file in self.raw_file_names:
+            path = osp.join(self.raw_dir, file)
+            copy = osp.join(self.root, self.name, file)
+            use_copy = osp.exists(copy) and not osp.exists(path)
+            paths.append(copy if use_copy else path)
+        return paths
+
+    @property
+    def processed_file_names(self) -> str:
+        return "data.pt"
+
+    @property
+    def has_process(self) -> bool:
+        # Files outside raw_dir are somebody's own copy, maybe read-only: nothing is
+        # saved beside them.  Reading them takes milliseconds.
+        return any(osp.dirname(path) == self.raw_dir for path in self.raw_paths)
+
+    def download(self) -> None:
+        for path in self.raw_paths:
+            if osp.exists(path):
+                continue
+            file = osp.basename(path)
+            url = f"{self.url}/{self.name}/{file}"
+            by_hand = f"get '{file}' from {self.page}/{self.name} and put it in "
+            by_hand += f"'{self.raw_dir}'"
+            try:
+                content = fetch(url)
+            except (OSError, http.client.HTTPException) as error:
+                raise OSError(
+                    f"Could not download {url} ({error!r}); {by_hand}"
+                ) from error
+            self._check(content, url, f"nothing was saved; try again, or {by_hand}")
+            write_atomically(path, content)
+
+    def process(self) -> None:
+        self.save([self._read()], self.processed_paths[0])
+
+    def _check(self, content: bytes, source: str, way_out: str) -> None:
+        file = osp.basename(source)
+        expected, got = self.checksum(file), hashlib.sha256(content).hexdigest()
+        if expected is not None and got != expected:
+            raise ValueError(
+                f"{source} is not the published file (expected SHA256 {expected}, "
+                f"got {got}); {way_out}"
+            )
+        try:
+            self.check_content(file, content)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}; {way_out}") from error
+
+    def _read(self) -> Data:
+        files = []
+        for path in self.raw_paths:
+            files.append(Path(path).read_bytes())
+            way_out = f"delete it, or replace it by the one of {self.page}/{self.name}"
+            self._check(files[-1], path, way_out)
+        data = self.parse(files)
+        return data if self.pre_transform is None else self.pre_transform(data)
