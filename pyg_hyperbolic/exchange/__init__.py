@@ -1,0 +1,1 @@
+"""Points and weights to and from other libraries."""
