@@ -7,7 +7,7 @@ from pyg_hyperbolic.nn.conv import (
     HSAGEConv,
     HyboNetConv,
 )
-from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
+from pyg_hyperbolic.nn.decoders import FermiDiracDecoder, FermiDiracEdges
 from pyg_hyperbolic.nn.dense import (
     CentroidDistance,
     HLinear,
@@ -26,6 +26,7 @@ __all__ = [
     "HNN",
     "CentroidDistance",
     "FermiDiracDecoder",
+    "FermiDiracEdges",
     "HGATConv",
     "HGCNConv",
     "HGraphSAGE",

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.gyro import sqdist
 from pyg_hyperbolic.geometry.rows import Curved
 
@@ -66,3 +67,49 @@ class FermiDiracDecoder(torch.nn.Module):
         r, t = (torch.as_tensor(value).item() for value in (self.r, self.t))
         out = f"r={r:g}, t={t:g}"
         return f"{out}, learnable=True" if self.log_t is not None else out
+
+
+class FermiDiracEdges(torch.nn.Module):
+    r"""A :class:`FermiDiracDecoder` of a graph's edges, for PyG's autoencoders.
+
+    To be given to :class:`~torch_geometric.nn.models.GAE` and
+    :class:`~torch_geometric.nn.models.VGAE` in place of their inner product.
+
+    Args:
+        curvature: That of the points: the :class:`~pyg_hyperbolic.Curvature` of the
+            encoder's last layer, ``encoder.convs[-1].curvature``, or a number.
+        r: See :class:`FermiDiracDecoder`.
+        t: See :class:`FermiDiracDecoder`.
+        learnable: See :class:`FermiDiracDecoder`.
+    """
+
+    def __init__(
+        self,
+        curvature: float | Curvature = 1.0,
+        r: float = 2.0,
+        t: float = 1.0,
+        *,
+        learnable: bool = False,
+    ) -> None:
+        super().__init__()
+        self.curvature = as_curvature(curvature)
+        self.decoder = FermiDiracDecoder(r, t, learnable=learnable)
+
+    def forward(self, z: Tensor, edge_index: Tensor, sigmoid: bool = True) -> Tensor:
+        """Probabilities of edges, or their logits.
+
+        Args:
+            z: Points, shape :math:`(N, d)`.
+            edge_index: Pairs of nodes, shape :math:`(2, E)`.
+            sigmoid: If :obj:`False`, logits are returned.
+
+        Returns:
+            One number for each pair, shape :math:`(E)`.
+        """
+        out = self.decoder(z[edge_index[0]], z[edge_index[1]], self.curvature())
+        return out.sigmoid() if sigmoid else out
+
+    def forward_all(self, z: Tensor, sigmoid: bool = True) -> Tensor:
+        """The same for all pairs of nodes, shape :math:`(N, N)`."""
+        out = self.decoder(z[:, None], z[None], self.curvature())
+        return out.sigmoid() if sigmoid else out

@@ -1,0 +1,168 @@
+"""The family inside PyG's own machinery."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch_geometric.nn import GAE, VGAE, GCNConv, HeteroConv, Sequential, summary
+
+from pyg_hyperbolic import curvature_report
+from pyg_hyperbolic.geometry import sqdist
+from pyg_hyperbolic.nn import (
+    HGCN,
+    FermiDiracEdges,
+    HGATConv,
+    HGCNConv,
+    HSAGEConv,
+    HyboNetConv,
+)
+
+EDGES = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 0]])
+
+
+def test_autoencoder_learns_edges() -> None:
+    x = torch.eye(6)
+    encoder = HGCN(6, 16, 2, 4, curvature=0.7)
+    model = GAE(encoder, FermiDiracEdges(encoder.convs[-1].curvature))
+    assert len(curvature_report(model)) == 2  # the decoder's is the last layer's
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(100):
+        optimizer.zero_grad()
+        model.recon_loss(model.encode(x, EDGES), EDGES).backward()
+        optimizer.step()
+    z = model.encode(x, EDGES)
+    everything = model.decoder.forward_all(z)
+    torch.testing.assert_close(model.decode(z, EDGES), everything[EDGES[0], EDGES[1]])
+    non_edges = (torch.ones(6, 6) - torch.eye(6)).nonzero().t()
+    non_edges = non_edges[:, (non_edges[0] - non_edges[1]).abs() == 3]
+    auc, _ = model.test(z, EDGES, non_edges)
+    assert auc > 0.95
+
+
+def test_edges_are_decoded_from_distances() -> None:
+    decoder, z = FermiDiracEdges(0.5, r=1.5, t=0.3), torch.randn(6, 3)
+    expected = (1.5 - sqdist(z[EDGES[0]], z[EDGES[1]], 0.5)) / 0.3
+    torch.testing.assert_close(decoder(z, EDGES, sigmoid=False), expected)
+    torch.testing.assert_close(decoder(z, EDGES), expected.sigmoid())
+
+
+def test_variational_autoencoder() -> None:
+    class Encoder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mu, self.logstd = HGCN(6, 8, 2, 4), HGCN(6, 8, 2, 4)
+
+        def forward(self, *args: Any) -> Any:
+            return self.mu(*args), self.logstd(*args)
+
+    encoder = Encoder()
+    model = VGAE(encoder, FermiDiracEdges(encoder.mu.convs[-1].curvature))
+    z = model.encode(torch.eye(6), EDGES)
+    (model.recon_loss(z, EDGES) + model.kl_loss() / 6).backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("conv", [HGATConv, HGCNConv, HSAGEConv, HyboNetConv])
+def test_sequential_and_summary(conv: Any) -> None:
+    model = Sequential(
+        "x, edge_index",
+        [
+            (conv(6, 8), "x, edge_index -> x"),
+            torch.nn.ReLU(inplace=True),
+            (conv(8, 4), "x, edge_index -> x"),
+        ],
+    )
+    x = torch.randn(6, 6)
+    assert model(x, EDGES).shape == (6, 4)
+    table = summary(model, x, EDGES)
+    assert conv.__name__ in table and "[6, 4]" in table
+
+
+def test_a_curvature_for_each_relation() -> None:
+    layers = {
+        ("user", "rates", "item"): HSAGEConv((3, 4), 2, curvature=0.2),
+        ("item", "rated_by", "user"): HGATConv(
+            (4, 3), 2, add_self_loops=False, curvature=3.0
+        ),
+        ("user", "knows", "user"): HGCNConv(3, 2, curvature=1.0),
+    }
+    conv = HeteroConv(layers)
+    x = {"user": torch.randn(5, 3), "item": torch.randn(4, 4)}
+    edges = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
+    out = conv(x, dict.fromkeys(layers, edges))
+    sum(value.sin().sum() for value in out.values()).backward()
+    states = curvature_report(conv)
+    assert sorted(state.c for state in states) == pytest.approx([0.2, 1.0, 3.0])
+    assert not any(state.blocked for state in states)
+
+
+# PyG's public example of a GCN on Cora, to its last comma but for the command line.
+EXAMPLE = """
+class GCN(torch.nn.Module):
+    def __init__(self, in_channels, hidden_channels, out_channels):
+        super().__init__()
+        self.conv1 = GCNConv(in_channels, hidden_channels, cached=True)
+        self.conv2 = GCNConv(hidden_channels, out_channels, cached=True)
+
+    def forward(self, x, edge_index, edge_weight=None):
+        x = F.dropout(x, p=0.5, training=self.training)
+        x = self.conv1(x, edge_index, edge_weight).relu()
+        x = F.dropout(x, p=0.5, training=self.training)
+        x = self.conv2(x, edge_index, edge_weight)
+        return x
+
+model = GCN(dataset.num_features, 16, dataset.num_classes)
+optimizer = torch.optim.Adam([
+    dict(params=model.conv1.parameters(), weight_decay=5e-4),
+    dict(params=model.conv2.parameters(), weight_decay=0)
+], lr=0.01)
+
+def train():
+    model.train()
+    optimizer.zero_grad()
+    out = model(data.x, data.edge_index, data.edge_attr)
+    loss = F.cross_entropy(out[data.train_mask], data.y[data.train_mask])
+    loss.backward()
+    optimizer.step()
+    return float(loss)
+
+@torch.no_grad()
+def test():
+    model.eval()
+    pred = model(data.x, data.edge_index, data.edge_attr).argmax(dim=-1)
+    accs = []
+    for mask in [data.train_mask, data.val_mask, data.test_mask]:
+        accs.append(int((pred[mask] == data.y[mask]).sum()) / int(mask.sum()))
+    return accs
+
+losses = [train() for epoch in range(60)]
+accuracies = test()
+"""
+
+
+def test_the_example_of_gcn_with_another_name(tmp_path: Path) -> None:
+    from torch_geometric.datasets import Planetoid
+    from torch_geometric.transforms import NormalizeFeatures
+
+    raw = Path(os.environ.get("PYG_HYPERBOLIC_DATA", "missing")) / "planetoid/Cora/raw"
+    if not raw.is_dir():
+        pytest.skip("Cora's files are not in $PYG_HYPERBOLIC_DATA/planetoid/Cora/raw")
+    shutil.copytree(raw, tmp_path / "Cora" / "raw")
+    dataset = Planetoid(str(tmp_path), "Cora", transform=NormalizeFeatures())
+    scores = {}
+    for conv in (GCNConv, HGCNConv):
+        source = EXAMPLE.replace("GCNConv", conv.__name__)
+        scope: dict[str, Any] = {
+            "torch": torch,
+            "F": torch.nn.functional,
+            conv.__name__: conv,
+            "dataset": dataset,
+            "data": dataset[0],
+        }
+        exec(source, scope)
+        assert scope["losses"][-1] < 0.7 * scope["losses"][0]
+        scores[conv] = scope["accuracies"][2]
+    assert scores[HGCNConv] > 0.75 and scores[HGCNConv] > scores[GCNConv] - 0.03
