@@ -35,7 +35,13 @@ from benchmarks.sweep import OUT, usable_device
 SIZES = [(20_000, 200_000), (200_000, 2_000_000)]
 RADIUS = 1.2
 FAR = (5.0, 20.0)  # where midpoints are summed in float64, and in two passes
-REFERENCE = {"local": "GATConv"}  # of the others: GCNConv
+REFERENCE = {  # of the others: GCNConv
+    "local": "GATConv",
+    "attention": "GATConv",
+    "attention, distance": "GATConv",
+    "GATConv, 8 heads": "GATConv, 8 heads",
+    "attention, 8 heads": "GATConv, 8 heads",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +62,8 @@ def groups(compiled: bool) -> list[Group]:
     return [
         Group(FORMS[0], ("GCNConv", "GATConv", *OURS, *peers)),
         Group(FORMS[1], ("GCNConv", "tangent", "midpoint")),
+        Group(FORMS[0], ("GATConv", "attention", "attention, distance")),
+        Group(FORMS[0], ("GATConv, 8 heads", "attention, 8 heads")),
         *(Group(form, ("GCNConv", "midpoint"), r) for form in FORMS for r in FAR),
     ]
 
@@ -157,6 +165,7 @@ def measure(group: Group, graph: Graph, repeats: int) -> Iterator[dict[str, Any]
             seconds[name].append(step(forward, graph.x, grad))
     for name in layers:
         reference = REFERENCE.get(name, "GCNConv")
+        reference = reference if reference in layers else name
         ratios = np.array(seconds[name]) / np.array(seconds[reference])
         low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75]).tolist()
         result[name] |= {"ratio": median, "quartiles": [low, high]}

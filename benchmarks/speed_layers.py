@@ -12,11 +12,18 @@ from torch_geometric.nn import GATConv, GCNConv
 from torch_geometric.utils import scatter
 
 from benchmarks.peers import LIBRARIES, Library
-from pyg_hyperbolic.nn import HGCNConv
+from pyg_hyperbolic.nn import HGATConv, HGCNConv
 
 CHANNELS = 64
 FORMS = ("gather-scatter", "SpMM")
 OURS = ("tangent", "midpoint", "local")
+ATTENTION: dict[str, tuple[Callable[..., Module], int, dict[str, str]]] = {
+    "GATConv": (GATConv, 1, {}),
+    "attention": (HGATConv, 1, {}),
+    "attention, distance": (HGATConv, 1, {"score": "distance"}),
+    "GATConv, 8 heads": (GATConv, 8, {}),
+    "attention, 8 heads": (HGATConv, 8, {}),
+}
 PEERS = tuple(name for name in LIBRARIES if name != "ours")
 
 
@@ -99,8 +106,11 @@ def build(name: str) -> Module:
     layer: Module
     if name == "GCNConv":
         layer = GCNConv(CHANNELS, CHANNELS, normalize=False)
-    elif name == "GATConv":
-        layer = GATConv(CHANNELS, CHANNELS, heads=1, add_self_loops=False)
+    elif name in ATTENTION:
+        kind, heads, options = ATTENTION[name]
+        layer = kind(
+            CHANNELS, CHANNELS // heads, heads, add_self_loops=False, **options
+        )
     elif name in OURS:
         layer = HGCNConv(CHANNELS, CHANNELS, normalize=False, aggregation=name)
     else:
@@ -115,7 +125,7 @@ def call(
 ) -> Callable[[], Tensor]:
     """A forward pass of a layer in one form, perhaps with other weights."""
     weight = graph.weight if weight is None else weight
-    if name == "GATConv":
+    if name in ATTENTION:
         return lambda: layer(graph.x, graph.edge_index)
     if form == "SpMM":
         return lambda: layer(graph.x, graph.adj)

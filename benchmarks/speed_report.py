@@ -8,7 +8,13 @@ from benchmarks.report import COLORS, markdown, unique
 from benchmarks.runs import Run
 
 # The most that a layer may cost, in multiples of the layer it is compared with.
-TIME = {"tangent": 1.25, "midpoint": 1.5, "local": 2.5}
+TIME = {
+    "tangent": 1.25,
+    "midpoint": 1.5,
+    "local": 2.5,
+    "attention": 1.25,
+    "attention, 8 heads": 1.25,
+}
 TIME_COMPILED = {"tangent": 1.15, "midpoint": 1.25, "local": 2.0}
 KEPT = {
     "SpMM": {"tangent": 2.1, "midpoint": 3.2},

@@ -61,9 +61,14 @@ def repeated(
     return ends, weight.repeat(copies)
 
 
-def parts(ends: Tensor) -> Iterator[slice]:
-    """Runs of edges [2, E]; on a CPU of as many as its cache holds the points of."""
-    step = 4096 if ends.device.type == "cpu" else 2**20
+def parts(ends: Tensor, width: int = 64) -> Iterator[slice]:
+    """Runs of edges [2, E]; on a CPU of as many as its cache holds the points of.
+
+    Args:
+        ends: The edges.
+        width: Number of channels of a point.
+    """
+    step = 2**18 // max(width, 16) if ends.device.type == "cpu" else 2**20
     for start in range(0, ends.size(1), step):
         yield slice(start, start + step)
 

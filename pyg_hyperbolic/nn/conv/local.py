@@ -1,117 +1,34 @@
 r"""Sums of log maps over a graph, edge by edge in parts that fit the cache.
 
 The message from v to u is :math:`(-u) \oplus v = \sigma (S(c v^2)\, d + p\, u)` with
-:math:`d = v - u` and, S, C and K of :mod:`pyg_hyperbolic.geometry.bias` taken at
-:math:`c u^2` and :math:`c v^2`,
-
-.. math::
-    p = S_v C_u - S_u C_v + K_u S_v\, c \langle u, d \rangle , \quad
-    \sigma = \operatorname{arsinh}(\sqrt q)/\sqrt q , \quad
-    q = c\, \lVert S_v d + p\, u \rVert^2 .
-
-Its row scalars depend on :math:`c \lVert u \rVert^2, c \langle u, d \rangle, c \lVert d
-\rVert^2` alone.  Nothing of the size of the edges times the channels is ever whole:
-the backward pass goes through the parts once more.
+the scalars of :mod:`pyg_hyperbolic.nn.conv.edge_scalars` and :math:`\sigma =
+\operatorname{arsinh}(\sqrt q)/\sqrt q`.  Nothing of the size of the edges times the
+channels is ever whole: the backward pass goes through the parts once more.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.compiler import is_compiling
-from torch.linalg import vecdot, vector_norm
+from torch.linalg import vecdot
 from torch_geometric.typing import Adj, OptTensor
 from torch_geometric.utils import scatter
 
 from pyg_hyperbolic.geometry.compiled import gradients
-from pyg_hyperbolic.geometry.even import Even, arsinhc, arsinhc_slope, even
+from pyg_hyperbolic.geometry.even import arsinhc_slope
 from pyg_hyperbolic.geometry.fused import again
 from pyg_hyperbolic.geometry.gyro import log
+from pyg_hyperbolic.nn.conv.edge_scalars import Nodes, fitting_dtype, pull_back
 from pyg_hyperbolic.nn.conv.edges import directed, parts, repeated
-
-# Radii up to which the forms above are right to 1e-5 in float32, to 1e-12 in float64,
-# by the dtype of the points: in which dtype.
-REACHES = {
-    torch.float32: [(torch.float32, 4.0), (torch.float64, 10.0)],
-    torch.float64: [(torch.float64, 3.0)],
-}
-
-
-class _Edge(NamedTuple):
-    """Row scalars of some edges, and what they come from."""
-
-    at_u: Even
-    at_v: Even
-    z: Tensor  # c uu
-    e: Tensor  # c ud
-    f: Tensor  # c dd
-    p: Tensor
-    q: Tensor
-
-    @property
-    def sigma(self) -> Tensor:
-        return arsinhc(self.q)
-
-
-def _edge(z: Tensor, at_u: Even, e: Tensor, f: Tensor, derivatives: bool) -> _Edge:
-    at_v = even(z + (2 * e + f), derivatives)
-    s = at_v.s
-    p = s * at_u.c - at_u.s * at_v.c + at_u.k * s * e
-    q = s * (s * f + 2 * p * e) + p * p * z
-    return _Edge(at_u, at_v, z, e, f, p, q)
-
-
-class _Slopes(NamedTuple):
-    z: Tensor
-    e: Tensor
-    f: Tensor
-
-
-def _pull_back(x: _Edge, sigma: Tensor, by_rho: Tensor, by_kappa: Tensor) -> _Slopes:
-    """Gradients by an edge's scalars from those of sigma S_v and of sigma p."""
-    u, v, p = x.at_u, x.at_v, x.p
-    s = v.s
-    by_q = (by_rho * s + by_kappa * p) * arsinhc_slope(x.q, sigma)
-    by_p = by_kappa * sigma + 2 * by_q * (s * x.e + p * x.z)
-    by_s = by_rho * sigma + 2 * by_q * (s * x.f + p * x.e) + by_p * (u.c + u.k * x.e)
-    by_v = by_s * v.ds - by_p * u.s * s / 2
-    by_u = by_p * (s * u.s / 2 - v.c * u.ds + s * x.e * u.dk)
-    return _Slopes(
-        by_q * p * p + by_u + by_v,
-        s * (2 * by_q * p + by_p * u.k) + 2 * by_v,
-        by_q * s * s + by_v,
-    )
-
-
-class _Nodes(NamedTuple):
-    """Targets' points, and functions of their radii."""
-
-    points: Tensor  # [M, d]
-    scalars: Tensor  # [M, 6]
-
-    @classmethod
-    def at(cls, points: Tensor, c: Tensor, derivatives: bool) -> "_Nodes":
-        z = c * vector_norm(points, dim=-1).double().square()
-        return cls(points, torch.stack([z, *even(z, derivatives)], dim=-1))
-
-    def edge(
-        self, sources: Tensor, c: Tensor, ends: Tensor, derivatives: bool
-    ) -> tuple[Tensor, Tensor, _Edge]:
-        """Targets u, differences d, and row scalars of edges [2, E]."""
-        source, target = ends[0], ends[1]
-        u = self.points.index_select(0, target)
-        d = sources.index_select(0, source).sub_(u)
-        z, *at_u = self.scalars.index_select(0, target).unbind(-1)
-        e, f = c * vecdot(u, d).double(), c * vecdot(d, d).double()
-        return u, d, _edge(z, Even(*at_u), e, f, derivatives)
 
 
 def _sums(
     sources: Tensor, targets: Tensor, weight: Tensor, c: Tensor, ends: Tensor
 ) -> Tensor:
     out, along = torch.zeros_like(targets), targets.new_zeros(len(targets)).double()
-    nodes = _Nodes.at(targets, c, derivatives=False)
+    nodes = Nodes.at(targets, c, derivatives=False)
     for part in parts(ends):
         some, w = ends[:, part], weight[part].double()
         _, d, x = nodes.edge(sources, c, some, derivatives=False)
@@ -135,7 +52,7 @@ def _sums_back(
     # Of the targets: factors of their gradients and of themselves.
     of_grad, of_u = targets.new_zeros(2, len(targets)).double()
     with_u = vecdot(grad, targets).double()
-    nodes = _Nodes.at(targets, c, derivatives=True)
+    nodes = Nodes.at(targets, c, derivatives=True)
     for part in parts(ends):
         some, w = ends[:, part], weight[part].double()
         source, target = some[0], some[1]
@@ -145,7 +62,9 @@ def _sums_back(
         sigma = x.sigma
         rho, kappa = sigma * x.at_v.s, sigma * x.p
         by_weight[part] = (rho * by_d + kappa * by_u).to(weight.dtype)
-        slopes = _pull_back(x, sigma, w * by_d, w * by_u)
+        by_rho, by_kappa = w * by_d, w * by_u
+        by_q = (by_rho * x.at_v.s + by_kappa * x.p) * arsinhc_slope(x.q, sigma)
+        slopes = pull_back(x, by_q, by_kappa * sigma, by_rho * sigma)
         by_c += x.z @ slopes.z + x.e @ slopes.e + x.f @ slopes.f
         of_grad.index_add_(0, target, w * (kappa - rho))
         of_u.index_add_(0, target, c * (2 * slopes.z - slopes.e))
@@ -169,21 +88,11 @@ def _exact(
     return scatter(weight[:, None] * messages, ends[1], 0, len(targets))
 
 
-def _dtype(sources: Tensor, targets: Tensor, c: Tensor) -> torch.dtype | None:
-    """The dtype whose digits are enough for the fast forms, if there is one."""
-    z = torch.cat([vector_norm(x.detach(), dim=-1) for x in (sources, targets)])
-    radius = (c.sqrt() * z.double()).amax() if len(z) else c
-    for dtype, reach in REACHES[sources.dtype]:
-        if radius <= reach:
-            return dtype
-    return None
-
-
 @torch.library.custom_op("pyg_hyperbolic::local_sums", mutates_args=())
 def _forward(
     sources: Tensor, targets: Tensor, weight: Tensor, c: Tensor, ends: Tensor
 ) -> Tensor:
-    dtype = _dtype(sources, targets, c)
+    dtype = fitting_dtype(sources, targets, c)
     if dtype is not None:
         wide = _sums(sources.to(dtype), targets.to(dtype), weight, c, ends)
         return wide.to(sources.dtype)
@@ -209,7 +118,7 @@ def _backward(
     c: Tensor,
     ends: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    dtype = _dtype(sources, targets, c)
+    dtype = fitting_dtype(sources, targets, c)
     if dtype is not None:
         points = (sources.to(dtype), targets.to(dtype))
         by_source, by_target, by_weight, by_c = _sums_back(

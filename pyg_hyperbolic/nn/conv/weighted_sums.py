@@ -22,7 +22,7 @@ class _Sums(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight, ends)
         out = x.new_zeros(num_targets, x.size(1))
-        for part in parts(ends):
+        for part in parts(ends, x.size(1)):
             source, target = ends[:, part]
             message = x.index_select(0, source).mul_(weight[part, None])
             out.index_add_(0, target, message)
@@ -38,7 +38,7 @@ class _Sums(torch.autograd.Function):
 
             return *again(whole, grad, x, weight), None, None
         by_x, by_weight = torch.zeros_like(x), torch.empty_like(weight)
-        for part in parts(ends):
+        for part in parts(ends, x.size(1)):
             source, target = ends[:, part]
             got = grad.index_select(0, target)
             by_weight[part] = vecdot(got, x.index_select(0, source))
