@@ -126,6 +126,20 @@ def test_images_that_cancel_have_their_exact_gradient() -> None:
     torch.testing.assert_close(layer.map.space.weight.grad[:, 0], sinh)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e3])
+@pytest.mark.parametrize("radius", [20.0, 100.0, 300.0, 1000.0])
+def test_images_out_of_scale_are_finite(
+    assert_finite: Callable[..., None], dtype: torch.dtype, scale: float, radius: float
+) -> None:
+    layer = LorentzLinear(3, 3, bias=False).to(dtype)
+    with torch.no_grad():
+        layer.map.space.weight *= scale
+    x = torch.tensor([[radius, 0.0, 0.0]], dtype=dtype, requires_grad=True)
+    out = layer(x)
+    out.sum().backward()
+    assert_finite(out, x.grad, *(p.grad for p in layer.parameters()))
+
+
 def test_without_curvature_it_is_a_mean_of_affine_images(
     graph: Any, adjacency: Callable[..., Tensor]
 ) -> None:

@@ -163,3 +163,10 @@ def test_inference_on_a_sparse_adjacency(
         pytest.skip("SparseTensor needs torch-sparse, which is not installed")
     data.edge_weight = data.edge_weight if attr else None
     check(kind(3, 8, 2, 4).eval(), T.ToSparseTensor(attr=attr)(data))
+
+
+def test_inference_where_layers_see_different_graphs(data: Data) -> None:
+    model = HyboNet(3, 8, 3, 4).eval()
+    model.convs[1].improved = True
+    model.convs[2].add_self_loops = False
+    check(model, data, cache=True)
