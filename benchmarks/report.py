@@ -109,64 +109,45 @@ def figure(runs: Sequence[Run], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    tasks = unique(run["task"] for run in runs)
+    groups = unique((run["task"], run["dataset"]) for run in runs)
     models = unique(run["model"] for run in runs)
     shown, panels = pyplot.subplots(
         1,
-        len(tasks),
-        figsize=(5.6 * len(tasks), 3.6),
+        len(groups),
+        figsize=(1.4 + 2.4 * len(groups), 1.2 + 0.3 * len(models)),
         squeeze=False,
+        sharey=True,
         layout="constrained",
     )
-    for panel, task in zip(panels[0], tasks, strict=True):
+    for panel, (task, dataset) in zip(panels[0], groups, strict=True):
         metric = "roc_auc" if task == "link_prediction" else "macro_f1"
-        datasets = unique(run["dataset"] for run in runs if run["task"] == task)
-        width = 0.7 / len(models)
         for i, model in enumerate(models):
-            label: str | None = model
-            for j, dataset in enumerate(datasets):
-                key = (task, dataset, model)
-                scores = [
-                    100 * run["test"][metric]
-                    for run in runs
-                    if (run["task"], run["dataset"], run["model"]) == key
-                    and "test" in run
-                ]
-                if not scores:
-                    continue
-                at = j + (i - (len(models) - 1) / 2) * width
-                panel.plot(
-                    [at] * len(scores),
-                    scores,
-                    "o",
-                    color=COLORS[i % len(COLORS)],
-                    alpha=0.5,
-                )
-                mean = statistics.mean(scores)
-                ends = (at - 0.4 * width, at + 0.4 * width)
-                panel.plot(
-                    ends,
-                    (mean, mean),
-                    color=COLORS[i % len(COLORS)],
-                    lw=2.5,
-                    label=label,
-                )
-                panel.annotate(
-                    f"{mean:.1f}",
-                    (at, max(scores)),
-                    (0, 6),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=7,
-                )
-                label = None  # one entry a model in the legend
-        panel.set_xticks(range(len(datasets)), [Path(name).name for name in datasets])
-        panel.set_xlim(-0.6, len(datasets) - 0.4)
-        panel.set_ylabel(f"test {LABELS[metric]} (%)")
-        panel.set_title(task.replace("_", " "))
-        panel.grid(axis="y", alpha=0.3)
+            scores = [
+                100 * run["test"][metric]
+                for run in runs
+                if (run["task"], run["dataset"], run["model"]) == (task, dataset, model)
+                and "test" in run
+            ]
+            if not scores:
+                continue
+            mean = statistics.mean(scores)
+            panel.plot(scores, [i] * len(scores), "o", color=COLORS[0], alpha=0.4)
+            panel.plot([mean], [i], "|", color="black", ms=14, mew=2)
+            panel.annotate(
+                f"{mean:.1f}",
+                (mean, i),
+                (0, 7),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+            )
+        panel.set_xlabel(f"test {LABELS[metric]} (%)")
+        panel.set_title(f"{Path(dataset).name}\n{task.replace('_', ' ')}", fontsize=10)
+        panel.margins(x=0.15)
+        panel.grid(axis="both", alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0][0].legend(frameon=False, loc="best")
+    panels[0][0].set_yticks(range(len(models)), models)
+    panels[0][0].set_ylim(len(models) - 0.4, -0.7)  # the first on top
     shown.savefig(path, dpi=150)
     pyplot.close(shown)
 

@@ -111,7 +111,7 @@ def figure(done: Sequence[Run], path: Path) -> None:
         panel.minorticks_off()
         panel.axvline(1, color="gray", lw=0.8)
         panel.set_title(size, fontsize=10)
-        panel.set_xlabel("time, in multiples of GCNConv (local: of GATConv)")
+        panel.set_xlabel("in multiples of GCNConv's time (local, attention: GATConv's)")
         panel.spines[["top", "right"]].set_visible(False)
     for i, name in enumerate(modes):
         panels[0][-1].barh(0, 0, color=COLORS[i], label=name)
