@@ -58,11 +58,11 @@ def groups(compiled: bool) -> list[Group]:
     """All that are measured, with libraries where they are installed."""
     if compiled:
         return [Group(FORMS[0], ("GCNConv", "GATConv", *OURS), compiled=True)]
+    heads = ("attention", "attention, distance")
     peers = tuple(name for name in PEERS if LIBRARIES[name].installed())
     return [
-        Group(FORMS[0], ("GCNConv", "GATConv", *OURS, *peers)),
+        Group(FORMS[0], ("GCNConv", "GATConv", *OURS, *heads, *peers)),
         Group(FORMS[1], ("GCNConv", "tangent", "midpoint")),
-        Group(FORMS[0], ("GATConv", "attention", "attention, distance")),
         Group(FORMS[0], ("GATConv, 8 heads", "attention, 8 heads")),
         *(Group(form, ("GCNConv", "midpoint"), r) for form in FORMS for r in FAR),
     ]
@@ -165,7 +165,6 @@ def measure(group: Group, graph: Graph, repeats: int) -> Iterator[dict[str, Any]
             seconds[name].append(step(forward, graph.x, grad))
     for name in layers:
         reference = REFERENCE.get(name, "GCNConv")
-        reference = reference if reference in layers else name
         ratios = np.array(seconds[name]) / np.array(seconds[reference])
         low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75]).tolist()
         result[name] |= {"ratio": median, "quartiles": [low, high]}

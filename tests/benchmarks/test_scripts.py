@@ -21,7 +21,7 @@ from benchmarks import (
     sweep,
 )
 from benchmarks.curvature_log import CurvatureLog
-from benchmarks.encoders import MODELS
+from benchmarks.encoders import HYPERBOLIC, MODELS
 from benchmarks.link_prediction import LinkPrediction
 from benchmarks.node_classification import NodeClassification
 from pyg_hyperbolic import Curvature
@@ -61,7 +61,7 @@ def test_all_models_run_on_a_graph_of_ones_own(
         assert run["peak_memory_mib"] > 0
         assert run["versions"]["torch"] == torch.__version__
         assert all(c > 0 for c in run["curvature"].values())
-        assert bool(run["curvature"]) == run["model"].startswith("hgcn")
+        assert bool(run["curvature"]) == (run["model"] in HYPERBOLIC)
         assert min(run["test"].values()) >= 0
     curved = {run["id"] for run in done if run["curvature"]}
     log = runs.read(tmp_path / f"{name}.curvatures.jsonl")

@@ -46,7 +46,7 @@ def test_short_run(
     assert speed.main(argv) == 0
     lines = (tmp_path / "speed.jsonl").read_text().splitlines()
     done = [json.loads(line) for line in lines]
-    assert len(done) == 6 + 3 + 4 * 2
+    assert len(done) == 8 + 3 + 2 + 4 * 2
     for run in done:
         low, high = run["quartiles"]
         assert low <= run["ratio"] <= high
