@@ -52,6 +52,49 @@ def lorentz_map(
     return times(growth * radial, y).to(dtype)
 
 
+def lorentz_form(v: Tensor, h: Tensor, time: Tensor, c: Curved) -> Tensor:
+    r"""A linear form of the hyperboloid points :math:`\sqrt c\,(x_0, x)`.
+
+    Far out the values are of the order of :math:`e^{600}` at most, beyond which a
+    sigmoid of them is 0 or 1 in any dtype.
+
+    Args:
+        v: Points, shape :math:`(*, d)`, dense or sparse.
+        h: Products :math:`\langle w, v \rangle`, shape :math:`(*, 1)`.
+        time: Coefficient of the time, shape :math:`()`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Values in float64, shape :math:`(*, 1)`.
+    """
+    c, (v, h, time) = prepare(c, v, h, time)
+    z = c * _square(v)
+    shift = special.natural_shift(z)
+    root = torch.as_tensor(c, dtype=z.dtype).sqrt()
+    space = root * special.sinhc(z, shift) * h.double()
+    form = space + special.cosh(z, shift) * time.double()
+    return form * torch.where(shift < 600, shift, 600.0).exp()
+
+
+def with_cosh(v: Tensor, cosh: Tensor, c: Curved) -> Tensor:
+    r"""Points moved along their radius to where :math:`\cosh(\sqrt c\, r)` is given.
+
+    The origin, which has no direction, stays where it is.
+
+    Args:
+        v: Points, shape :math:`(*, d)`.
+        cosh: Numbers greater than 1, shape :math:`(*, 1)`.
+        c: Absolute value of the curvature, not zero.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
+    """
+    c, (points,) = prepare(c, v)
+    square = dot(points, points)
+    norm = torch.where(square > 0, c * square, 1.0).sqrt()
+    return times(cosh.double().acosh() / norm, points).to(v.dtype)
+
+
 def _square(v: Tensor) -> Tensor:
     """Squared lengths, shape [*, 1]."""
     if v.layout == torch.strided:

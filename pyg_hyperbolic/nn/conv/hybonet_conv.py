@@ -44,6 +44,9 @@ class HyboNetConv(NormalizedConv):
             normalization coefficients on the fly. (default: :obj:`True`)
         bias (bool, optional): If set to :obj:`False`, the layer will not learn a
             bias. (default: :obj:`True`)
+        bounded (bool, optional): If set to :obj:`True`, radii are bounded before the
+            mean, as in :class:`~pyg_hyperbolic.nn.LorentzLinear`.
+            (default: :obj:`False`)
         curvature (float or Curvature, optional): Initial :math:`c > 0`, the absolute
             value of the sectional curvature, learned from there on; or a
             :class:`~pyg_hyperbolic.Curvature`, which layers may share.
@@ -82,6 +85,7 @@ class HyboNetConv(NormalizedConv):
         normalize: bool = True,
         bias: bool = True,
         *,
+        bounded: bool = False,
         curvature: float | Curvature = 1.0,
         validate: bool = False,
         **kwargs: Any,
@@ -91,7 +95,7 @@ class HyboNetConv(NormalizedConv):
             in_channels, out_channels, *graph, curvature, validate, **kwargs
         )
         check_mean(self.aggr, type(self).__name__)
-        self.lin = LorentzMap(in_channels, out_channels, bias)
+        self.lin = LorentzMap(in_channels, out_channels, bias, bounded)
 
     def reset_parameters(self) -> None:
         """Resets all learnable parameters, the curvature included."""

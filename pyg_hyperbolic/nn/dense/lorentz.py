@@ -1,5 +1,7 @@
 """The fully hyperbolic linear layer."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -7,7 +9,9 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.geometry.lorentz import lorentz_map
+from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
+
+LEAST = 1.1  # hyperbolic cosine of the smallest radius of a bounded map
 
 
 class LorentzMap(torch.nn.Module):
@@ -18,9 +22,16 @@ class LorentzMap(torch.nn.Module):
             input.
         out_channels: Size of each output sample.
         bias: Whether to learn a translation of the space coordinates.
+        bounded: Whether the radius of the images is bounded.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
+        bounded: bool = False,
+    ) -> None:
         super().__init__()
         self.space = Linear(
             in_channels, out_channels, bias=False, weight_initializer="glorot"
@@ -30,6 +41,12 @@ class LorentzMap(torch.nn.Module):
             self.bias = Parameter(torch.empty(out_channels))
         else:
             self.register_parameter("bias", None)
+        self.bounded = bounded
+        if bounded:
+            self.gate = Linear(in_channels, 1, bias=False, weight_initializer="glorot")
+            self.gate_time = Parameter(torch.empty(()))
+            self.gate_bias = Parameter(torch.empty(()))
+            self.log_scale = Parameter(torch.empty(()))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -37,6 +54,12 @@ class LorentzMap(torch.nn.Module):
         self.space.reset_parameters()
         zeros(self.time)
         zeros(self.bias)
+        if self.bounded:
+            self.gate.reset_parameters()
+            zeros(self.gate_time)
+            zeros(self.gate_bias)
+            with torch.no_grad():
+                self.log_scale.fill_(math.log(10.0))
 
     @property
     def in_channels(self) -> int:
@@ -45,7 +68,12 @@ class LorentzMap(torch.nn.Module):
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """Images of points at the curvature c."""
-        return lorentz_map(x, self.space(x), self.time, self.bias, c)
+        out = lorentz_map(x, self.space(x), self.time, self.bias, c)
+        if not self.bounded:
+            return out
+        gate = lorentz_form(x, self.gate(x), self.gate_time, c) + self.gate_bias
+        cosh = LEAST + self.log_scale.double().exp() * gate.sigmoid()
+        return with_cosh(out, cosh, c)
 
 
 class LorentzLinear(torch.nn.Module):
@@ -66,9 +94,16 @@ class LorentzLinear(torch.nn.Module):
     boosts: it moves the origin.  For :math:`c \to 0` the layer is
     :math:`\mathbf{W} \mathbf{x} + \mathbf{t} + \mathbf{b}`.
 
-    The original, where :math:`c = 1`, has in its code a time that is bounded by a
-    learned scale, and space coordinates scaled to fit it.  That has no limit where
-    :math:`\mathbf{y}` goes to zero, and is left out.
+    With :obj:`bounded=True`, the time is bounded by a learned scale, and the space
+    coordinates keep their direction alone (the paper's Eq. 3, with the constants of its
+    code):
+
+    .. math::
+        \sqrt{c}\, y_0 = 1.1 + \lambda\, \sigma(\sqrt c\, \mathbf{v}^{\top}
+        \mathbf{x} + \sqrt c\, v_0 x_0 + b)
+
+    This has no limit for :math:`c \to 0`, where it moves all points away, nor where
+    :math:`\mathbf{y}` vanishes, whose image is the origin.
 
     Args:
         in_channels (int): Size of each input sample, or :obj:`-1` to derive the size
@@ -76,6 +111,9 @@ class LorentzLinear(torch.nn.Module):
         out_channels (int): Size of each output sample.
         bias (bool, optional): If set to :obj:`False`, the layer will not learn a
             bias. (default: :obj:`True`)
+        bounded (bool, optional): If set to :obj:`True`, the radius is bounded, by
+            :math:`\operatorname{arcosh}(1.1 + \lambda)/\sqrt c` with :math:`\lambda =
+            10` at the start. (default: :obj:`False`)
         curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
             there on; or a :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
@@ -91,11 +129,12 @@ class LorentzLinear(torch.nn.Module):
         out_channels: int,
         bias: bool = True,
         *,
+        bounded: bool = False,
         curvature: float | Curvature = 1.0,
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
-        self.map = LorentzMap(in_channels, out_channels, bias)
+        self.map = LorentzMap(in_channels, out_channels, bias, bounded)
         self.curvature = as_curvature(curvature)
 
     def reset_parameters(self) -> None:

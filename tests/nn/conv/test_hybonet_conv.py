@@ -20,6 +20,9 @@ def shaken(layer: Any) -> Any:
     torch.nn.init.normal_(weights.time, std=0.5)
     if weights.bias is not None:
         torch.nn.init.normal_(weights.bias, std=0.5)
+    if weights.bounded:
+        torch.nn.init.normal_(weights.gate_time)
+        torch.nn.init.normal_(weights.gate_bias)
     return layer.double()
 
 
@@ -38,6 +41,15 @@ def dense_reference(conv: HyboNetConv, x: Tensor, adjacency: Tensor) -> Tensor:
     if conv.lin.bias is not None:
         space = space + conv.lin.bias
     time = (space.square().sum(dim=-1, keepdim=True) + 1 / c).sqrt()
+    if conv.lin.bounded:
+        lin, root = conv.lin, c.sqrt()
+        gate = root * (
+            points[:, 1:] @ lin.gate.weight.t() + points[:, :1] * lin.gate_time
+        )
+        gate = (gate + lin.gate_bias).sigmoid()
+        time = (1.1 + lin.log_scale.exp() * gate) / root
+        length = (time.square() - 1 / c).sqrt()
+        space = length * space / space.norm(dim=-1, keepdim=True)
     sums = adjacency @ torch.cat([time, space], dim=-1)
     inner = sums[:, 1:].square().sum(dim=-1) - sums[:, 0].square()
     centroid = sums / (-c * inner).sqrt()[:, None]
@@ -53,6 +65,8 @@ def dense_reference(conv: HyboNetConv, x: Tensor, adjacency: Tensor) -> Tensor:
         {"bias": False},
         {"curvature": 0.2},
         {"curvature": 4.0},
+        {"bounded": True, "curvature": 0.2},
+        {"bounded": True, "curvature": 4.0},
         {"flow": "target_to_source"},
     ],
     ids=str,
@@ -231,3 +245,30 @@ def test_lorentz_linear_as_a_module() -> None:
     twin = LorentzLinear(3, 4, bias=False)
     twin.load_state_dict(layer.state_dict())
     assert torch.equal(twin(x), layer(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_bounded_map_is_bounded_and_finite(dtype: torch.dtype) -> None:
+    layer = shaken(LorentzLinear(3, 4, bounded=True, curvature=0.5)).to(dtype)
+    most = (1.1 + layer.map.log_scale.double().exp()).acosh() / 0.5**0.5
+    for scale in (0.0, 1e-20, 1.0, 30.0, 1e3):
+        x = (scale * torch.randn(6, 3)).to(dtype).requires_grad_()
+        out = layer(x)
+        assert out.dtype == dtype and (out.norm(dim=-1) <= 1.02 * most).all()
+        out.sin().sum().backward()
+        assert x.grad.isfinite().all()
+        assert all(p.grad.isfinite().all() for p in layer.parameters())
+    layer = LorentzLinear(3, 4, bounded=True)  # no direction at the origin
+    assert not layer(torch.zeros(1, 3)).any()
+
+
+def test_gradients_of_a_bounded_map() -> None:
+    layer = shaken(LorentzLinear(3, 4, bounded=True, curvature=0.5))
+    x = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in layer.named_parameters()]
+    values = tuple(p.detach().clone().requires_grad_() for p in layer.parameters())
+
+    def run(x: Tensor, *values: Tensor) -> Tensor:
+        return functional_call(layer, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(run, (x, *values))
