@@ -1,18 +1,20 @@
 # The interpreter to make .venv with: python3, unless PYTHON= names another. An
 # existing .venv is kept as long as no other version is asked for.
 PYTHON ?=
-# Arguments of `make benchmark`.
+# Arguments of `make benchmark` and `make results`.
 ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: help setup lint test benchmark format clean
+.PHONY: help setup lint test benchmark results docs format clean
 
 help:
 	@echo "make setup      install everything into .venv (PYTHON=python3.12 names another Python)"
 	@echo "make test       set up, then lint, types and tests"
 	@echo "make lint       set up, then lint and types alone"
 	@echo "make benchmark  set up, then run the benchmarks (ARGS=... are passed on)"
+	@echo "make results    set up, then run the published tables: hours (ARGS=--quick: minutes)"
+	@echo "make docs       set up, then build the documentation into docs/build/html"
 	@echo "make format     set up, then format the code and sort its imports"
 	@echo "make clean      remove caches and build outputs; .venv and results stay"
 
@@ -30,10 +32,16 @@ test: lint
 benchmark: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.main $(ARGS)
 
+results: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ARGS)
+
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/build/html
+
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/build docs/reference *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -79,14 +79,7 @@ def task_parser(description: str | None) -> argparse.ArgumentParser:
         help=f"{', '.join(NAMES)}, or the path of a graph saved with torch.save "
         f"(default: disease-tree)",
     )
-    add(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        type=_change,
-        help="change fields of the preset, such as lr=0.02 adjacency=row",
-    )
+    settable(out)
     add(
         "--checkpoint",
         type=Path,
@@ -106,6 +99,18 @@ def task_parser(description: str | None) -> argparse.ArgumentParser:
         help="go on with runs that --checkpoint has kept",
     )
     return out
+
+
+def settable(out: argparse.ArgumentParser) -> None:
+    """Adds the option that changes fields of the preset."""
+    out.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_change,
+        help="change fields of the preset, such as lr=0.02 adjacency=row",
+    )
 
 
 def changes(args: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ a round trip is the identity.
 
 With ``--hard`` this package alone is trained instead, on what no library is expected
 to survive: features x 1e4 and x 1e-8, learning rate 10, c from 1e-8 and 1e3, 32 layers,
-each in float32 and bfloat16 and with every aggregation.
+each in float32 and bfloat16 and with every model.
 """
 
 import argparse
@@ -30,12 +30,11 @@ from benchmarks.cli import guarded
 from benchmarks.numerics_figure import figure
 from benchmarks.peers import LIBRARIES, Library, Normal
 from benchmarks.report import markdown
-from benchmarks.stress import HARDER, Setting, stress
+from benchmarks.stress import HARDER, MODELS, Setting, stress
 from benchmarks.sweep import OUT
 from benchmarks.torture import TESTS
 
 RATES = (0.01, 0.1, 1.0)
-AGGREGATIONS = ("midpoint", "tangent", "local")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,11 +123,11 @@ def hard_settings(steps: int | None) -> dict[str, Setting]:
     """The training runs of this package alone."""
     changes: dict[str, Any] = {} if steps is None else {"steps": steps}
     return {
-        f"{test}, {aggregation}, {dtype}": dataclasses.replace(
-            setting, aggregation=aggregation, dtype=dtype, **changes
+        f"{test}, {model}, {dtype}": dataclasses.replace(
+            setting, model=model, dtype=dtype, **changes
         )
         for test, setting in {**settings(None), **HARDER}.items()
-        for aggregation in AGGREGATIONS
+        for model in MODELS
         for dtype in ("float32", "bfloat16")
     }
 
@@ -148,10 +147,10 @@ def table(done: Sequence[runs.Run]) -> str:
 
 
 def hard_table(done: Sequence[runs.Run]) -> str:
-    """Survivors of the harder runs: a row a kind, a column an aggregation and dtype."""
+    """Survivors of the harder runs: a row a kind, a column a model and dtype."""
     cells = {}
     for run in done:
-        column = f"{run['preset']['aggregation']}, {run['preset']['dtype']}"
+        column = f"{run['preset']['model']}, {run['preset']['dtype']}"
         test = run["dataset"].removesuffix(f", {column}")
         cells[test, column] = f"{run['passed']}/{run['total']}"
     tests, columns = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))

@@ -1,18 +1,21 @@
 """What runs amount to: a table, and a figure.
 
 ``python -m benchmarks.report FOLDER`` writes both from the JSON lines in a folder.
+Where a model was trained with several presets, the last of them counts.
 """
 
 import argparse
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from benchmarks.runs import Run, read
+from benchmarks.runs import Run, latest, read
 
-TASKS = ("link_prediction", "node_classification")
+# The tasks, and what their figure shows.
+MAIN = {"link_prediction": "roc_auc", "node_classification": "macro_f1"}
 
 T = TypeVar("T")
 
@@ -103,53 +106,67 @@ def _count(group: Sequence[Run]) -> str:
 
 
 def figure(runs: Sequence[Run], path: Path) -> None:
-    """The main metric of each task: a dot for every seed, a bar at the mean."""
+    """A row of panels for each task, with its main metric."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    groups = unique((run["task"], run["dataset"]) for run in runs)
     models = unique(run["model"] for run in runs)
+    tasks = unique(run["task"] for run in runs)
+    groups = {
+        task: unique(run["dataset"] for run in runs if run["task"] == task)
+        for task in tasks
+    }
+    columns = max(map(len, groups.values()))
     shown, panels = pyplot.subplots(
-        1,
-        len(groups),
-        figsize=(1.4 + 2.4 * len(groups), 1.2 + 0.3 * len(models)),
+        len(tasks),
+        columns,
+        figsize=(1.4 + 2.4 * columns, (1.2 + 0.3 * len(models)) * len(tasks)),
         squeeze=False,
         sharey=True,
         layout="constrained",
     )
-    for panel, (task, dataset) in zip(panels[0], groups, strict=True):
-        metric = "roc_auc" if task == "link_prediction" else "macro_f1"
-        for i, model in enumerate(models):
-            scores = [
-                100 * run["test"][metric]
-                for run in runs
-                if (run["task"], run["dataset"], run["model"]) == (task, dataset, model)
-                and "test" in run
-            ]
-            if not scores:
+    for row, task in zip(panels, tasks, strict=True):
+        for panel, dataset in zip_longest(row, groups[task]):
+            if dataset is None:
+                panel.set_visible(False)
                 continue
-            mean = statistics.mean(scores)
-            panel.plot(scores, [i] * len(scores), "o", color=COLORS[0], alpha=0.4)
-            panel.plot([mean], [i], "|", color="black", ms=14, mew=2)
-            panel.annotate(
-                f"{mean:.1f}",
-                (mean, i),
-                (0, 7),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
-        panel.set_xlabel(f"test {LABELS[metric]} (%)")
-        panel.set_title(f"{Path(dataset).name}\n{task.replace('_', ' ')}", fontsize=10)
-        panel.margins(x=0.15)
-        panel.grid(axis="both", alpha=0.3)
-        panel.spines[["top", "right"]].set_visible(False)
+            found = [r for r in runs if (r["task"], r["dataset"]) == (task, dataset)]
+            _seeds(panel, models, found, MAIN[task])
+            title = f"{Path(dataset).name}\n{task.replace('_', ' ')}"
+            panel.set_title(title, fontsize=10)
     panels[0][0].set_yticks(range(len(models)), models)
     panels[0][0].set_ylim(len(models) - 0.4, -0.7)  # the first on top
     shown.savefig(path, dpi=150)
     pyplot.close(shown)
+
+
+def _seeds(panel: Any, models: Sequence[str], runs: Sequence[Run], metric: str) -> None:
+    """A dot for every seed, a bar at the mean."""
+    for i, model in enumerate(models):
+        scores = [
+            100 * run["test"][metric]
+            for run in runs
+            if run["model"] == model and "test" in run
+        ]
+        if not scores:
+            continue
+        mean = statistics.mean(scores)
+        panel.plot(scores, [i] * len(scores), "o", color=COLORS[0], alpha=0.4)
+        panel.plot([mean], [i], "|", color="black", ms=14, mew=2)
+        panel.annotate(
+            f"{mean:.1f}",
+            (mean, i),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+    panel.set_xlabel(f"test {LABELS[metric]} (%)")
+    panel.margins(x=0.15)
+    panel.grid(axis="both", alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def write(runs: Sequence[Run], folder: Path) -> str:
@@ -166,12 +183,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folder", type=Path, help="where the JSON lines are")
     folder = options.parse_args(argv).folder
-    runs = [run for task in TASKS for run in read(folder / f"{task}.jsonl")]
+    runs = [run for task in MAIN for run in read(folder / f"{task}.jsonl")]
     if not runs:
-        files = " or ".join(f"{task}.jsonl" for task in TASKS)
+        files = " or ".join(f"{task}.jsonl" for task in MAIN)
         print(f"error: 'folder' must hold {files} (got {folder})", file=sys.stderr)
         return 1
-    print(write(runs, folder))
+    kept = latest(runs)
+    if len(kept) < len(runs):
+        print(f"left out: {len(runs) - len(kept)} runs of earlier presets")
+    print(write(kept, folder))
     return 0
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,13 @@ def read(path: Path) -> list[Run]:
         except json.JSONDecodeError:  # half written when its process was killed
             continue
     return runs
+
+
+def latest(runs: Sequence[Run]) -> list[Run]:
+    """Of every model on a task and dataset, the runs of its last run's preset."""
+
+    def of(run: Run) -> tuple[str, str, str]:
+        return run["task"], run["dataset"], run["model"]
+
+    last = {of(run): run["preset"] for run in runs}
+    return [run for run in runs if run["preset"] == last[of(run)]]

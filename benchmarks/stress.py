@@ -7,7 +7,9 @@ those of the tree, from random features.
 import dataclasses
 import itertools
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,9 +17,20 @@ from torch_geometric.utils import to_undirected
 
 from benchmarks.peers import Library, Normal
 from pyg_hyperbolic import Curvature
-from pyg_hyperbolic.nn import HGCN
+from pyg_hyperbolic.nn import HGAT, HGCN, HNN, HGraphSAGE, HyboNet
 
 NODES, FEATURES, HIDDEN, OUT = 48, 16, 16, 8
+MODELS: dict[str, Callable[..., torch.nn.Module]] = {
+    "hgcn": partial(HGCN, cached=True),
+    "hgcn-tangent": partial(HGCN, aggregation="tangent", cached=True),
+    "hgcn-local": partial(HGCN, aggregation="local", cached=True),
+    "hgat": HGAT,
+    "hgat-distance": partial(HGAT, score="distance"),
+    "hsage": HGraphSAGE,
+    "hybonet": HyboNet,
+    "hybonet-bounded": partial(HyboNet, bounded=True),
+    "hnn": HNN,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +40,7 @@ class Setting:
     lr: float = 0.01
     steps: int = 200
     layers: int = 2
-    aggregation: str = "midpoint"
+    model: str = "hgcn"
     dtype: str = "float32"
     features: float = 1.0  # their size
     c: float = 1.0  # at the start
@@ -84,15 +97,8 @@ class Ours(torch.nn.Module):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()
-        self.model = HGCN(
-            FEATURES,
-            HIDDEN,
-            setting.layers,
-            OUT,
-            curvature=setting.c,
-            aggregation=setting.aggregation,
-            cached=True,
-        )
+        sizes = (FEATURES, HIDDEN, setting.layers, OUT)
+        self.model: Any = MODELS[setting.model](*sizes, curvature=setting.c)
 
     def forward(self, x: Tensor, tree: Tree) -> tuple[Tensor, Tensor]:
         """Points and their curvature."""

@@ -33,6 +33,8 @@ from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
 
 # The largest power of e in float64 is e^{709}: this leaves room for weights.
 _MAX_EXPONENT = 600.0
+# Below it numbers lose digits, and their inverses are out of range.
+_TINY = 1e-290
 
 
 def lift(v: Tensor, c: Curved, largest: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -120,19 +122,24 @@ def drop(
     z = c * dot(klein, klein)
     # log(1 - tanh^2), from the share of the sum of inverses and the variance. Their
     # parts are in range, their quotients need not be.
-    known = inverse.log() - mass.log() - 2 * shift
+    known = _log(inverse) - mass.log() - 2 * shift
     if deviation is None:
         variance, scale = 1 - z, torch.zeros_like(z)
     else:
         mean, square = deviation.split([deviation.size(-1) - 1, 1], dim=-1)
         variance, scale = c * (square - dot(mean, mean / mass)), mass.log()
     positive = variance > 0
-    log_variance = torch.where(positive, variance, 1.0).log() - scale
+    log_variance = _log(torch.where(positive, variance, 1.0)) - scale
     if deviation is None:  # 1 - z is both of them: the larger has no rounding errors
         both = torch.maximum(log_variance, known)
     else:
         both = torch.logaddexp(log_variance, known)
     return special.artanhc(z, torch.where(positive, both, known)) * klein
+
+
+def _log(x: Tensor) -> Tensor:
+    """The logarithm, without a derivative where numbers have no digits left."""
+    return torch.where(x > _TINY, x, x.detach()).log()
 
 
 def _split(columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,8 +45,8 @@ def test_libraries_that_are_missing_are_left_out(
 
 def test_hard_runs_are_named_apart() -> None:
     hard = numerics.hard_settings(None)
-    assert len(hard) == (len(numerics.RATES) + 6) * 3 * 2
-    assert hard["32 layers, local, bfloat16"].layers == 32
+    assert len(hard) == (len(numerics.RATES) + 6) * 9 * 2
+    assert hard["32 layers, hgcn-local, bfloat16"].layers == 32
     assert {setting.steps for setting in numerics.hard_settings(7).values()} == {7}
 
 
@@ -54,10 +54,10 @@ def test_hard_runs_have_a_table_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = {
-        f"lr 10, {aggregation}, bfloat16": Setting(
-            lr=10.0, steps=1, aggregation=aggregation, dtype="bfloat16"
+        f"lr 10, {model}, bfloat16": Setting(
+            lr=10.0, steps=1, model=model, dtype="bfloat16"
         )
-        for aggregation in ("tangent", "local")
+        for model in ("hgcn-tangent", "hnn")
     }
     monkeypatch.setattr(numerics, "hard_settings", lambda _: few)
     assert numerics.main(["--hard", "--seeds", "2", "--out", str(tmp_path)]) == 0
@@ -66,7 +66,7 @@ def test_hard_runs_have_a_table_of_their_own(
         "numerics_hard.md",
     }
     head, _, row = (tmp_path / "numerics_hard.md").read_text().splitlines()
-    assert "| tangent, bfloat16 | local, bfloat16 |" in head
+    assert "| hgcn-tangent, bfloat16 | hnn, bfloat16 |" in head
     assert row.startswith("| lr 10 ") and row.count("| 2/2 ") == 2
     assert head in capsys.readouterr().out
 

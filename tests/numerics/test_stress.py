@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.peers import Normal
-from benchmarks.stress import HARDER, Setting, stress
+from benchmarks.stress import HARDER, MODELS, Setting, stress
 from pyg_hyperbolic.nn import HGCNConv
 
 AGGREGATIONS = ["midpoint", "tangent", "local"]
@@ -29,9 +29,9 @@ def test_two_layers_on_small_trees(lr: float, steps: int) -> None:
 
 
 @dtypes
-@aggregations
-def test_large_steps(aggregation: str, dtype: str) -> None:
-    setting = Setting(lr=1.0, steps=20, aggregation=aggregation, dtype=dtype)
+@pytest.mark.parametrize("model", MODELS)
+def test_large_steps(model: str, dtype: str) -> None:
+    setting = Setting(lr=1.0, steps=20, model=model, dtype=dtype)
     survives(setting, seed=1)
 
 
@@ -43,10 +43,10 @@ def test_harder_runs(name: str, dtype: str) -> None:
     survives(dataclasses.replace(setting, steps=steps, dtype=dtype), seed=0)
 
 
-@pytest.mark.parametrize("aggregation", ["tangent", "local"])
-@pytest.mark.parametrize("name", ["features x 1e4", "lr 10"])
-def test_harder_runs_of_other_aggregations(name: str, aggregation: str) -> None:
-    setting = dataclasses.replace(HARDER[name], steps=10, aggregation=aggregation)
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "hgcn"])
+@pytest.mark.parametrize("name", ["features x 1e4", "lr 10", "c from 1e3"])
+def test_harder_runs_of_other_models(name: str, model: str) -> None:
+    setting = dataclasses.replace(HARDER[name], steps=10, model=model)
     survives(setting, seed=0)
 
 

@@ -13,7 +13,7 @@ from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.midpoint import drop, lift
 from pyg_hyperbolic.nn.conv.edges import fit
 from pyg_hyperbolic.nn.conv.ops import add_bias, midpoints
-from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
+from pyg_hyperbolic.nn.conv.validation import check_edges, check_features, check_graph
 
 
 class HyperbolicConv(MessagePassing):
@@ -227,7 +227,8 @@ class HyperbolicConv(MessagePassing):
         size: tuple[int, int],
         nonnegative: bool,
     ) -> None:
-        """Looks at every edge, if the layer was told to validate."""
+        """Looks at the graph's shape, and at every edge if told to validate."""
+        check_edges(edge_index)
         if self.validate:
             check_graph(edge_index, edge_weight, size, nonnegative)
 

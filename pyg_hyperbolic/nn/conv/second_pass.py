@@ -16,6 +16,7 @@ from pyg_hyperbolic.geometry.midpoint import deviations, drop, lift, radius
 from pyg_hyperbolic.nn.conv.edges import directed, parts, repeated
 
 _IN_RANGE = 100.0  # e to it, and its products with columns, are
+_LOG_MAX = 690.0  # of float64, with room for a sum
 
 
 def _columns(
@@ -31,8 +32,14 @@ def _columns(
     points, largest = h.index_select(0, source), largest.index_select(0, target)
     # An edge of weight 0 is none, but for its weight's derivative, unless that is out
     # of range too.
-    some = (weight > 0)[:, None] | (radius(points, c) < largest + _IN_RANGE)
-    x, _ = lift(torch.where(some, points, 0.0), c, largest)
+    radii = radius(points, c)
+    some = (weight > 0)[:, None] | (radii < largest + _IN_RANGE)
+    x, shift = lift(torch.where(some, points, 0.0), c, largest)
+    with (
+        torch.no_grad()
+    ):  # what counts nothing beside the heaviest, but is out of range
+        lost = weight.double().log()[:, None] > radii - shift + _LOG_MAX
+    weight = torch.where(lost[:, 0], 0.0, weight)
     if heaviest is not None:
         x = torch.cat([x, deviations(x, heaviest.index_select(0, target))], dim=-1)
     return weight.to(x.dtype)[:, None] * x
@@ -40,12 +47,13 @@ def _columns(
 
 def _heaviest(
     h: Tensor, weight: Tensor, c: Tensor, ends: Tensor, largest: Tensor
-) -> Tensor:
-    """The columns of the point that brings a target its largest mass."""
+) -> tuple[Tensor, Tensor]:
+    """The point that brings a target its largest mass: its columns and its weight."""
     source, target = ends[0], ends[1]
     number = ends.size(1)
     if number == 0:
-        return largest.new_ones(len(largest), h.size(-1) + 2)
+        shape = len(largest), h.size(-1) + 2
+        return largest.new_ones(shape), largest.new_ones(len(largest))
     mass = largest.new_empty(number)
     for part in parts(ends):
         mass[part] = _columns(h, weight[part], c, ends[:, part], largest, None)[:, 0]
@@ -55,7 +63,8 @@ def _heaviest(
     edge = scatter(edge, target, 0, len(largest), "max")
     # A target without edges gets the first one's point, and doesn't need it.
     columns, _ = lift(h.index_select(0, source.index_select(0, edge)), c, largest)
-    return columns
+    own = weight.index_select(0, edge)
+    return columns, torch.where(own > 0, own, 1.0)
 
 
 class _Sums(torch.autograd.Function):
@@ -131,13 +140,17 @@ def midpoints(
     weight = h.new_ones(ends.size(1)) if weight is None else weight
     batch, copies = h.shape[:-2], h.shape[:-2].numel()
     ends, weight = repeated(ends, weight, (h.size(-2), num_targets), copies)
+    weight = weight.double()
     h = h.reshape(-1, h.size(-1))
     with torch.no_grad():
         edge_radii = radius(h, c).index_select(0, ends[0])
         edge_radii = torch.where(weight[:, None] > 0, edge_radii, 0.0)
         largest = scatter(edge_radii, ends[1], 0, copies * num_targets, "max")
-        heaviest = _heaviest(h, weight, c, ends, largest)
+        heaviest, unit = _heaviest(h, weight, c, ends, largest)
         _, shift = lift(torch.zeros_like(h[:1]), c, largest)
+    # The heaviest point may have a weight as small as it is far out. About that weight
+    # all sums are in range, and a common factor of a target's weights changes nothing.
+    weight = weight / unit.index_select(0, ends[1])
     sums = _Sums.apply(h, weight, c, ends, largest, heaviest)  # type: ignore[no-untyped-call]
     first, second = sums.split([h.size(-1) + 2, h.size(-1) + 1], dim=-1)
     out = drop(first, shift, c, second)

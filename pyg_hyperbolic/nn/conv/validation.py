@@ -8,12 +8,30 @@ from pyg_hyperbolic.nn.conv.edges import edges
 
 
 def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
-    """Raises if the features are not as wide as the layer's weight."""
+    """Raises if the features are not numbers as wide as the layer's weight."""
+    if not x.is_floating_point():
+        raise ValueError(
+            f"'{name}' must be floating point (got {x.dtype}); convert it with "
+            f"{name}.float()"
+        )
     if in_channels > 0 and x.size(-1) != in_channels:
         raise ValueError(
             f"'{name}' must have {in_channels} features per node (got {x.size(-1)}); "
             f"build the layer with in_channels={x.size(-1)}, or with -1 to take the "
             f"width from the first input"
+        )
+
+
+def check_edges(edge_index: Adj) -> None:
+    """Raises if a dense edge index has not two rows."""
+    if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
+        return
+    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+        raise ValueError(
+            f"'edge_index' must have two rows, of sources and of targets "
+            f"(got shape {list(edge_index.shape)}); transpose a list of pairs with "
+            f"edge_index.t(), and convert a dense adjacency with "
+            f"torch_geometric.utils.dense_to_sparse"
         )
 
 

@@ -341,3 +341,11 @@ def test_a_layer_on_its_seen_graph(graph: Any, layer: type[HyperbolicConv]) -> N
     torch.testing.assert_close(twin(x, edge_index, **weighted(weight)), expected)
     # The layer itself goes on as before.
     torch.testing.assert_close(conv(x, graph.edge_index, **given), expected)
+
+
+def test_integers_and_lists_of_pairs_are_told(layer: type[HyperbolicConv]) -> None:
+    conv, pairs = layer(4, 2), torch.tensor([[0, 1], [1, 2], [2, 0]])
+    with pytest.raises(ValueError, match=r"'x' must be floating point .*x\.float\(\)"):
+        conv(torch.ones(3, 4, dtype=torch.long), pairs.t())
+    with pytest.raises(ValueError, match=r"'edge_index' must have two rows.*\[3, 2\]"):
+        conv(torch.ones(3, 4), pairs)

@@ -1,6 +1,7 @@
 import copy
 from typing import Any
 
+import mpmath
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch_geometric.nn import GATConv
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.geometry import dist, gyro_add, midpoint
 from pyg_hyperbolic.nn import HGATConv
+from pyg_hyperbolic.nn.conv import second_pass
 
 SCORES = ["tangent", "distance"]
 EDGES = torch.tensor([[0, 1, 2, 3, 4, 0, 2, 5], [1, 2, 0, 0, 2, 2, 3, 3]])
@@ -249,3 +251,28 @@ def test_errors_of_inputs(score: str) -> None:
         HGATConv(4, 2, score=score)((torch.randn(6, 4), None), EDGES)
     with pytest.raises(ValueError, match="from 0 to 1"):
         HGATConv(4, 2, validate=True)(torch.randn(2, 4), EDGES)
+
+
+@pytest.mark.parametrize(
+    "radii, logs", [((1500, 860), (-600, 0)), ((1500, 1490), (-640, -640))]
+)
+def test_far_neighbors_of_tiny_weight_stay_in_range(
+    radii: tuple[int, int], logs: tuple[int, int]
+) -> None:
+    """Their masses are e^850 to e^900, and their inverses e^-1240 and less."""
+    h = torch.diag(torch.tensor(radii)).double().requires_grad_()
+    ends = torch.tensor([[0, 1], [0, 0]])
+    c = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    log_weight = torch.tensor(logs, dtype=torch.float64, requires_grad=True)
+    out = second_pass.midpoints(h, ends, log_weight.exp(), c, 1, "source_to_target")
+    with mpmath.workdps(1400):
+        pairs = [
+            (mpmath.exp(w), mpmath.mpf(r)) for w, r in zip(logs, radii, strict=True)
+        ]
+        time = sum(w * mpmath.cosh(r) for w, r in pairs)
+        space = [w * mpmath.sinh(r) for w, r in pairs]
+        length = mpmath.hypot(*space)
+        expected = [float(mpmath.atanh(length / time) * x / length) for x in space]
+    torch.testing.assert_close(out[0].tolist(), expected, rtol=1e-10, atol=1e-10)
+    for grad in torch.autograd.grad(out.norm(), (h, log_weight, c)):
+        assert grad.isfinite().all()

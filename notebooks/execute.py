@@ -1,0 +1,48 @@
+"""Runs notebooks and saves them with their outputs: ``python notebooks/execute.py``.
+
+Names of notebooks may be given; all of them by default.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parent
+NAMES = ("quickstart", "gradient_blocking", "seeing_hyperbolic_space", "large_graphs")
+# Kernels inherit it. No bars are shown, so no widgets are missed; that sparse tensors
+# are in beta state, or that a sampler goes without pyg-lib, is nothing a reader can do
+# anything about.
+QUIET = "ignore:IProgress not found,ignore:Sparse,ignore:Using 'NeighborSampler'"
+
+
+def execute(name: str, folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
+    """Runs a notebook in a folder.
+
+    Args:
+        name: Name of the notebook.
+        folder: Where it runs, and where its files go.
+        settings: What to set after the cell that is tagged ``parameters``.
+    """
+    os.environ["PYTHONWARNINGS"] = QUIET
+    notebook = nbformat.read(HERE / f"{name}.ipynb", as_version=4)
+    if settings:
+        cells = notebook.cells
+        at = [c.metadata.get("tags") == ["parameters"] for c in cells].index(True)
+        lines = "\n".join(f"{key} = {value!r}" for key, value in settings.items())
+        cells.insert(at + 1, nbformat.v4.new_code_cell(lines))
+    place = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=1800, resources=place).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # times of day
+    return notebook
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or NAMES:
+        nbformat.write(execute(name, HERE), HERE / f"{name}.ipynb")
+        print(name)

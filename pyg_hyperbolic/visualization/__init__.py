@@ -1,0 +1,10 @@
+"""Pictures: the Poincaré disk, curvatures while they learn, distances of a graph.
+
+They need matplotlib: ``pip install "pyg-hyperbolic[visualization]"``.
+"""
+
+from pyg_hyperbolic.visualization.curvature import plot_curvature
+from pyg_hyperbolic.visualization.disk import plot_disk
+from pyg_hyperbolic.visualization.distortion import plot_distortion
+
+__all__ = ["plot_curvature", "plot_disk", "plot_distortion"]

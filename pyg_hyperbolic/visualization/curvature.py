@@ -1,0 +1,66 @@
+"""Curvatures while they learn."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyg_hyperbolic.report import CurvatureReport
+from pyg_hyperbolic.visualization.axes import COLORS, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_curvature(
+    history: Sequence[CurvatureReport], *, ax: "Axes | None" = None
+) -> "Axes":
+    r"""Draws c of every curvature of a model against the step, on a logarithmic scale.
+
+    Steps at which a gradient was blocked are marked with a cross.
+
+    Args:
+        history: What :func:`~pyg_hyperbolic.curvature_report` gave after each step.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If there are no steps, or their curvatures are not the same ones.
+
+    .. code-block:: python
+
+        history = []
+        for epoch in range(100):
+            train()
+            history.append(curvature_report(model))
+        plot_curvature(history)
+    """
+    if not history:
+        raise ValueError(
+            "'history' must hold a report for every step (got none); append "
+            "curvature_report(model) after each"
+        )
+    names = [state.names for state in history[0]]
+    for step, report in enumerate(history):
+        if [state.names for state in report] != names:
+            raise ValueError(
+                f"'history' must be of one model (got other curvatures at step {step}: "
+                f"{[', '.join(state.names) for state in report]})"
+            )
+    ax = new_axes((6, 3.5)) if ax is None else ax
+    lines = ("-", "--", ":", "-.")
+    for i, name in enumerate(names):
+        states = [report[i] for report in history]
+        color = COLORS[i % len(COLORS)]
+        ax.plot(
+            [state.c for state in states],
+            lines[i // len(COLORS) % len(lines)],
+            color=color,
+            label=", ".join(name) or "curvature",
+        )
+        blocked = [step for step, state in enumerate(states) if state.blocked]
+        ax.plot(blocked, [states[step].c for step in blocked], "x", color=color, ms=4)
+    ax.set(xlabel="step", ylabel="c", yscale="log")
+    ax.legend(fontsize="small")
+    ax.grid(alpha=0.3, which="both")
+    return ax

@@ -1,0 +1,188 @@
+"""Points of hyperbolic space in the Poincaré disk."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import gyro_add, midpoint, to_poincare
+from pyg_hyperbolic.visualization.axes import COLORS, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STEPS = 24  # of an arc
+
+
+def flatten(v: Tensor, c: float | Tensor) -> Tensor:
+    r"""Points in two dimensions, seen from their midpoint.
+
+    The midpoint is moved to the origin by an isometry; then the points are projected
+    on the plane of their two largest principal components there, as in tangent
+    principal geodesic analysis (`Fletcher et al., 2004
+    <https://doi.org/10.1109/TMI.2004.831793>`_), but keep their radius: how far out a
+    point is stays true, its direction is that of its projection.  Two dimensions are
+    only moved.
+
+    Args:
+        v: Points, shape :math:`(N, d)`, d ≥ 2.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(N, 2)`, in float64.
+    """
+    v = v.double()
+    v = gyro_add(-midpoint(v, c), v, c)
+    if v.size(-1) == 2:
+        return v
+    _, _, axes = torch.linalg.svd(v, full_matrices=False)
+    plane = v @ axes[:2].T
+    length = plane.norm(dim=-1, keepdim=True)
+    # A point right above the origin has no direction, and goes along the first axis.
+    ahead = torch.eye(2, dtype=v.dtype)[0]
+    direction = torch.where(length > 0, plane / length, ahead)
+    return v.norm(dim=-1, keepdim=True) * direction
+
+
+def geodesics(x: Tensor, y: Tensor, steps: int = STEPS) -> Tensor:
+    r"""Arcs of geodesics of the unit disk, the circles that meet its rim upright.
+
+    Args:
+        x: Points of the disk to start from, shape :math:`(E, 2)`.
+        y: Points of the disk to end at, shape :math:`(E, 2)`.
+        steps: Points of an arc.
+
+    Returns:
+        Points along the arcs, shape :math:`(E, steps, 2)`.
+    """
+    # With x moved to the origin, geodesics from there are straight; and back.
+    start, end = (torch.view_as_complex(p.double().contiguous()) for p in (x, y))
+    ahead = (end - start) / (1 - start.conj() * end)
+    radius = ahead.abs().clamp(max=1 - 1e-15).atanh()
+    share = torch.linspace(0, 1, steps, dtype=torch.float64)
+    out = (radius[:, None] * share).tanh() * torch.sgn(ahead)[:, None]
+    start = start[:, None]
+    return torch.view_as_real((out + start) / (1 + start.conj() * out))
+
+
+def plot_disk(
+    v: Tensor,
+    c: float | Tensor,
+    edge_index: Tensor | None = None,
+    y: Tensor | None = None,
+    *,
+    ax: "Axes | None" = None,
+    size: float | None = None,
+) -> "Axes":
+    r"""Draws points in the Poincaré disk, and edges as arcs of geodesics.
+
+    Points of more than two dimensions are seen from their midpoint with their true
+    distance from it, in the plane that shows most of their directions; arcs are the
+    geodesics of that plane.
+
+    Args:
+        v: Points in normal coordinates, shape :math:`(N, d)` with :math:`d \ge 2`.
+        c: Absolute value of the curvature, a positive number.
+        edge_index: Edges to draw, shape :math:`(2, E)`; an undirected edge is drawn
+            once.
+        y: Classes that give the points their colour, or values of a colour scale if
+            they are floating point, shape :math:`(N)`.
+        ax: The axes to draw on; by default those of a new figure.
+        size: Area of a point in square points; by default it depends on their number.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If the points are not finite or have another shape, c is not
+            positive, or :obj:`edge_index` or :obj:`y` does not fit them.
+
+    .. code-block:: python
+
+        plot_disk(model(x, edge_index), model.convs[-1].curvature(), edge_index, y)
+    """
+    v, c = v.detach().cpu(), c.item() if isinstance(c, Tensor) else c
+    _check(v, c, edge_index, y)
+    # Of curvature -1, which is the same picture.
+    disk = to_poincare(flatten(v * c**0.5, 1.0), 1.0)
+    ax = new_axes((5, 5)) if ax is None else ax
+    _rim(ax)
+    number = len(disk)
+    size = min(40.0, max(4.0, 4000.0 / max(number, 1))) if size is None else size
+    if edge_index is not None and edge_index.numel() > 0:
+        from matplotlib.collections import LineCollection
+
+        ends = edge_index.detach().cpu().sort(dim=0).values.unique(dim=1)
+        arcs = geodesics(disk[ends[0]], disk[ends[1]]).numpy()
+        thin = min(1.0, max(0.15, 300.0 / ends.size(1)))
+        ax.add_collection(LineCollection(list(arcs), colors="0.6", linewidths=thin))
+    style: dict[str, Any] = {"s": size, "linewidths": 0, "zorder": 2}
+    points = disk.numpy()
+    if y is None:
+        ax.scatter(*points.T, color=COLORS[0], **style)
+    elif y.is_floating_point():
+        style["c"] = y.detach().cpu().numpy()
+        shades = ax.scatter(*points.T, **style)
+        ax.figure.colorbar(shades, ax=ax, shrink=0.7)
+    else:
+        labels = y.detach().cpu().numpy()
+        for i, label in enumerate(np.unique(labels)):
+            chosen = points[labels == label]
+            color = COLORS[i % len(COLORS)]
+            marker = "os^Dvp*X"[(i // len(COLORS)) % 8]
+            name = str(label)
+            ax.scatter(*chosen.T, color=color, marker=marker, label=name, **style)
+        large = max(1.0, 4 / size)
+        ax.legend(
+            loc="upper left",
+            bbox_to_anchor=(0.95, 1.0),
+            fontsize="small",
+            markerscale=large,
+            frameon=False,
+        )
+    return ax
+
+
+def _rim(ax: "Axes") -> None:
+    from matplotlib.patches import Circle
+
+    ax.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor="black", linewidth=0.8))
+    ax.set(aspect="equal", xlim=(-1.02, 1.02), ylim=(-1.02, 1.02))
+    ax.set_axis_off()
+
+
+def _check(v: Tensor, c: float, edge_index: Tensor | None, y: Tensor | None) -> None:
+    if v.dim() != 2 or v.size(1) < 2:
+        raise ValueError(
+            f"'v' must hold points of two dimensions or more, of shape [N, d] "
+            f"(got shape {list(v.shape)})"
+        )
+    if not v.isfinite().all():
+        raise ValueError(
+            f"'v' must be finite (got {int((~v.isfinite()).any(-1).sum())} points that "
+            f"are not); look for the layer where they become so"
+        )
+    if not 0 < c < float("inf"):
+        raise ValueError(
+            f"'c' must be a positive number, the absolute value of the curvature "
+            f"(got {c}); flat space has no disk"
+        )
+    if edge_index is not None:
+        if edge_index.dim() != 2 or edge_index.size(0) != 2:
+            raise ValueError(
+                f"'edge_index' must have the shape [2, E] "
+                f"(got {list(edge_index.shape)})"
+            )
+        if edge_index.numel() and not 0 <= edge_index.min() <= edge_index.max() < len(
+            v
+        ):
+            raise ValueError(
+                f"'edge_index' must be within 0 and {len(v) - 1}, the last of 'v' "
+                f"(got {int(edge_index.min())} to {int(edge_index.max())})"
+            )
+    if y is not None and y.shape != v.shape[:1]:
+        raise ValueError(
+            f"'y' must have one entry for each of the {len(v)} points "
+            f"(got shape {list(y.shape)})"
+        )

@@ -1,0 +1,83 @@
+"""Distances of points beside those of their graph."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.sparse.csgraph import dijkstra
+from torch import Tensor
+from torch_geometric.utils import to_scipy_sparse_matrix
+
+from pyg_hyperbolic.geometry import dist
+from pyg_hyperbolic.visualization.axes import COLORS, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_distortion(
+    v: Tensor,
+    c: float | Tensor,
+    edge_index: Tensor,
+    *,
+    num_sources: int = 200,
+    label: str | None = None,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    r"""Draws distances of points against steps in their graph.
+
+    Distances are scaled by one factor to have the same mean as the steps; the line is
+    their median for each number of steps, the band holds half of them.  In brackets,
+    the mean of :math:`|d / h - 1|` over all pairs with :math:`h` steps between them:
+    the average distortion of `Sala et al., 2018 <https://arxiv.org/abs/1804.03329>`_.
+    Call it again on the same axes to compare embeddings.
+
+    Args:
+        v: Points in normal coordinates, shape :math:`(N, d)`.
+        c: Absolute value of the curvature; 0 for Euclidean points.
+        edge_index: The graph, shape :math:`(2, E)`, read as undirected.
+        num_sources: Nodes to measure from, drawn at random if there are more.
+        label: Name of the points in the legend.
+        seed: Seed of that draw.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If there are no two connected points.
+    """
+    v = v.detach().cpu().double()
+    generator = torch.Generator().manual_seed(seed)
+    source = torch.randperm(len(v), generator=generator)[:num_sources].sort().values
+    adjacency = to_scipy_sparse_matrix(edge_index.cpu(), num_nodes=len(v))
+    steps = dijkstra(adjacency, directed=False, unweighted=True, indices=source.numpy())
+    far = np.isfinite(steps) & (steps > 0)
+    if not far.any():
+        raise ValueError(
+            f"'edge_index' must connect points of 'v' (got {edge_index.size(1)} edges, "
+            f"and no path from any of the {len(source)} nodes measured)"
+        )
+    c = c.detach().cpu().double() if isinstance(c, torch.Tensor) else c
+    found = torch.stack([dist(v[i], v, c) for i in source.tolist()]).numpy()[far]
+    hops = steps[far].astype(int)
+    found = found * (hops.mean() / found.mean())
+    average = np.abs(found / hops - 1).mean()
+    at = np.unique(hops)
+    low, middle, high = np.transpose(
+        [np.quantile(found[hops == h], (0.25, 0.5, 0.75)) for h in at]
+    )
+
+    if ax is None:
+        ax = new_axes((4.5, 4))
+        ax.set(xlabel="steps in the graph", ylabel="distance, scaled")
+        ax.grid(alpha=0.3)
+    if not ax.lines:
+        ax.axline((0, 0), slope=1, color="0.5", linestyle=":")
+    color = COLORS[(len(ax.lines) - 1) % len(COLORS)]
+    name = f"{label or 'points'} ({average:.2f})"
+    ax.plot(at, middle, color=color, label=name)
+    ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
+    ax.legend(fontsize="small")
+    return ax

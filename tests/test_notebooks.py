@@ -1,0 +1,65 @@
+"""Notebooks, on small settings; what is saved in them comes from their own."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+import pytest
+
+from pyg_hyperbolic.datasets.root import data_root
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+SMALL: dict[str, dict[str, Any]] = {
+    "quickstart": {"EPOCHS": 3, "LINK_EPOCHS": 6},
+    "gradient_blocking": {"STEPS": 40},
+    "seeing_hyperbolic_space": {"STEPS": 6, "NODES": 40, "FRAMES": 2},
+    "large_graphs": {"NODES": 300, "REPEATS": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("execute", FOLDER / "execute.py")
+    assert spec is not None and spec.loader is not None
+    out = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(out)
+    return out
+
+
+def test_all_notebooks_are_here(script: ModuleType) -> None:
+    assert set(SMALL) == set(script.NAMES) == {p.stem for p in FOLDER.glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_notebook_runs(
+    name: str, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SMALL[name]
+    if name == "quickstart":
+        root = data_root()
+        for needed in ("planetoid/Cora/raw/ind.cora.x", "hgcn/disease_lp"):
+            if not (root / needed).exists():
+                pytest.skip(f"no {needed} in {root}: set PYG_HYPERBOLIC_DATA")
+        settings = {**settings, "ROOT": str(root)}
+    package = str(FOLDER.parent)
+    monkeypatch.setenv("PYTHONPATH", package)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONWARNINGS", "")  # the script sets it, and it is put back
+    script.execute(name, tmp_path, settings)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_notebook_is_saved_with_its_outputs(name: str) -> None:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    numbers = [cell.execution_count for cell in code]
+    assert numbers == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert outputs and not any(out.output_type == "error" for out in outputs)
+    if name != "large_graphs":
+        assert any("image/png" in out.get("data", {}) for out in outputs)
+    text = (FOLDER / f"{name}.ipynb").read_text()
+    assert "/home/" not in text and "/work/" not in text and "/tmp/" not in text

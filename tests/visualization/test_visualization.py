@@ -1,0 +1,213 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+from matplotlib.testing.compare import compare_images
+from torch import Tensor
+
+from pyg_hyperbolic import Curvature, curvature_report
+from pyg_hyperbolic.geometry import dist, gyro_add, to_poincare
+from pyg_hyperbolic.report import CurvatureReport
+from pyg_hyperbolic.visualization import plot_curvature, plot_disk, plot_distortion
+from pyg_hyperbolic.visualization.disk import flatten, geodesics
+
+BASELINE = Path(__file__).parent / "baseline"
+# Root mean square of the difference in grey levels: other versions of fonts and of
+# anti-aliasing stay below, a missing edge of these small pictures doesn't.
+TOLERANCE = 3.0
+
+
+@pytest.fixture(autouse=True)
+def plain_figures() -> Iterator[None]:
+    with matplotlib.rc_context({"backend": "Agg", "figure.dpi": 80}):
+        yield
+        pyplot.close("all")
+
+
+def binary_tree(depth: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Points on circles around the root, edges both ways, and the level of each."""
+    number = 2 ** (depth + 1) - 1
+    child = torch.arange(1, number)
+    edge_index = torch.stack([(child - 1) // 2, child])
+    level = (torch.arange(number) + 1.0).log2().floor().long()
+    turn = (torch.arange(number) + 1 - 2**level + 0.5) / 2**level * 2 * torch.pi
+    v = 1.1 * level[:, None] * torch.stack([turn.cos(), turn.sin()], dim=-1)
+    return v, torch.cat([edge_index, edge_index.flip(0)], dim=1), level
+
+
+def history(steps: int = 30) -> list[CurvatureReport]:
+    """A clamped curvature beyond its bound next to one that learns."""
+    curvature = {
+        "layer": Curvature(2.0),
+        "stuck": Curvature(0.5, parametrization="softplus", learnable=True),
+    }
+    module = torch.nn.ModuleDict(curvature)
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
+    out = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = (module["layer"]() - 0.2).square() + 0 * module["stuck"]()
+        loss.backward()
+        optimizer.step()
+        out.append(curvature_report(module))
+    return out
+
+
+def same_picture(name: str, tmp_path: Path) -> None:
+    found = tmp_path / f"{name}.png"
+    pyplot.gcf().savefig(found)
+    difference = compare_images(str(BASELINE / f"{name}.png"), str(found), TOLERANCE)
+    assert difference is None, difference
+
+
+def test_picture_of_a_tree_with_classes(tmp_path: Path) -> None:
+    v, edge_index, level = binary_tree(5)
+    plot_disk(v, 1.0, edge_index, level)
+    same_picture("disk", tmp_path)
+
+
+def test_picture_of_many_dimensions_with_values(tmp_path: Path) -> None:
+    v, edge_index, _ = binary_tree(6)
+    turned = torch.linalg.qr(
+        torch.randn(5, 5, generator=torch.Generator().manual_seed(0))
+    )
+    v = torch.nn.functional.pad(v, (0, 3)) @ turned.Q
+    plot_disk(v, 2.0, edge_index, v.norm(dim=-1))
+    same_picture("disk_projected", tmp_path)
+
+
+def test_picture_of_curvatures(tmp_path: Path) -> None:
+    plot_curvature(history())
+    same_picture("curvature", tmp_path)
+
+
+def test_picture_of_distortion(tmp_path: Path) -> None:
+    v, edge_index, _ = binary_tree(6)
+    ax = plot_distortion(v, 1.0, edge_index, label="hyperbolic")
+    assert plot_distortion(v, 0.0, edge_index, label="Euclidean", ax=ax) is ax
+    same_picture("distortion", tmp_path)
+
+
+def test_pictures_differ_where_an_edge_is_missing(tmp_path: Path) -> None:
+    v, edge_index, level = binary_tree(5)
+    plot_disk(v, 1.0, edge_index[:, edge_index.min(dim=0).values > 2], level)
+    with pytest.raises(AssertionError):
+        same_picture("disk", tmp_path)
+
+
+def test_arcs_are_geodesics() -> None:
+    """Distances along an arc add up, and it ends where it should."""
+    torch.manual_seed(0)
+    u, w = 2 * torch.randn(2, 50, 2, dtype=torch.float64)
+    x, y = to_poincare(u, 1.0), to_poincare(w, 1.0)
+    arcs = geodesics(x, y, steps=9)
+    torch.testing.assert_close(arcs[:, 0], x)
+    torch.testing.assert_close(arcs[:, -1], y)
+    a, b = arcs[:, :-1], arcs[:, 1:]
+    gap = (a - b).square().sum(-1)
+    inside = (1 - a.square().sum(-1)) * (1 - b.square().sum(-1))
+    length = (1 + 2 * gap / inside).arccosh()
+    expected = dist(u, w, 1.0)
+    torch.testing.assert_close(length, expected[:, None].expand(-1, 8) / 8)
+
+
+def test_arcs_of_one_point_stay_there() -> None:
+    x = torch.tensor([[0.3, 0.4], [0.0, 0.0]])
+    arcs = geodesics(x, x)
+    torch.testing.assert_close(arcs, x.double()[:, None].expand_as(arcs))
+
+
+def test_two_dimensions_are_moved_by_an_isometry() -> None:
+    torch.manual_seed(0)
+    v = torch.tensor([2.0, 1.0]) + torch.randn(20, 2)
+    out = flatten(v, 0.7)
+    i, j = torch.triu_indices(20, 20, 1)
+    before, after = dist(v[i].double(), v[j].double(), 0.7), dist(out[i], out[j], 0.7)
+    torch.testing.assert_close(before, after)
+    assert out.mean(dim=0).norm() < 0.3 * v.mean(dim=0).norm()
+
+
+def test_radii_stay_true_in_many_dimensions() -> None:
+    torch.manual_seed(0)
+    v = torch.cat([torch.randn(20, 8), torch.zeros(1, 8)]).double()
+    v = torch.cat([v, -v])  # the midpoint is the origin
+    torch.testing.assert_close(flatten(v, 1.0).norm(dim=-1), v.norm(dim=-1))
+
+
+def test_a_curvature_is_a_change_of_units() -> None:
+    v, _, _ = binary_tree(3)
+    first, second = plot_disk(v, 4.0), plot_disk(2 * v, 1.0)
+    np.testing.assert_allclose(
+        *(ax.collections[0].get_offsets() for ax in (first, second))
+    )
+
+
+def test_blocked_steps_have_a_cross() -> None:
+    crosses = [
+        line for line in plot_curvature(history(3)).lines if line.get_marker() == "x"
+    ]
+    assert [len(line.get_xdata()) for line in crosses] == [0, 3]
+
+
+def test_a_perfect_embedding_has_no_distortion() -> None:
+    v = torch.arange(6.0)[:, None] * torch.eye(1, 2)
+    path = torch.stack([torch.arange(5), torch.arange(1, 6)])
+    ax = plot_distortion(v, 3.0, path)
+    assert ax.get_legend().get_texts()[0].get_text() == "points (0.00)"
+
+
+def test_thousands_of_points_take_seconds() -> None:
+    torch.manual_seed(0)
+    v = 3 * torch.randn(5000, 16)
+    ax = plot_disk(v, 1.0, torch.randint(5000, (2, 20000)), torch.randint(20, (5000,)))
+    assert len(ax.get_legend().get_texts()) == 20
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"v": torch.randn(3, 1)}, "'v' must hold points of two dimensions"),
+        ({"v": torch.tensor([[0.0, torch.nan]])}, "'v' must be finite"),
+        ({"c": 0.0}, "'c' must be a positive number"),
+        ({"edge_index": torch.tensor([[0], [9]])}, "'edge_index' must be within 0"),
+        ({"edge_index": torch.tensor([0, 1])}, "'edge_index' must have the shape"),
+        ({"y": torch.zeros(7)}, "'y' must have one entry"),
+    ],
+)
+def test_bad_input_is_told(change: dict[str, object], message: str) -> None:
+    arguments: dict[str, object] = {"v": torch.zeros(3, 2), "c": 1.0, **change}
+    with pytest.raises(ValueError, match=message):
+        plot_disk(**arguments)  # type: ignore[arg-type]
+
+
+def test_bad_histories_and_graphs_are_told() -> None:
+    with pytest.raises(ValueError, match="'history' must hold a report"):
+        plot_curvature([])
+    other = curvature_report(torch.nn.ModuleDict({"other": Curvature()}))
+    with pytest.raises(ValueError, match="'history' must be of one model"):
+        plot_curvature([*history(1), other])
+    with pytest.raises(ValueError, match="'edge_index' must connect"):
+        plot_distortion(torch.randn(3, 2), 1.0, torch.empty(2, 0, dtype=torch.long))
+
+
+def test_the_package_does_not_import_matplotlib() -> None:
+    code = (
+        "import sys, pyg_hyperbolic.visualization; print('matplotlib' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.stdout.strip() == "False", out.stderr
+
+
+def test_moving_to_the_midpoint_agrees_with_gyro_addition() -> None:
+    v, _, _ = binary_tree(4)
+    away = gyro_add(torch.tensor([1.5, -0.5]), v, 1.0)
+    back = flatten(away, 1.0)
+    torch.testing.assert_close(
+        back.norm(dim=-1), flatten(v, 1.0).norm(dim=-1), atol=1e-5, rtol=1e-5
+    )
