@@ -12,7 +12,7 @@ MODULES = {
     "pyg_hyperbolic.visualization": "Pictures",
     "pyg_hyperbolic.exchange.geoopt": "Exchange with geoopt",
     "pyg_hyperbolic.exchange.hgcn": "Exchange with the original HGCN",
-    "pyg_hyperbolic.graphgym": "GraphGym",
+    "pyg_hyperbolic.exchange.graphgym": "GraphGym",
 }
 
 

@@ -1,1 +1,1 @@
-"""Points and weights to and from other libraries."""
+"""Points, weights and layers to and from other libraries."""

@@ -127,7 +127,7 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     time, space = x[..., :1], x[..., 1:]
     z = c * dot(space, space)
     expected = ((-2 * shift).exp() + z).sqrt()
-    if not clip and not bool(((c**0.5 * time / expected - 1).abs() <= tolerance).all()):
+    if not clip and not _hold((c**0.5 * time / expected - 1).abs() <= tolerance):
         raise ValueError(
             f"'x' holds points that are not on the upper sheet of the hyperboloid "
             f"<x, x> = -1/c with c = {_show(given)}; pass clip=True to move them to it "
@@ -147,7 +147,7 @@ def _inside_ball(
     outside = radius > limit
     if clip:
         x = times(torch.where(outside, limit / radius, 1.0), x)
-    elif not bool((radius < 1).all()):
+    elif not _hold(radius < 1):
         raise ValueError(
             f"'x' holds points that are not inside the {name} ball of radius "
             f"1/sqrt(c) with c = {_show(given)} (largest sqrt(c) * ||x||: "
@@ -158,6 +158,14 @@ def _inside_ball(
     if clip:  # the rounding of x could take it out again
         z = torch.where(outside, limit**2, z)
     return x, z, c
+
+
+def _hold(conditions: Tensor) -> bool:
+    """Whether all conditions hold, as far as it can be seen."""
+    try:
+        return bool(conditions.all())
+    except RuntimeError:  # torch.func.vmap doesn't show values
+        return True
 
 
 def _not_flat(c: Curved) -> None:

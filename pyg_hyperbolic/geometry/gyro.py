@@ -15,15 +15,21 @@ Every operation is a row scalar times :math:`u` plus a row scalar times :math:`v
     Networks*, 2019.
 """
 
-import math
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.compiler import is_compiling
 
-from pyg_hyperbolic.geometry import defect, special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype, times
+from pyg_hyperbolic.geometry import derivative, special
+from pyg_hyperbolic.geometry.derivative import Triangle
+from pyg_hyperbolic.geometry.rows import (
+    Curved,
+    dot,
+    log_max,
+    prepare,
+    result_dtype,
+    times,
+)
 
 
 class _Boost(NamedTuple):
@@ -70,33 +76,34 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     vv = torch.where(moved & opposite, uu - excess, vv)
     uv = torch.where(moved & opposite, uq - uu, uv)
     z_v = c * vv
-    along = torch.where(opposite, uq / torch.where(opposite, uu, 1.0), 0.0)
-    q = q - times(along, u)
+    # Along a unit vector: what is exactly across u is so without rounding errors.
+    unit = torch.where(opposite, uu, 1.0).sqrt().to(u.dtype)
+    unit = u / unit
+    along = torch.where(opposite, dot(unit, q), 0.0)
+    q = q - times(along, unit)
     qq = torch.where(opposite, dot(q, q), qq)
-    across = opposite & (qq > 0)  # opposite, but not on one line
-    # On one line the square's derivative across it is 0; r^2 times it could be inf * 0.
-    qq = torch.where(opposite & ~across, 0.0, qq)
 
     # Opposite points: lengths, the difference a - b, and the squared cosine of half
     # the angle between them, each from differences that are exact.
     a = torch.where(opposite, z_u, 1.0).sqrt()
     b = torch.where(opposite, z_v, 1.0).sqrt()
     difference = torch.where(opposite, c * excess, 0.0) / (a + b)
-    cos2 = c * torch.where(across, qq, 0.0) * a
+    cos2 = c * torch.where(opposite, qq, 0.0) * a
     cos2 = cos2 / (2 * b * (a * b - torch.where(opposite, c * uv, 0.0)))
 
     shift_u, shift_v = special.natural_shift(z_u), special.natural_shift(z_v)
     with torch.no_grad():  # near the logarithm of the result's hyperbolic sine
-        sin = torch.where(across, c * qq, 0.0).sqrt() / b
+        sin = torch.where(opposite, c * qq, 0.0).sqrt() / b
         shift = torch.maximum(difference.abs(), shift_u + shift_v + cos2.log())
         shift = torch.maximum(shift, shift_v + sin.log())
         shift = torch.where(shift > 1, shift, 0.0)
         shift = torch.where(opposite, shift, shift_u + shift_v)
-        masked = opposite & ~across
-        rescale = torch.where(masked, 0.0, shift_u + shift_v - shift).exp()
         # On one line r is the derivative across it alone, e^a, which is not worth inf.
-        limit = math.log(torch.finfo(v.dtype).max) / 2
-        rescale_v = torch.minimum(shift_v - shift, torch.full_like(shift, limit)).exp()
+        limit = min(log_max(v.dtype), 0.8 * log_max(uu.dtype))
+        most = torch.full_like(shift, limit)
+        rescale_v = torch.minimum(shift_v - shift, most).exp()
+        rescale_root = torch.minimum(shift_v - shift, 0.45 * most).exp()
+        rescale = torch.minimum(shift_u + shift_v - shift, 0.9 * most).exp()
 
     sinhc_v = special.sinhc(z_v, shift_v)
     cosh_u = special.cosh(z_u, shift_u)
@@ -110,39 +117,18 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     p_opposite = (p_opposite + 2 * cos2 * b * cosh_u * sinhc_v * rescale) / a
 
     p = torch.where(near, p_near, torch.where(opposite, p_opposite, p_far))
-    r = sinhc_v * rescale_v
+    r, root = sinhc_v * rescale_v, sinhc_v * rescale_root
     uq = torch.where(opposite, 0.0, uq)
-    square = p * (p * uu) + 2 * p * (r * uq) + r * (r * qq)
+    square = p * (p * uu) + 2 * p * (root * uq) + root * (root * qq)
     return _Boost(p, r, q, square, shift, vv, uv, excess)
 
 
-def _sum(u: Tensor, v: Tensor, c: Curved) -> tuple[defect.Triangle, Tensor]:
+def _sum(u: Tensor, v: Tensor, c: Curved) -> tuple[Triangle, Tensor]:
     """The gyro-sum w = p u + r q, and its squared length."""
     m = _boost(u, v, c)
     scale = special.arsinhc(c * m.square, m.shift)
     p, r, square = scale * m.p, scale * m.r, scale * (scale * m.square)
-    return defect.Triangle(m.q, m.vv, m.uv, m.excess, p, r), square
-
-
-def _sum_by_c(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    return defect.of_sum(grad, c, u, _sum(u, v, c)[0])
-
-
-def _square_by_c(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    return defect.of_square(grad, c, u, _sum(u, v, c)[0])
-
-
-def _learns(c: Curved) -> TypeGuard[Tensor]:
-    """Whether c gets its derivative from :mod:`defect`.
-
-    A graph for ``torch.compile`` has that of automatic differentiation, which it can
-    fuse; it loses digits where points are near a line, or near the origin.
-    """
-    return isinstance(c, Tensor) and c.requires_grad and not is_compiling()
-
-
-def _fixed(c: Curved) -> Curved:
-    return c.detach() if _learns(c) else c
+    return Triangle(m.q, m.vv, m.uv, m.excess, p, r), square
 
 
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -165,11 +151,16 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """
     dtype = result_dtype(u, v)
     c, (u, v) = prepare(c, u, v)
-    w, square = _sum(u, v, _fixed(c))
-    out = times(w.p, u) + times(w.r, w.q)
-    if _learns(c):
-        out = defect.with_derivative(out, _sum_by_c, c.expand(square.shape), u, v)
-    return out.to(dtype)
+    learned = derivative.learned(c)
+    if learned is None:
+        w, _ = _sum(u, v, c)
+        return (times(w.p, u) + times(w.r, w.q)).to(dtype)
+    w, _ = _sum(u, v, learned.fixed)
+    wide_u, wide_v = derivative.wide(u, v)
+    slope, _ = _sum(wide_u, wide_v, learned.middle)
+    p, r, x = derivative.of_sum(learned.middle, wide_u, slope)
+    out = times(w.p + learned.step * p, u) + times(w.r, w.q)
+    return (out + (learned.step * r * x).to(out.dtype)).to(dtype)
 
 
 def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -192,9 +183,13 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 def _sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     c, (u, v) = prepare(c, u, v)
     u = -u
-    _, out = _sum(u, v, _fixed(c))
-    if _learns(c):
-        out = defect.with_derivative(out, _square_by_c, c.expand(out.shape), u, v)
+    learned = derivative.learned(c)
+    if learned is None:
+        return _sum(u, v, c)[1].squeeze(-1)
+    _, out = _sum(u, v, learned.fixed)
+    u, v = derivative.wide(u, v)
+    slope, _ = _sum(u, v, learned.middle)
+    out = out + learned.step * derivative.of_square(learned.middle, u, slope)
     return out.squeeze(-1)
 
 
@@ -257,7 +252,8 @@ def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """
     dtype = result_dtype(u, v)
     c, (u, v) = prepare(c, u, v)
-    fixed = _fixed(c)
+    learned = derivative.learned(c)
+    fixed = c if learned is None else learned.fixed
     uv = dot(u, v)
     z = fixed * dot(u, u)
     shift = special.natural_shift(z)
@@ -272,7 +268,7 @@ def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     )
     along = fixed * bend * uv
     out = times(across, v) + times(along, u)
-    if _learns(c):
-        rows = c.expand(along.shape)
-        out = defect.with_derivative(out, defect.of_transport, rows, u, v)
+    if learned is not None:
+        r, x = derivative.of_transport(learned.middle, *derivative.wide(u, v))
+        out = out + (learned.step * r * x).to(out.dtype)
     return out.to(dtype)

@@ -34,8 +34,9 @@ def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Ten
     """
     dtype = result_dtype(v, normal, offset)
     c, (v, normal, offset) = prepare(c, v, normal, offset)
-    along, q = (v @ normal.t()).double(), offset.double()
-    z, z_q = c * dot(v, v), c * q.square()
+    z = c * dot(v, v)
+    along, q = (v @ normal.t()).to(z.dtype), offset.to(z.dtype)
+    z_q = c * q.square()
     shift_v, shift_q = special.natural_shift(z), special.natural_shift(z_q)
     m = special.cosh(z_q, shift_q) * special.sinhc(z, shift_v) * along
     m = m - q * special.sinhc(z_q, shift_q) * special.cosh(z, shift_v)

@@ -3,13 +3,19 @@ r"""The linear map of the hyperboloid with its time coordinate restored.
 [1] W. Chen et al., *Fully Hyperbolic Neural Networks*, 2022, Eq. 2 and 3.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype, times
+from pyg_hyperbolic.geometry.rows import (
+    Curved,
+    dot,
+    log_max,
+    prepare,
+    result_dtype,
+    times,
+    wide_dtype,
+)
 
 
 def lorentz_map(
@@ -46,7 +52,7 @@ def lorentz_map(
         y = y + times((-shift).exp(), bias)
     # Back to the scale of y, as far as its dtype has numbers for it and its square:
     # where images cancel, a shift would exceed the logarithm of what is left.
-    back = shift.clamp(max=math.log(torch.finfo(y.dtype).max) / 3)
+    back = shift.clamp(max=log_max(y.dtype) / 3)
     growth = back.exp()
     radial = special.arsinhc(c * dot(y, y) * growth.square(), shift - back)
     return times(growth * radial, y).to(dtype)
@@ -55,8 +61,8 @@ def lorentz_map(
 def lorentz_form(v: Tensor, h: Tensor, time: Tensor, c: Curved) -> Tensor:
     r"""A linear form of the hyperboloid points :math:`\sqrt c\,(x_0, x)`.
 
-    Far out the values are of the order of :math:`e^{600}` at most, beyond which a
-    sigmoid of them is 0 or 1 in any dtype.
+    Far out the values are of the order of :math:`e^{600}` at most (:math:`e^{75}` on a
+    device without float64), beyond which a sigmoid of them is 0 or 1 in any dtype.
 
     Args:
         v: Points, shape :math:`(*, d)`, dense or sparse.
@@ -65,15 +71,15 @@ def lorentz_form(v: Tensor, h: Tensor, time: Tensor, c: Curved) -> Tensor:
         c: Absolute value of the curvature.
 
     Returns:
-        Values in float64, shape :math:`(*, 1)`.
+        Values in the wide dtype, shape :math:`(*, 1)`.
     """
     c, (v, h, time) = prepare(c, v, h, time)
     z = c * _square(v)
     shift = special.natural_shift(z)
     root = torch.as_tensor(c, dtype=z.dtype).sqrt()
-    space = root * special.sinhc(z, shift) * h.double()
-    form = space + special.cosh(z, shift) * time.double()
-    return form * torch.where(shift < 600, shift, 600.0).exp()
+    space = root * special.sinhc(z, shift) * h.to(z.dtype)
+    form = space + special.cosh(z, shift) * time.to(z.dtype)
+    return form * shift.clamp(max=0.85 * log_max(z.dtype)).exp()
 
 
 def with_cosh(v: Tensor, cosh: Tensor, c: Curved) -> Tensor:
@@ -92,7 +98,7 @@ def with_cosh(v: Tensor, cosh: Tensor, c: Curved) -> Tensor:
     c, (points,) = prepare(c, v)
     square = dot(points, points)
     norm = torch.where(square > 0, c * square, 1.0).sqrt()
-    return times(cosh.double().acosh() / norm, points).to(v.dtype)
+    return times(cosh.to(norm.dtype).acosh() / norm, points).to(v.dtype)
 
 
 def _square(v: Tensor) -> Tensor:
@@ -100,4 +106,4 @@ def _square(v: Tensor) -> Tensor:
     if v.layout == torch.strided:
         return dot(v, v)
     square = torch.sparse.sum(v.to_sparse_coo().square(), dim=-1)
-    return square.to_dense().double().unsqueeze(-1)
+    return square.to_dense().to(wide_dtype(v.device)).unsqueeze(-1)

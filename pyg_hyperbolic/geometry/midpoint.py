@@ -2,156 +2,140 @@ r"""Weighted midpoint: Lorentz centroid, Einstein midpoint and gyromidpoint in o
 
 With the weights :math:`w_j` and :math:`a_j = \sqrt c \lVert v_j \rVert`, the sum of
 :math:`w_j (\cosh a_j, \sinh(a_j)/a_j\, v_j)` is a multiple of the midpoint's
-hyperboloid point.  Its two parts have a ratio :math:`\tanh R`, in which the radius
-:math:`R` is lost to rounding: in double precision all digits at :math:`R = 18`.  What
-does not cancel is
+hyperboloid point.  The ratio of its two parts is the mean :math:`k` of the Klein points
+:math:`k_j = \tanh(a_j)/a_j\, v_j` with the masses :math:`m_j = w_j \cosh a_j`, and its
+length :math:`\sqrt c\,\lVert k \rVert = \tanh R` is that of the midpoint.  In it the
+radius :math:`R` is lost to rounding: in double precision all digits at :math:`R = 18`.
+What does not cancel is
 
 .. math::
-    1 - \tanh^2 R = \frac{\sum_j w_j / \cosh a_j}{\sum_j w_j \cosh a_j}
-    + \mathrm{Var}(k),
+    1 - c\, \lVert k \rVert^2 = \frac{\sum_j w_j / \cosh a_j}{\sum_j w_j \cosh a_j}
+    + c\, \mathrm{Var}(k) .
 
-with the variance of the Klein points :math:`k_j = \tanh(a_j)\, v_j / \lVert v_j
-\rVert`, each of the mass :math:`w_j \cosh a_j`.  The first term is a sum of positive
-numbers; the second has to be summed from differences, in a second pass.
-
-Taken apart, :func:`lift` gives the columns of the first pass, to be summed by any
-weighted sum (dense, scattered, or a sparse matrix product); :func:`deviations` those
-of the second; and :func:`drop` the midpoints.  Up to moderate radii one pass is enough:
-see :mod:`~pyg_hyperbolic.geometry.fused`.
+The first term is a sum of positive numbers.  A variance is the same about any point:
+about the Klein point of the heaviest neighbor, which then counts nothing, no digits
+cancel, however little the others weigh.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009, ch. 4.
 [2] M. Law, R. Liao, J. Snell, R. Zemel, *Lorentzian Distance Learning for Hyperbolic
     Representations*, 2019, Theorem 3.3.
 """
 
+import math
+from typing import Protocol
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
-
-# The largest power of e in float64 is e^{709}: this leaves room for weights.
-_MAX_EXPONENT = 600.0
-# Below it numbers lose digits, and their inverses are out of range.
-_TINY = 1e-290
+from pyg_hyperbolic.geometry.rows import Curved, dot, log_max, prepare, wide_dtype
 
 
-def lift(v: Tensor, c: Curved, largest: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    r"""The columns :math:`\cosh a,\ 1/\cosh a,\ \sinh(a)/a\, v` of each point.
+class Groups(Protocol):
+    """Which points have a midpoint together.
 
-    In float64 whatever the dtype of the points, as the ratio of the columns is needed
-    to more digits than float32 has at a radius of 5.  They come times
-    :math:`e^{-s},\ e^s,\ e^{-s}` with a shift :math:`s` that keeps them in range; a
-    point nearer by 1300 than the farthest one counts nothing beside it.
+    A member is a point as part of a group; a point may be part of several.
+    """
+
+    def of_points(self, x: Tensor) -> Tensor:
+        """Rows of points, repeated for each member."""
+
+    def of_groups(self, x: Tensor) -> Tensor:
+        """Rows of groups, repeated for each member."""
+
+    def sum(self, x: Tensor) -> Tensor:
+        """Rows of members, summed over each group."""
+
+    def max(self, x: Tensor) -> Tensor:
+        """The largest rows of members in each group; any number without members."""
+
+    def pick(self, chosen: Tensor, x: Tensor) -> Tensor:
+        """Rows of points: of one chosen member of each group, or zeros without any."""
+
+
+def midpoints(v: Tensor, weight: Tensor | None, c: Curved, groups: Groups) -> Tensor:
+    """Weighted midpoints of groups of points.
 
     Args:
-        v: Points, shape :math:`(*, d)`.
-        c: Absolute value of the curvature.
-        largest: The largest :math:`a` among the points that each is summed with, shape
-            :math:`(*, 1)` or one that broadcasts to it; by default that of all.
+        v: Points in the wide dtype, shape :math:`(*, d)`.
+        weight: Weights of members, shape :math:`(*, 1)`.
+        c: Absolute value of the curvature, as :func:`prepare` returns it.
+        groups: The groups.
 
     Returns:
-        Columns in float64, shape :math:`(*, d + 2)`, and the shift.
+        Points in the wide dtype; the origin for a group without weight.
     """
-    c, (v,) = prepare(c, v.double())
     z = c * dot(v, v)
-    if largest is None:
-        largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
-    shift = (largest - _MAX_EXPONENT).relu()
-    cosh = special.cosh(z, shift)
-    # Not 1/cosh: that has a derivative out of range.
-    inside = cosh > 1e-300
-    inverse = torch.where(inside, (-torch.where(inside, cosh, 1.0).log()).exp(), 0.0)
-    cosh = torch.where(inside, cosh, 0.0)
-    momentum = torch.where(inside, special.sinhc(z, shift), 0.0) * v
-    return torch.cat([cosh, inverse, momentum], dim=-1), shift
+    klein = special.tanhc(z) * v
+    log_cosh = groups.of_points(_log_cosh(z))
+    w = z.new_ones(()) if weight is None else weight.to(v.dtype)
+    some = w > 0
+    log_w = _log(torch.where(some, w, 1.0))
+    limit = log_max(v.dtype)
 
+    def most(x: Tensor) -> Tensor:
+        """The largest of each group, without a derivative; 0 if there is none."""
+        out = groups.max(torch.where(some, x, -math.inf).detach())
+        return torch.where(out == -math.inf, 0.0, out)
 
-def radius(v: Tensor, c: Curved) -> Tensor:
-    r""":math:`a = \sqrt c \lVert v \rVert` where it exceeds 1, without a gradient."""
-    c, (v,) = prepare(c, v.double())
-    return special.natural_shift(c * dot(v, v))
+    def roots(x: Tensor, gain: Tensor) -> Tensor:
+        """Roots of e^x, limited where that is only the derivative at the weight 0."""
+        x = x.clamp(max=torch.where(some, math.inf, 0.12 * limit))
+        return ((x + groups.of_groups(gain)) / 2).exp()
 
+    log_mass, log_inverse = log_w + log_cosh, log_w - log_cosh
+    heaviest, largest = most(log_mass), most(log_inverse)
+    of_mass = log_mass - groups.of_groups(heaviest)
+    # Far out much lighter members count: the heaviest gets a mass larger than 1.
+    gain = (2 * most(log_cosh) - 0.8 * limit).clamp(0, 0.85 * limit)
+    root = roots(of_mass, gain)
+    inverse = roots(log_inverse - groups.of_groups(largest), torch.zeros_like(gain))
 
-def deviations(columns: Tensor, heaviest: Tensor) -> Tensor:
-    r"""Columns whose sums tell the variance of the Klein points.
-
-    Args:
-        columns: Columns of points, from :func:`lift`, shape :math:`(*, d + 2)`.
-        heaviest: Those of the point with the largest weight times mass among the
-            points that each is summed with, broadcast against :obj:`columns`.
-
-    Returns:
-        Columns to be summed with the same weights, shape :math:`(*, d + 1)`.
-    """
-    # A variance is the same about any point. About the heaviest, which then counts
-    # nothing, no digits cancel, however little the others weigh.
-    mass, _, momentum = _split(columns)
-    with torch.no_grad():
-        reference_mass, _, reference = _split(heaviest)
-        reference = reference / reference_mass
-    difference = momentum / mass - reference
-    # The heaviest has none: 0 times a mass that, times a gradient, may be out of range.
-    counts = columns[..., :1] > 0
-    root = torch.where(counts, mass.sqrt(), 0.0)
-    square = dot(root * difference, root * difference)
-    return torch.cat([torch.where(counts, mass, 0.0) * difference, square], dim=-1)
-
-
-def drop(
-    sums: Tensor, shift: Tensor, c: Curved, deviation: Tensor | None = None
-) -> Tensor:
-    r"""Midpoints from weighted sums of columns.
-
-    A sum over no points, all zeros, gives the origin.
-
-    Args:
-        sums: Weighted sums of :func:`lift` columns, shape :math:`(*, d + 2)`.
-        shift: The shift of these columns.
-        c: Absolute value of the curvature.
-        deviation: Sums of the :func:`deviations`, shape :math:`(*, d + 1)`.  If left
-            out, the radius is that of the first pass alone.
-
-    Returns:
-        Points in float64, shape :math:`(*, d)`.
-    """
-    c, (sums,) = prepare(c, sums)
-    mass, inverse, momentum = _split(sums)
-    klein = momentum / mass
-    z = c * dot(klein, klein)
-    # log(1 - tanh^2), from the share of the sum of inverses and the variance. Their
-    # parts are in range, their quotients need not be.
-    known = _log(inverse) - mass.log() - 2 * shift
-    if deviation is None:
-        variance, scale = 1 - z, torch.zeros_like(z)
-    else:
-        mean, square = deviation.split([deviation.size(-1) - 1, 1], dim=-1)
-        variance, scale = c * (square - dot(mean, mean / mass)), mass.log()
-    positive = variance > 0
-    log_variance = _log(torch.where(positive, variance, 1.0)) - scale
-    if deviation is None:  # 1 - z is both of them: the larger has no rounding errors
-        both = torch.maximum(log_variance, known)
-    else:
-        both = torch.logaddexp(log_variance, known)
-    return special.artanhc(z, torch.where(positive, both, known)) * klein
-
-
-def _log(x: Tensor) -> Tensor:
-    """The logarithm, without a derivative where numbers have no digits left."""
-    return torch.where(x > _TINY, x, x.detach()).log()
-
-
-def _split(columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mass, its inverse and momentum, with a mass of one where there is no point."""
-    mass, inverse, momentum = columns.split([1, 1, columns.size(-1) - 2], dim=-1)
-    empty = (mass == 0) | (inverse == 0)
+    reference = groups.pick(some & (of_mass == 0), klein.detach())
+    away = groups.of_points(klein) - groups.of_groups(reference)
+    square = dot(root * away, root * away)
+    parts = [root.square(), inverse.square(), square, root.square() * away]
+    sums = groups.sum(torch.where(some, 1.0, w) * torch.cat(parts, dim=-1))
+    mass, inverse, square, first = sums.split([1, 1, 1, v.size(-1)], dim=-1)
+    empty = mass == 0
     mass, inverse = (torch.where(empty, 1.0, share) for share in (mass, inverse))
-    return mass, inverse, momentum
+    mean = torch.where(empty, 0.0, first) / mass
+    # The logarithm of 1 - c k^2, from those of both terms.
+    log_mass = _log(mass) - gain
+    flat = _log(inverse) + largest - log_mass - heaviest
+    # First times mean, as a square whose derivatives are in range.
+    root = first * (-_log(mass) / 2).exp()
+    variance = c * (square - dot(root, root))
+    bent = variance > 0
+    both = _log(torch.where(bent, variance, 1.0)) - log_mass - gain
+    both = torch.logaddexp(flat, both)
+    # Where all members are one point the variance is 0, but has a derivative.
+    none = torch.where(bent, 0.0, variance / mass)
+    unbent = flat + (none * (-flat).clamp(max=0.8 * limit).exp()).log1p()
+    k = reference + mean
+    return special.artanhc(c * dot(k, k), torch.where(bent, both, unbent)) * k
 
 
-def _largest(v: Tensor, c: Curved) -> Tensor:
-    return pad(radius(v, c), (0, 0, 0, 1)).amax(dim=-2, keepdim=True)
+class _Axis:
+    """Groups along the second to last axis, which has the length 1 for them."""
+
+    def of_points(self, x: Tensor) -> Tensor:
+        return x
+
+    def of_groups(self, x: Tensor) -> Tensor:
+        return x
+
+    def sum(self, x: Tensor) -> Tensor:
+        return x.sum(dim=-2, keepdim=True)
+
+    def max(self, x: Tensor) -> Tensor:
+        return pad(x, (0, 0, 0, 1), value=-math.inf).amax(dim=-2, keepdim=True)
+
+    def pick(self, chosen: Tensor, x: Tensor) -> Tensor:
+        chosen = pad(chosen, (0, 0, 0, 1), value=True)  # by zeros, if there is no other
+        first = chosen.to(torch.uint8).argmax(dim=-2, keepdim=True)
+        return pad(x, (0, 0, 0, 1)).take_along_dim(first, dim=-2)
 
 
 def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
@@ -176,13 +160,83 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
             f"(got shape {list(v.shape)})"
         )
     per_point = c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() > 0 else c
-    columns, shift = lift(v, per_point, _largest(v, per_point))
-    shares = torch.ones_like(columns[..., :1]) if weight is None else weight[..., None]
-    sums = (shares * columns).sum(dim=-2)
-    shift = shift.squeeze(-2)
-    if v.size(-2) == 0:
-        return drop(sums, shift, c).to(v.dtype)
-    heaviest = (shares * columns[..., :1]).argmax(dim=-2, keepdim=True)
-    heaviest = columns.take_along_dim(heaviest, dim=-2)
-    deviation = (shares * deviations(columns, heaviest)).sum(dim=-2)
-    return drop(sums, shift, c, deviation).to(v.dtype)
+    per_point, (points,) = prepare(per_point, v.to(wide_dtype(v.device)))
+    shares = None if weight is None else weight.unsqueeze(-1)
+    return midpoints(points, shares, per_point, _Axis()).squeeze(-2).to(v.dtype)
+
+
+def lift(v: Tensor, c: Curved, largest: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    r"""The columns :math:`\cosh a,\ 1/\cosh a,\ \sinh(a)/a\, v` of each point.
+
+    A message is such a row, and :func:`drop` finds the midpoint of a sum of them.
+    Beyond radii of 8 a midpoint loses digits, as many as 1 - tanh has lost there.
+
+    In the wide dtype whatever that of the points, as the ratio of the columns is needed
+    to more digits than float32 has at a radius of 5.  They come times
+    :math:`e^{-s},\ e^s,\ e^{-s}` with a shift :math:`s` that keeps them in range.
+
+    Args:
+        v: Points, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+        largest: The largest :math:`a` among the points that each is summed with, shape
+            :math:`(*, 1)` or one that broadcasts to it; by default that of all.
+
+    Returns:
+        Columns, shape :math:`(*, d + 2)`, and the shift.
+    """
+    c, (v,) = prepare(c, v.to(wide_dtype(v.device)))
+    z = c * dot(v, v)
+    if largest is None:
+        largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
+    shift = (largest - 0.85 * log_max(v.dtype)).relu()  # leaves room for weights
+    cosh = special.cosh(z, shift)
+    inside = cosh > _tiny(cosh)
+    # Not 1/cosh: that has a derivative out of range.
+    rest = torch.where(inside, shift - _log_cosh(z), 0.0)
+    inverse = torch.where(inside, rest.exp(), 0.0)
+    cosh = torch.where(inside, cosh, 0.0)
+    momentum = torch.where(inside, special.sinhc(z, shift), 0.0) * v
+    return torch.cat([cosh, inverse, momentum], dim=-1), shift
+
+
+def drop(sums: Tensor, shift: Tensor, c: Curved) -> Tensor:
+    r"""Midpoints from weighted sums of columns.
+
+    A sum over no points, all zeros, gives the origin.
+
+    Args:
+        sums: Weighted sums of :func:`lift` columns, shape :math:`(*, d + 2)`.
+        shift: The shift of these columns.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Points in the dtype of the sums, shape :math:`(*, d)`.
+    """
+    c, (sums,) = prepare(c, sums)
+    mass, inverse, momentum = sums.split([1, 1, sums.size(-1) - 2], dim=-1)
+    empty = (mass == 0) | (inverse == 0)
+    mass, inverse = (torch.where(empty, 1.0, share) for share in (mass, inverse))
+    klein = momentum / mass
+    z = c * dot(klein, klein)
+    # 1 - z has no digits far out, and is never less than what it has of inverses.
+    known = _log(inverse) - _log(mass) - 2 * shift
+    positive = z < 1
+    rest = torch.where(positive, 1 - z, 1.0).log()
+    rest = torch.where(positive, torch.maximum(rest, known), known)
+    return special.artanhc(z, rest) * klein
+
+
+def _log_cosh(z: Tensor) -> Tensor:
+    """The logarithm of cosh a with z = a^2."""
+    size = special.natural_shift(z)
+    return special.cosh(z, size).log() + size
+
+
+def _tiny(x: Tensor) -> float:
+    """Below it numbers lose digits, and their inverses are out of range."""
+    return 1e3 * torch.finfo(x.dtype).tiny
+
+
+def _log(x: Tensor) -> Tensor:
+    """The logarithm, without a derivative where that is out of range."""
+    return torch.where(x > _tiny(x), x, x.detach()).log()

@@ -2,7 +2,8 @@
 
 Norms, products and all functions of them are row scalars, in float64 whatever the dtype
 of the points: they are few, and far out a rounded :math:`a` makes :math:`e^a` wrong by
-:math:`a` times as much.  Points stay in their own dtype.
+:math:`a` times as much.  Points stay in their own dtype.  Devices that have no float64
+compute row scalars in float32.
 """
 
 import math
@@ -11,6 +12,19 @@ import torch
 from torch import Tensor
 
 Curved = float | Tensor  # c, the absolute value of the sectional curvature
+
+# Types of devices that have no float64.
+WITHOUT_FLOAT64 = {"mps"}
+
+
+def wide_dtype(device: torch.device) -> torch.dtype:
+    """The wide dtype: that of row scalars on a device."""
+    return torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64
+
+
+def log_max(dtype: torch.dtype) -> float:
+    """The logarithm of a dtype's largest number."""
+    return math.log(torch.finfo(dtype).max)
 
 
 def check_curvature(c: Curved) -> None:
@@ -28,7 +42,7 @@ def check_curvature(c: Curved) -> None:
 def prepare(c: Curved, *points: Tensor) -> tuple[Curved, list[Tensor]]:
     """Points in the dtype to compute in, and c so that it broadcasts to row scalars.
 
-    float16 and bfloat16 are computed in float32, row scalars in float64; callers cast
+    float16 and bfloat16 are computed in float32, c in the wide dtype; callers cast
     their result back.
     """
     check_curvature(c)
@@ -36,7 +50,7 @@ def prepare(c: Curved, *points: Tensor) -> tuple[Curved, list[Tensor]]:
     for point in points:
         dtype = torch.promote_types(dtype, point.dtype)
     if isinstance(c, Tensor):
-        c = c.double()
+        c = c.to(wide_dtype(points[0].device))
         c = c.unsqueeze(-1) if c.dim() > 0 else c
     return c, [point.to(dtype) for point in points]
 
@@ -51,7 +65,7 @@ def result_dtype(*points: Tensor) -> torch.dtype:
 
 def dot(u: Tensor, v: Tensor) -> Tensor:
     """Row scalars <u, v>, shape [*, 1]."""
-    return (u * v).sum(dim=-1, keepdim=True).double()
+    return (u * v).sum(dim=-1, keepdim=True).to(wide_dtype(u.device))
 
 
 def times(scalar: Tensor, v: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ import math
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.geometry.rows import log_max
+
 # Below this the power series is used: there the closed forms (or their
 # derivatives) lose digits by cancellation, while the series are exact.
 _SMALL_ENTIRE = 0.5  # sinh, cosh: entire, the terms fall factorially
@@ -152,7 +154,7 @@ def own_scale(square: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     own = (shift + torch.where(apart, square, 1.0).log() / 2).relu()
     own = torch.where(apart & (own > 1), own, 0.0)
     # At x = 0 the factor is that of a derivative, and may be out of range.
-    limit = math.log(torch.finfo(square.dtype).max) / 2
+    limit = log_max(square.dtype) / 2
     return torch.where(shift - own < limit, shift - own, limit).exp(), own
 
 

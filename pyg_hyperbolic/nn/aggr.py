@@ -6,7 +6,7 @@ from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.typing import OptTensor
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.nn.conv.ops import group_midpoints
+from pyg_hyperbolic.nn.points import group_midpoints
 
 
 def hyperbolic_mean_pool(
@@ -35,7 +35,6 @@ def hyperbolic_mean_pool(
         size = 1 if size is None else size
     if size is None:
         size = num_groups(batch)
-    c = torch.as_tensor(c, dtype=torch.float64, device=x.device)
     return group_midpoints(x, batch, size, c)
 
 
@@ -75,17 +74,17 @@ class HyperbolicAggregation(Aggregation):
             dim_size: Number of groups.
             dim: The axis.
         """
-        points = x.movedim(dim, -2)  # the other axes are features of other groups
         if index is None:
             if ptr is None:
-                ptr = torch.tensor([0, points.size(-2)], device=x.device)
+                ptr = torch.tensor([0, x.size(dim)], device=x.device)
             dim_size = ptr.numel() - 1
             index = torch.arange(dim_size, device=x.device)
-            index = index.repeat_interleave(ptr.diff(), output_size=points.size(-2))
+            index = index.repeat_interleave(ptr.diff(), output_size=x.size(dim))
         elif dim_size is None:
             dim_size = num_groups(index)
-        out = group_midpoints(points, index, dim_size, self.curvature())
-        return out.movedim(-2, dim).contiguous()  # layers take views of it
+        # All axes but this and the last are features of other groups.
+        out = group_midpoints(x, index, dim_size, self.curvature(), dim)
+        return out.contiguous()  # layers take views of it
 
 
 def num_groups(index: Tensor) -> int:

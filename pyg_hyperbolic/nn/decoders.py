@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.geometry.gyro import sqdist
+from pyg_hyperbolic import kernels
 from pyg_hyperbolic.geometry.rows import Curved
+from pyg_hyperbolic.nn.points import sqdist
 
 
 class FermiDiracDecoder(torch.nn.Module):
@@ -60,7 +61,11 @@ class FermiDiracDecoder(torch.nn.Module):
         Returns:
             Logits, shape :math:`(*)`.
         """
-        return (self.r - sqdist(u, v, c)) / self.t
+        return self.logits(sqdist(u, v, c))
+
+    def logits(self, square: Tensor) -> Tensor:
+        """The same from squared distances, of any shape."""
+        return (self.r - square) / self.t
 
     def extra_repr(self) -> str:
         """The module's settings, for ``repr``."""
@@ -106,7 +111,8 @@ class FermiDiracEdges(torch.nn.Module):
         Returns:
             One number for each pair, shape :math:`(E)`.
         """
-        out = self.decoder(z[edge_index[0]], z[edge_index[1]], self.curvature())
+        square = kernels.sqdist(z, z, self.curvature(), edge_index[0], edge_index[1])
+        out = self.decoder.logits(square)
         return out.sigmoid() if sigmoid else out
 
     def forward_all(self, z: Tensor, sigmoid: bool = True) -> Tensor:

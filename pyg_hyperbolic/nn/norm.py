@@ -8,9 +8,9 @@ from torch_geometric.typing import OptTensor
 from torch_geometric.utils import scatter
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.geometry.gyro import exp, log
 from pyg_hyperbolic.geometry.midpoint import midpoint
 from pyg_hyperbolic.nn.aggr import hyperbolic_mean_pool
+from pyg_hyperbolic.nn.points import add
 
 
 class _Norm(torch.nn.Module):
@@ -48,7 +48,7 @@ class _Norm(torch.nn.Module):
         out = centered * (variance + self.eps).rsqrt()
         if self.weight is None or self.bias is None:
             return out
-        return exp(self.bias, self.weight * out, c)
+        return add(self.bias, self.weight * out, c)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels})"
@@ -127,13 +127,13 @@ class HyperbolicBatchNorm(_Norm):
                     f"'x' must hold two points or more to be normalized by their own "
                     f"statistics (got {len(x)}); call eval() to use the running ones"
                 )
-            mean = midpoint(x, c)
-            centered = log(mean, x, c)
+            mean = hyperbolic_mean_pool(x, None, c)[0]
+            centered = add(-mean, x, c)
             variance = centered.square().sum(dim=-1).mean()
             if self.training and self.running_mean is not None:
                 self._track(mean, variance, c)
         else:
-            centered = log(mean, x, c)
+            centered = add(-mean, x, c)
         return self._scaled(centered, variance, c).to(x.dtype)
 
     @torch.no_grad()
@@ -185,7 +185,7 @@ class HyperbolicLayerNorm(_Norm):
             batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
             batch_size = 1
         means = hyperbolic_mean_pool(x, batch, c, batch_size)
-        centered = log(means.index_select(0, batch), x, c)
+        centered = add(-means.index_select(0, batch), x, c)
         squares = centered.square().sum(dim=-1)
         variance = scatter(squares, batch, 0, len(means), "mean")
         rows = variance.index_select(0, batch)[:, None]

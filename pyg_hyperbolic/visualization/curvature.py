@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pyg_hyperbolic.report import CurvatureReport
+from pyg_hyperbolic.curvature import CurvatureReport
 from pyg_hyperbolic.visualization.axes import COLORS, new_axes
 
 if TYPE_CHECKING:

@@ -282,8 +282,10 @@ def test_a_number_that_is_no_curvature_is_an_error(
 
 
 @operation
-def test_at_most_a_handful_of_tensors_are_saved(f: Callable[..., Tensor]) -> None:
-    # Everything else is a row scalar; a round trip through a chart would not fit.
+@pytest.mark.parametrize("learned", [False, True])
+def test_few_tensors_are_saved(f: Callable[..., Tensor], learned: bool) -> None:
+    # Everything else is a row scalar.  The derivative with respect to c, which is in
+    # double precision, saves some more.
     u, v = (torch.randn(100, 64, requires_grad=True) for _ in range(2))
     saved: dict[int, Tensor] = {}
 
@@ -292,7 +294,6 @@ def test_at_most_a_handful_of_tensors_are_saved(f: Callable[..., Tensor]) -> Non
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        f(u, v, torch.tensor(1.0, requires_grad=True))
-    assert sum(x.numel() == u.numel() for x in saved.values()) <= (
-        2 if f is transport else 4
-    )
+        f(u, v, torch.tensor(1.0, requires_grad=learned))
+    number = sum(x.numel() == u.numel() for x in saved.values())
+    assert number <= (2 if f is transport else 5) + 8 * learned

@@ -35,6 +35,8 @@ FORMS = ("csr", "coo", "edge_index_by_col", "edge_index_by_row", "edge_index_uns
 def form_of(
     edge_index: Tensor, weight: Tensor | None, name: str, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor | None]:
+    if name == "edge_index":
+        return edge_index, weight
     if name in ("csr", "coo"):
         target, source = edge_index[1], edge_index[0]
         perm = (target * size[0] + source).argsort()

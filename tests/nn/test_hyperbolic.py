@@ -19,7 +19,7 @@ from torch_geometric.nn import (
 )
 from torch_geometric.nn.conv import MessagePassing, PNAConv, SimpleConv
 
-from pyg_hyperbolic import Curvature, geometry
+from pyg_hyperbolic import Curvature, geometry, kernels
 from pyg_hyperbolic.nn import HGCNConv, Hyperbolic
 
 CONVS: dict[str, Callable[[], MessagePassing]] = {
@@ -165,13 +165,13 @@ def test_copies_and_states(graph: Any, conv: MessagePassing) -> None:
         assert torch.equal(twin(x, graph.edge_index), expected)
     names = [name for name, _ in wrapped.named_parameters() if "curvature" in name]
     assert names == ["conv.aggr_module.curvature.raw"]
-    assert wrapped.curvature().item() == pytest.approx(0.3, rel=1e-15)
+    assert wrapped.curvature().item() == pytest.approx(0.3, rel=2e-6)
     with torch.no_grad():
         for parameter in wrapped.parameters():
             parameter.fill_(float("nan"))
     wrapped.reset_parameters()
     assert wrapped(x, graph.edge_index).isfinite().all()
-    assert wrapped.curvature().item() == pytest.approx(0.3, rel=1e-15)
+    assert wrapped.curvature().item() == pytest.approx(0.3, rel=2e-6)
 
 
 def test_arguments_are_passed_on(graph: Any) -> None:
@@ -208,12 +208,10 @@ def gradients_of(wrapped: Hyperbolic, x: Tensor, edge_index: Tensor) -> list[Ten
 
 
 @pytest.mark.parametrize("radius", [0.5, 5.0])
-def test_both_ways_to_the_mean_have_the_same_gradients(
-    graph: Any, radius: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_back_ends_have_the_same_gradients(graph: Any, radius: float) -> None:
     wrapped = Hyperbolic(SimpleConv(aggr="mean")).double()
     x = (radius * graph.x()).requires_grad_()
-    one = gradients_of(wrapped, x, graph.edge_index)
-    monkeypatch.setattr("pyg_hyperbolic.nn.conv.ops.fused.bias_lift", lambda *_: None)
-    two = gradients_of(wrapped, x, graph.edge_index)
-    torch.testing.assert_close(one, two, rtol=1e-8, atol=1e-8)
+    with kernels.backend("portable"):
+        expected = gradients_of(wrapped, x, graph.edge_index)
+    got = gradients_of(wrapped, x, graph.edge_index)
+    torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-8)

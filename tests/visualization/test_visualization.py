@@ -12,8 +12,8 @@ from matplotlib.testing.compare import compare_images
 from torch import Tensor
 
 from pyg_hyperbolic import Curvature, curvature_report
+from pyg_hyperbolic.curvature import CurvatureReport
 from pyg_hyperbolic.geometry import dist, gyro_add, to_poincare
-from pyg_hyperbolic.report import CurvatureReport
 from pyg_hyperbolic.visualization import plot_curvature, plot_disk, plot_distortion
 from pyg_hyperbolic.visualization.disk import flatten, geodesics
 

@@ -1,26 +1,27 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
 import copy
-from functools import partial
 from typing import Any, Union
 
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
-from torch_geometric.utils import spmm
 
+from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.midpoint import drop, lift
-from pyg_hyperbolic.nn.conv.edges import fit
-from pyg_hyperbolic.nn.conv.ops import add_bias, midpoints
-from pyg_hyperbolic.nn.conv.validation import check_edges, check_features, check_graph
+from pyg_hyperbolic.kernels import graph_of
+from pyg_hyperbolic.nn.points import add_bias, by_node, like
+from pyg_hyperbolic.nn.validation import check_edges, check_features, check_graph
 
 
 class HyperbolicConv(MessagePassing):
     r"""What hyperbolic convolutions have in common; not a layer by itself.
 
     A subclass computes points in normal coordinates, and aggregates them by
-    :meth:`_midpoints` or by its own ``propagate``.
+    :meth:`_midpoints` or :meth:`_sums`.  Both take the kernels, unless somebody wants to
+    see or to change messages, by a hook or for an explanation: then they are PyG's
+    ``propagate`` of the same numbers.
 
     Args:
         in_channels (int or tuple): Size of each input sample, or a pair of sizes of
@@ -33,8 +34,6 @@ class HyperbolicConv(MessagePassing):
             :class:`torch_geometric.nn.conv.MessagePassing`.
     """
 
-    SUPPORTS_FUSED_EDGE_INDEX = True
-
     def __init__(
         self,
         in_channels: Union[int, tuple[int, int]],
@@ -45,6 +44,7 @@ class HyperbolicConv(MessagePassing):
     ) -> None:
         kwargs.setdefault("aggr", "add")
         super().__init__(**kwargs)
+        self.fuse = False  # products with a sparse matrix are the kernels'
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.validate = validate
@@ -82,24 +82,26 @@ class HyperbolicConv(MessagePassing):
         """A neighbor's columns times the weight."""
         return x_j if edge_weight is None else edge_weight.view(-1, 1) * x_j
 
-    def message_and_aggregate(
-        self, adj_t: Adj, x: Tensor, edge_weight: OptTensor
-    ) -> Tensor:
-        """The weighted sum as one sparse matrix product."""
-        if isinstance(adj_t, EdgeIndex):
-            if edge_weight is None:  # its own default is float32
-                edge_weight = x.new_ones(adj_t.size(1))
-            edge_weight = edge_weight.to(x.dtype)
-            if adj_t.num_rows == adj_t.num_cols or edge_weight.requires_grad:
-                return adj_t.matmul(x, edge_weight, reduce=self.aggr, transpose=True)
-            # That product's backward pass takes the matrix to be square.
-            adj_t = adj_t.to_sparse_csc(edge_weight).t()
-        return spmm(adj_t.to(x.dtype), x, reduce=self.aggr)
-
     def _sums(
-        self, x: Tensor, edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int]
+        self,
+        x: Tensor,
+        edge_index: Adj,
+        edge_weight: OptTensor,
+        size: tuple[int, int],
     ) -> Tensor:
         """Weighted sums over the neighbors of every target."""
+        if self.aggr in ("add", "sum") and not self._watched():
+            graph, weight = graph_of(edge_index, edge_weight, size, self.flow)
+            out = kernels.weighted_sum(by_node(x, self.node_dim), graph, weight)
+            return like(out, x, self.node_dim)
+        return self._messages(x, edge_index, edge_weight, size)
+
+    def _messages(
+        self, x: Tensor, edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int]
+    ) -> Tensor:
+        """The same message by message."""
+        if isinstance(edge_index, EdgeIndex):
+            edge_index = edge_index.as_tensor()
         # propagate_type: (x: Tensor, edge_weight: OptTensor)
         return self.propagate(edge_index, x=x, edge_weight=edge_weight, size=size)
 
@@ -112,41 +114,39 @@ class HyperbolicConv(MessagePassing):
         c: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
-        """Midpoints of neighbors plus a bias, the cheapest way right at their radii.
+        """Weighted midpoints of neighbors, a bias added to each of them.
 
         Args:
             h: Points that messages leave from.
-            bias: One point, added to each of them, or :obj:`None`.
-            edge_index: The graph, as :meth:`_checked` returns it.
+            bias: One point, or :obj:`None`.
+            edge_index: The graph, as :meth:`_prepared` returns it.
             edge_weight: Edge weights.
             c: Absolute value of the curvature.
             size: Numbers of nodes in the two rows of an edge index.
         """
-        if self.explain:  # masks messages: one pass alone, in double precision
-            lifted, shift = lift(add_bias(h, bias, c), c)
-            out = self._sums(lifted, edge_index, edge_weight, size)
-            return drop(out, shift, c).to(h.dtype)
-        # Points are lifted before and taken back after `propagate`, which hooks and
-        # feature decomposition may call piece by piece.
-        num_targets = size[1 if self.flow == "source_to_target" else 0]
-        total = partial(
-            self._sums, edge_index=edge_index, edge_weight=edge_weight, size=size
-        )
-        return midpoints(
-            h, bias, edge_index, edge_weight, c, num_targets, self.flow, total
-        )
+        if self._watched():
+            # A message is a point of the hyperboloid, and so is a sum of them.
+            columns, shift = lift(add_bias(h, bias, c), c)
+            sums = self._messages(columns, edge_index, edge_weight, size)
+            return drop(sums, shift, c).to(h.dtype)
+        graph, weight = graph_of(edge_index, edge_weight, size, self.flow)
+        x = by_node(h, self.node_dim)
+        if bias is not None and x.dim() == 3 and bias.dim() == 1:
+            bias = bias.expand(x.size(1), -1)
+        out = kernels.midpoint(x, graph, c, weight, bias)
+        return like(out, h, self.node_dim)
 
-    def _plain(self) -> bool:
-        """Whether nobody wants to see the messages, or another reduction of them."""
-        hooks = (
-            self._propagate_forward_pre_hooks,
-            self._propagate_forward_hooks,
-            self._message_forward_pre_hooks,
-            self._message_forward_hooks,
-            self._aggregate_forward_pre_hooks,
-            self._aggregate_forward_hooks,
+    def _watched(self) -> bool:
+        """Whether somebody wants to see the messages, or to change them."""
+        return bool(
+            self.explain
+            or self._propagate_forward_pre_hooks
+            or self._propagate_forward_hooks
+            or self._message_forward_pre_hooks
+            or self._message_forward_hooks
+            or self._aggregate_forward_pre_hooks
+            or self._aggregate_forward_hooks
         )
-        return self.aggr in ("add", "sum") and not (self.explain or any(hooks))
 
     def _ends(
         self,
@@ -203,7 +203,7 @@ class HyperbolicConv(MessagePassing):
         edge_index, edge_weight = self._graph(
             edge_index, edge_weight, source, bipartite
         )
-        return source, target, self._fitted(edge_index, size), edge_weight, size
+        return source, target, edge_index, edge_weight, size
 
     def _graph(
         self, edge_index: Adj, edge_weight: OptTensor, x: Tensor, bipartite: bool
@@ -231,10 +231,3 @@ class HyperbolicConv(MessagePassing):
         check_edges(edge_index)
         if self.validate:
             check_graph(edge_index, edge_weight, size, nonnegative)
-
-    def _fitted(self, edge_index: Adj, size: tuple[int, int]) -> Adj:
-        """The graph in the form that ``propagate`` is right for."""
-        if isinstance(edge_index, EdgeIndex):
-            fuse = self.fuse and self.flow == "source_to_target"
-            return fit(edge_index, size, fuse)
-        return edge_index

@@ -4,7 +4,6 @@ from typing import Any, Union
 
 import torch
 from torch import Tensor
-from torch.compiler import is_compiling
 from torch.nn import Parameter
 from torch.nn.functional import dropout, leaky_relu
 from torch_geometric.nn.dense.linear import Linear
@@ -12,12 +11,12 @@ from torch_geometric.nn.inits import glorot, zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 from torch_geometric.utils import add_self_loops, remove_self_loops, softmax
 
+from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.geometry.rows import wide_dtype
+from pyg_hyperbolic.kernels import edges, graph_of, remembered
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.conv.edge_distances import edge_distances
-from pyg_hyperbolic.nn.conv.edges import directed, edges
-from pyg_hyperbolic.nn.conv.ops import group_midpoints
-from pyg_hyperbolic.nn.conv.weighted_sums import weighted_sums
+from pyg_hyperbolic.nn.points import group_midpoints
 
 SCORES = ("tangent", "distance")
 
@@ -130,7 +129,6 @@ class HGATConv(HyperbolicConv):
                 f"(got {self.decomposed_layers})"
             )
         self._check_curvature(heads, concat)
-        self.fuse = False  # learned weights
         self.heads = heads
         self.concat = concat
         self.negative_slope = negative_slope
@@ -229,20 +227,7 @@ class HGATConv(HyperbolicConv):
         weight = dropout(alpha, self.dropout, self.training)
 
         bias = None if self.bias is None else self.bias.expand(self.heads, -1)
-        out = torch.stack(
-            [
-                self._midpoints(
-                    h[:, k],
-                    None if bias is None else bias[k],
-                    edge_index,
-                    weight[:, k],
-                    c[k],
-                    size,
-                )
-                for k in range(self.heads)
-            ],
-            dim=1,
-        )
+        out = self._head_midpoints(h, bias, edge_index, weight, c, size)
         out = out.flatten(1) if self.concat else self._center(out, c[0])
         if return_attention_weights:
             return out, (edge_index, alpha.to(out.dtype))
@@ -267,14 +252,44 @@ class HGATConv(HyperbolicConv):
     def _with_loops(
         self, edge_index: Adj, edge_attr: OptTensor, num_nodes: int
     ) -> tuple[Tensor, OptTensor]:
-        first, second, _ = edges(edge_index, None)
-        edge_index = torch.stack([first, second])
-        if self.add_self_loops:
-            edge_index, edge_attr = remove_self_loops(edge_index, edge_attr)
-            edge_index, edge_attr = add_self_loops(
-                edge_index, edge_attr, self.fill_value, num_nodes
+        def make() -> tuple[Tensor, OptTensor]:
+            first, second, _ = edges(edge_index, None)
+            ends = torch.stack([first, second])
+            if not self.add_self_loops:
+                return ends, edge_attr
+            ends, attr = remove_self_loops(ends, edge_attr)
+            return add_self_loops(ends, attr, self.fill_value, num_nodes)
+
+        if edge_attr is not None:
+            return make()
+        key = "self-loops", self.add_self_loops, num_nodes
+        return remembered(edge_index, (), key, make)
+
+    def _head_midpoints(
+        self,
+        h: Tensor,
+        bias: OptTensor,
+        edge_index: Tensor,
+        weight: Tensor,
+        c: Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Midpoints of each head, shape [M, H, F]."""
+        if not self._watched():
+            graph, _ = graph_of(edge_index, None, size, self.flow)
+            return kernels.midpoint(h, graph, c, weight, bias)
+        heads = [
+            self._midpoints(
+                h[:, k],
+                None if bias is None else bias[k],
+                edge_index,
+                weight[:, k],
+                c[k],
+                size,
             )
-        return edge_index, edge_attr
+            for k in range(self.heads)
+        ]
+        return torch.stack(heads, dim=1)
 
     def _attention(
         self,
@@ -284,19 +299,16 @@ class HGATConv(HyperbolicConv):
         edge_attr: OptTensor,
         c: Tensor,
     ) -> Tensor:
-        """Weights of the edges in float64, [E, H], with the sum 1 for every target."""
-        ends, _ = directed(edge_index, None, self.flow)
+        """Weights of the edges, [E, H], in float64 where there is one; their sum is 1."""
+        ends = edge_index if self.flow == "source_to_target" else edge_index.flip(0)
         source, target = ends[0], ends[1]
         if self.score == "tangent":
             by_source = (h * self.att_src).sum(dim=-1)
             by_target = (h_target * self.att_dst).sum(dim=-1)
             score = by_source[source] + by_target[target]
         else:
-            distance = [
-                edge_distances(h[:, k], h_target[:, k], c[k], ends)
-                for k in range(self.heads)
-            ]
-            score = -self.log_beta.exp() * torch.stack(distance, dim=-1)
+            distance = kernels.dist(h_target, h, c, target, source)
+            score = -self.log_beta.exp() * distance
         if edge_attr is not None and self.edge_dim is not None:
             edge_attr = edge_attr.view(-1, self.edge_dim)
             h_edge = self.lin_edge(edge_attr).view(-1, self.heads, self.out_channels)
@@ -304,25 +316,17 @@ class HGATConv(HyperbolicConv):
         if self.score == "tangent":
             score = leaky_relu(score, self.negative_slope)
         # Far out a neighbor's mass may not fit float32, nor the weight it comes with.
-        alpha = softmax(score.double(), target, num_nodes=h_target.size(0))
+        wide = wide_dtype(score.device)
+        alpha = softmax(score.to(wide), target, num_nodes=h_target.size(0))
         # A weight's derivative is up to its inverse.
-        return torch.where(alpha > 1e-280, alpha, 0.0)
+        least = torch.finfo(wide).smallest_normal ** 0.9
+        return torch.where(alpha > least, alpha, 0.0)
 
     def _center(self, out: Tensor, c: Tensor) -> Tensor:
         """The midpoint of the heads, of shape [M, H, F]."""
         index = torch.arange(len(out), device=out.device)
         index = index.repeat_interleave(self.heads)
         return group_midpoints(out.flatten(0, 1), index, len(out), c)
-
-    def _sums(
-        self, x: Tensor, edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int]
-    ) -> Tensor:
-        """Weighted sums, without a message of which anything were kept."""
-        if is_compiling() or not self._plain() or edge_weight is None:
-            return super()._sums(x, edge_index, edge_weight, size)
-        ends, _ = directed(edge_index, None, self.flow)
-        num_targets = size[1 if self.flow == "source_to_target" else 0]
-        return weighted_sums(x, edge_weight, ends, num_targets)
 
     def __repr__(self) -> str:
         return (

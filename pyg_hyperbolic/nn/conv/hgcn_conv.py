@@ -5,21 +5,18 @@ from typing import Any, Union
 
 from torch import Tensor, empty, float32, promote_types
 from torch.nn import Parameter
+from torch_geometric import EdgeIndex
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
-from torch_geometric.typing import (
-    Adj,
-    OptPairTensor,
-    OptTensor,
-    Size,
-)
+from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic.curvature import Curvature
-from pyg_hyperbolic.geometry.gyro import gyro_add, log
-from pyg_hyperbolic.nn.conv.local import tangent_sums
+from pyg_hyperbolic import kernels
+from pyg_hyperbolic.geometry.gyro import log
+from pyg_hyperbolic.kernels import graph_of
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
-from pyg_hyperbolic.nn.conv.ops import add_bias
-from pyg_hyperbolic.nn.conv.validation import check_mean
+from pyg_hyperbolic.nn.points import add, add_bias, by_node, like
+from pyg_hyperbolic.nn.validation import check_mean
 
 AGGREGATIONS = ("midpoint", "tangent", "local")
 
@@ -135,7 +132,6 @@ class HGCNConv(NormalizedConv):
                     f"'decomposed_layers' must be 1 for aggregation='local', whose "
                     f"messages depend on all channels (got {self.decomposed_layers})"
                 )
-            self.fuse = False  # a message depends on both ends of its edge
 
         self.aggregation = aggregation
 
@@ -208,13 +204,16 @@ class HGCNConv(NormalizedConv):
         # In half precision every step on the way would be rounded.
         dtype = h.dtype
         h, target = (point.to(promote_types(dtype, float32)) for point in (h, target))
-        if self._plain():
-            out = tangent_sums(h, target, edge_index, edge_weight, c, self.flow)
+        if self.aggr in ("add", "sum") and not self._watched():
+            graph, weight = graph_of(edge_index, edge_weight, size, self.flow)
+            points = (by_node(point, self.node_dim) for point in (h, target))
+            out = kernels.log_sum(*points, graph, c, weight)
+            out = like(out, target, self.node_dim)
         else:
-            out = self._sums(h, edge_index, edge_weight, size, target, c)
-        return gyro_add(target, out, c).to(dtype)
+            out = self._messages(h, edge_index, edge_weight, size, target, c)
+        return add(target, out, c).to(dtype)
 
-    def _sums(
+    def _messages(
         self,
         x: Tensor,
         edge_index: Adj,
@@ -223,7 +222,9 @@ class HGCNConv(NormalizedConv):
         target: OptTensor = None,
         c: OptTensor = None,
     ) -> Tensor:
-        """Weighted sums of columns, or of log maps at targets."""
+        """Weighted sums of columns, or of log maps at targets, message by message."""
+        if isinstance(edge_index, EdgeIndex):
+            edge_index = edge_index.as_tensor()
         # propagate_type: (x: Tensor, target: OptTensor, edge_weight: OptTensor, c: OptTensor)  # noqa: E501
         return self.propagate(
             edge_index,

@@ -10,9 +10,8 @@ from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic.curvature import Curvature
-from pyg_hyperbolic.geometry.gyro import gyro_add
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.conv.ops import add_bias
+from pyg_hyperbolic.nn.points import add, add_bias
 
 REDUCTIONS = ("mean", "add", "sum", "max", "min")
 
@@ -171,7 +170,7 @@ class HSAGEConv(HyperbolicConv):
             out = self._sums(source, edge_index, edge_weight, size)
         out = self.lin_l(out)
         if root:
-            out = gyro_add(out, self.lin_r(target), c)
+            out = add(out, self.lin_r(target), c)
         out = add_bias(out, self.bias, c)
         return to_unit_length(out, dim=-1) if self.normalize else out
 

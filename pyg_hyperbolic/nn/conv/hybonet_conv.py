@@ -6,8 +6,8 @@ from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
-from pyg_hyperbolic.nn.conv.validation import check_mean
 from pyg_hyperbolic.nn.dense.lorentz import LorentzMap
+from pyg_hyperbolic.nn.validation import check_mean
 
 
 class HyboNetConv(NormalizedConv):

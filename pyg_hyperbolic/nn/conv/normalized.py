@@ -2,12 +2,16 @@
 import copy
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch_geometric.typing import Adj, OptTensor
+from torch_geometric import EdgeIndex
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.typing import Adj, OptTensor, SparseTensor
+from torch_geometric.utils import is_sparse
 
 from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.kernels import remembered
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.conv.edges import normalize as gcn_normalize
 
 
 class NormalizedConv(HyperbolicConv):
@@ -67,15 +71,14 @@ class NormalizedConv(HyperbolicConv):
         """The graph with its self-loops and normalized weights."""
         if not self.normalize:
             return edge_index, edge_weight
-        return gcn_normalize(
-            edge_index,
-            edge_weight,
-            x.shape[self.node_dim],
-            self.improved,
-            self.add_self_loops,
-            self.flow,
-            x.dtype,
-        )
+        num_nodes = x.shape[self.node_dim]
+        settings = num_nodes, self.improved, self.add_self_loops, self.flow, x.dtype
+
+        def make() -> tuple[Adj, OptTensor]:
+            return gcn_normalize(edge_index, edge_weight, *settings)
+
+        key = ("gcn_norm", *settings)
+        return remembered(edge_index, (edge_weight,), key, make)
 
     def on_seen_graph(self) -> HyperbolicConv:
         """A copy with the same parameters, which takes its graph for normalized."""
@@ -100,3 +103,36 @@ class NormalizedConv(HyperbolicConv):
         if self.cached:
             self._cached_graph = graph
         return graph
+
+
+def gcn_normalize(
+    edge_index: Adj,
+    edge_weight: OptTensor,
+    num_nodes: int,
+    improved: bool,
+    add_self_loops: bool,
+    flow: str,
+    dtype: torch.dtype,
+) -> tuple[Adj, OptTensor]:
+    """PyG's symmetric normalization, also of an EdgeIndex, and improved without weights.
+
+    Args:
+        edge_index: The graph, in any form.
+        edge_weight: Edge weights.
+        num_nodes: Number of nodes.
+        improved: Whether self-loops get weight two.
+        add_self_loops: Whether there are to be any.
+        flow: Direction of the messages.
+        dtype: Dtype of the weights, where none are given.
+    """
+    if isinstance(edge_index, EdgeIndex):
+        edge_index = edge_index.as_tensor()
+    if edge_weight is None and not is_sparse(edge_index):
+        # Without weights, gcn_norm would take `improved` for False.
+        edge_weight = torch.ones(
+            edge_index.size(1), dtype=dtype, device=edge_index.device
+        )
+    out = gcn_norm(
+        edge_index, edge_weight, num_nodes, improved, add_self_loops, flow, dtype
+    )
+    return (out, None) if isinstance(out, SparseTensor) else out

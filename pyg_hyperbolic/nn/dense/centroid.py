@@ -3,8 +3,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.geometry.gyro import dist
-from pyg_hyperbolic.nn.dense.validation import check_positive
+from pyg_hyperbolic.nn.points import all_distances
+from pyg_hyperbolic.nn.validation import check_positive
 
 
 class CentroidDistance(torch.nn.Module):
@@ -49,7 +49,7 @@ class CentroidDistance(torch.nn.Module):
         self.curvature.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
-        return dist(x.unsqueeze(-2), self.weight, self.curvature())
+        return all_distances(x, self.weight, self.curvature())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.num_centroids})"

@@ -7,7 +7,7 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.nn.conv.ops import add_bias
+from pyg_hyperbolic.nn.points import add_bias
 
 
 class HLinear(torch.nn.Module):

@@ -72,7 +72,7 @@ class LorentzMap(torch.nn.Module):
         if not self.bounded:
             return out
         gate = lorentz_form(x, self.gate(x), self.gate_time, c) + self.gate_bias
-        cosh = LEAST + self.log_scale.double().exp() * gate.sigmoid()
+        cosh = LEAST + self.log_scale.to(gate.dtype).exp() * gate.sigmoid()
         return with_cosh(out, cosh, c)
 
 

@@ -8,8 +8,8 @@ from torch_geometric.nn.inits import glorot, zeros
 from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry import special
 from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
-from pyg_hyperbolic.geometry.rows import dot, times
-from pyg_hyperbolic.nn.dense.validation import check_positive
+from pyg_hyperbolic.geometry.rows import dot, times, wide_dtype
+from pyg_hyperbolic.nn.validation import check_positive
 
 
 class HyperbolicMLR(torch.nn.Module):
@@ -97,7 +97,7 @@ class PoincareLinear(HyperbolicMLR):
 
     def forward(self, x: Tensor) -> Tensor:
         c = self.curvature()
-        scores = _scores(x, self.weight, self.offset, c).double()
+        scores = _scores(x, self.weight, self.offset, c).to(wide_dtype(x.device))
         z = c * scores.square()
         with torch.no_grad():  # the largest coordinate's scale
             shift = special.natural_shift(z.amax(dim=-1, keepdim=True))

@@ -17,8 +17,8 @@ from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.utils import index_sort
 from tqdm import tqdm
 
+from pyg_hyperbolic.kernels.graph import directed
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.conv.edges import directed
 
 
 class Block(NamedTuple):
@@ -81,7 +81,7 @@ def blocks(conv: HyperbolicConv, data: Data, batch_size: int) -> Iterator[Block]
     adj = data.adj_t if "adj_t" in data else data.edge_index
     weight = data.edge_weight if "edge_weight" in data else None
     adj, weight = conv.seen_graph(adj, weight, data.x)
-    (source, target), weight = directed(adj, weight, conv.flow)
+    source, target, weight = directed(adj, weight, conv.flow)
     target, order = index_sort(target, max_value=num_nodes)
     ends = index2ptr(target, num_nodes)
     nodes = torch.arange(num_nodes, device=target.device)

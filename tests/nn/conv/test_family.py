@@ -165,7 +165,7 @@ def test_reset_restores_every_parameter(layer: type[HyperbolicConv]) -> None:
     conv.reset_parameters()
     for name, value in conv.state_dict().items():
         assert torch.equal(value, fresh[name]), name
-    assert conv.curvature().item() == pytest.approx(0.37, rel=1e-15)
+    assert conv.curvature().item() == pytest.approx(0.37, rel=2e-6)
 
 
 def test_the_curvature_learns(graph: Any, layer: type[HyperbolicConv]) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.nn import HGCNConv
-from pyg_hyperbolic.nn.conv.validation import check_features, check_graph
+from pyg_hyperbolic.nn.validation import check_features, check_graph
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),

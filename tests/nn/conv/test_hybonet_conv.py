@@ -88,6 +88,7 @@ def test_equals_the_layer_on_the_hyperboloid(
 def test_the_map_is_that_of_the_original_at_curvature_one() -> None:
     """Their matrix acts on (time, space), then the time is restored."""
     layer = shaken(LorentzLinear(3, 4))
+    layer.curvature.reset_parameters()  # in double precision
     x = torch.randn(5, 3, dtype=torch.float64)
     radius = x.norm(dim=-1, keepdim=True)
     points = torch.cat([radius.cosh(), radius.sinh() / radius * x], dim=-1)

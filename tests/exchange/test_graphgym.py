@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     from torch_geometric.graphgym.config import cfg, set_cfg
     from torch_geometric.graphgym.models.gnn import GNN
 
-    from pyg_hyperbolic import graphgym
+    from pyg_hyperbolic.exchange import graphgym
 
 YAML = """
 dataset: {task: node, task_type: classification, node_encoder: false}

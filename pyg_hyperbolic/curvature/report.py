@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass
 
 import torch
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.curvature.module import Curvature
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-r"""Derivatives by the curvature, in a form that does not cancel.
+r"""Derivatives with respect to the curvature, in a form that does not cancel.
 
 In the triangle of the origin, u and :math:`w = u \oplus v` with the sides a, b and W
 (times :math:`\sqrt c`) and the angles :math:`\varphi` at the origin and :math:`\beta`
@@ -22,74 +22,46 @@ which nothing but rounding errors may be left, times 1/c.  With the half differe
 
 with divided differences of f: the first for angles up to a right one, the second
 beyond.  The other bracket needs :math:`\sinh(a)/a - \cosh W \sinh(b)/b`.
+
+An operation f uses its derivative :math:`f'` by computing
+
+.. math::
+    f(c_0) + (c - c_0)\, f'\left((c + c_0)/2\right)
+
+where :math:`c_0` is the same number as c, but counts as a constant.  The value is that
+of :math:`f(c)`; automatic differentiation finds :math:`f'(c)` with its derivatives with
+respect to the points, and :math:`f''(c)`.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import dot, times
-
-Contraction = Callable[..., Tensor]
-
-# Below this c r^2 the leading term in c is exact to double precision.
-_FLAT = 1e-13
-# In place of the square of a length that is 0.
-_NEARBY = 1e-200
+from pyg_hyperbolic.geometry.rows import Curved, dot, times, wide_dtype
 
 
-class _Derivative(torch.autograd.Function):
-    """The identity, with a given derivative by c besides."""
+class Learned(NamedTuple):
+    """A curvature that an operation gives the derivative of itself."""
 
-    @staticmethod
-    def forward(
-        ctx: Any, out: Tensor, contraction: Contraction, c: Tensor, *points: Tensor
-    ) -> Tensor:
-        ctx.contraction = contraction
-        ctx.save_for_backward(c, *points)
-        return out.view_as(out)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        c, *points = ctx.saved_tensors
-        by_c = ctx.contraction(grad, c, *points)
-        if not torch.is_grad_enabled():
-            return grad, None, by_c, *(None for _ in points)
-        # A graph of the gradient is asked for. The gradient of the points lacks its
-        # derivative by c, which is theirs of by_c: it gets that, times a zero.
-        rows = by_c.shape[:-1]
-        leaves = [point.detach().expand(*rows, -1).requires_grad_() for point in points]
-        inner = ctx.contraction(grad.detach(), c.detach(), *leaves).sum()
-        zero = c - c.detach()
-        mixed = torch.autograd.grad(inner, leaves)
-        return (
-            grad,
-            None,
-            by_c,
-            *(
-                times(zero, partial).sum_to_size(point.shape)
-                for partial, point in zip(mixed, points, strict=True)
-            ),
-        )
+    fixed: Tensor  # c without a derivative
+    step: Tensor  # 0 with the derivative of c
+    middle: Tensor  # c with half of its derivative
 
 
-def with_derivative(
-    out: Tensor, contraction: Contraction, c: Tensor, *points: Tensor
-) -> Tensor:
-    """The same tensor, with a derivative by c.
+def learned(c: Curved) -> Learned | None:
+    """Takes a curvature apart, if it is one that learns."""
+    if not isinstance(c, Tensor) or not c.requires_grad:
+        return None
+    fixed = c.detach()
+    return Learned(fixed, c - fixed, (c + fixed) / 2)
 
-    Args:
-        out: Result of an operation, computed without a derivative by c.
-        contraction: A function of the gradient of the result, c and the points, which
-            returns the gradient of each row's c.
-        c: Curvature of each row, shape :math:`(*, 1)`.
-        *points: The operation's points.
-    """
-    return _Derivative.apply(out, contraction, c, *points)  # type: ignore[no-untyped-call]
+
+def wide(*points: Tensor) -> list[Tensor]:
+    """Points in the dtype of row scalars, for derivatives that are almost zero."""
+    return [point.to(wide_dtype(point.device)) for point in points]
 
 
 def across(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,35 +93,45 @@ class Triangle(NamedTuple):
     r: Tensor
 
 
-def of_sum(grad: Tensor, c: Tensor, u: Tensor, triangle: Triangle) -> Tensor:
-    """Derivative by c of the sum, contracted with its gradient."""
+def of_sum(c: Tensor, u: Tensor, triangle: Triangle) -> tuple[Tensor, Tensor, Tensor]:
+    """Derivative of the sum with respect to c.
+
+    Returns:
+        Row scalars p and r and points x, of the derivative p u + r x.
+    """
     frame = _frame(u, triangle)
     radial, turn = _brackets(c, triangle, frame)
-    by_u, by_x = dot(grad, u), dot(grad, frame.x)
-    along, r = frame.along, triangle.r
-    turned = r * frame.xx * by_u - along * frame.uu * by_x
-    out = radial * (along * by_u + r * by_x) - turn * r / frame.ww * turned
-    return torch.where(frame.apart, out, 0.0)
+    r = torch.where(frame.apart, triangle.r, 1.0)
+    turn = turn * r / frame.ww
+    p = torch.where(frame.apart, radial * frame.along - turn * (r * frame.xx), 0.0)
+    # At w = 0 the derivative is 0, but has one with respect to the points.
+    at_origin = triangle.r * triangle.vv * _half_excess(c * triangle.vv)
+    return (
+        p,
+        torch.where(frame.apart, radial * r + turn * frame.by_u, at_origin),
+        frame.x,
+    )
 
 
-def of_square(grad: Tensor, c: Tensor, u: Tensor, triangle: Triangle) -> Tensor:
-    """Derivative by c of the sum's squared length, times its gradient."""
+def of_square(c: Tensor, u: Tensor, triangle: Triangle) -> Tensor:
+    """Derivative of the sum's squared length with respect to c."""
     frame = _frame(u, triangle)
     radial, _ = _brackets(c, triangle, frame)
-    return torch.where(frame.apart, 2 * radial * frame.ww * grad, 0.0)
+    return torch.where(frame.apart, 2 * radial * frame.ww, 0.0)
 
 
-def of_transport(grad: Tensor, c: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Derivative by c of the transport of v to u, contracted with its gradient."""
+def of_transport(c: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivative of the transport of v to u with respect to c.
+
+    Returns:
+        Row scalars r and points x, of the derivative r x.
+    """
     uu = dot(u, u)
     x, _, _ = across(u, v)
-    bent = c * uu > _FLAT
-    z = torch.where(bent, c * uu, 1.0)
-    a, shift = z.sqrt(), special.natural_shift(z)
+    z = c * uu
     # d/dz (a / sinh a) = (a / sinh a) (1 - a coth a) / (2 z)
-    slope = special.coth_difference(a, torch.zeros_like(a)) / (2 * a)
-    slope = slope * (-shift).exp() / special.sinhc(z, shift)
-    return -torch.where(bent, slope, 1 / 6) * uu * dot(grad, x)
+    shift = special.natural_shift(z)
+    return -uu * _half_excess(z) * (-shift).exp() / special.sinhc(z, shift), x
 
 
 class _Frame(NamedTuple):
@@ -159,6 +141,7 @@ class _Frame(NamedTuple):
     uu: Tensor
     xx: Tensor
     along: Tensor
+    by_u: Tensor  # <w, u>
     ww: Tensor  # ||w||^2, where it is not 0
     apart: Tensor  # whether it is not 0
 
@@ -167,18 +150,20 @@ def _frame(u: Tensor, triangle: Triangle) -> _Frame:
     uu = dot(u, u)
     x, xx, share = across(u, triangle.q)
     along = triangle.p + triangle.r * share
-    ww = along.square() * uu + triangle.r.square() * xx
+    by_u = torch.where(uu > 0, along * uu, triangle.r * dot(u, triangle.q))
+    ww = along * by_u + triangle.r * (triangle.r * xx)
     apart = ww > 0
-    return _Frame(x, uu, xx, along, torch.where(apart, ww, 1.0), apart)
+    return _Frame(x, uu, xx, along, by_u, torch.where(apart, ww, 1.0), apart)
 
 
 def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Tensor]:
     """The two brackets over 2c, the first over W and the second times W / sinh W."""
     # Where two of the points are one, or all on a line, the triangle is one nearby.
-    uu = torch.where(frame.uu > 0, frame.uu, _NEARBY)
-    vv = torch.where(triangle.vv > 0, triangle.vv, _NEARBY)
-    xx = torch.where(frame.xx > 0, frame.xx, _NEARBY)
-    bent = frame.apart & (c * torch.maximum(uu, vv) > _FLAT)
+    nearby = torch.finfo(frame.uu.dtype).tiny ** 0.65
+    uu = torch.where(frame.uu > 0, frame.uu, nearby)
+    vv = torch.where(triangle.vv > 0, triangle.vv, nearby)
+    xx = torch.where(frame.xx > 0, frame.xx, nearby)
+    bent = frame.apart & (c * torch.maximum(uu, vv) > _flat(uu))
     cos = triangle.uv.abs() / (uu.sqrt() * vv.sqrt())
     cos = torch.where(cos < 1, cos, 1.0)
     sin2 = torch.where(frame.xx > 0, xx / vv, 0.5)
@@ -199,6 +184,19 @@ def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Ten
         torch.where(curved, radial / twice_c, flat_radial),
         torch.where(bent, turn / twice_c, flat_turn),
     )
+
+
+def _flat(z: Tensor) -> float:
+    """The c r^2 below which the leading term in c is exact to rounding."""
+    return 500 * torch.finfo(z.dtype).eps
+
+
+def _half_excess(z: Tensor) -> Tensor:
+    r""":math:`(a \coth a - 1) / (2 a^2)` with :math:`z = a^2`."""
+    bent = z > _flat(z)
+    a = torch.where(bent, z, 1.0).sqrt()
+    half = special.coth_difference(a, torch.zeros_like(a)) / (2 * a)
+    return torch.where(bent, half, 1 / 6)
 
 
 def _defects(

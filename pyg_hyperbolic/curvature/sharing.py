@@ -2,7 +2,7 @@
 
 import torch
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.curvature.module import Curvature
 
 
 def tie_curvatures(module: torch.nn.Module) -> int:

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.curvature.module import Curvature
 
 
 def project_curvatures(

@@ -1,10 +1,10 @@
-"""Checks of what a user passes to a convolution, with the way out in the message."""
+"""Checks of what a user passes to a layer, with the way out in the message."""
 
 import torch
 from torch import Tensor
 from torch_geometric.typing import Adj, OptTensor
 
-from pyg_hyperbolic.nn.conv.edges import edges
+from pyg_hyperbolic.kernels import edges
 
 
 def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
@@ -90,3 +90,10 @@ def check_graph(
             f"masses (smallest: {edge_weight.min().item():g}); use HGCNConv with "
             f"aggregation='tangent' for signed weights"
         )
+
+
+def check_positive(**sizes: int) -> None:
+    """Raises if one of the sizes is not a positive number."""
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"'{name}' must be a positive number (got {value})")

@@ -1,0 +1,23 @@
+"""The learnable curvature, and what goes with it when a model is trained."""
+
+from pyg_hyperbolic.curvature.groups import parameter_groups
+from pyg_hyperbolic.curvature.module import PARAMETRIZATIONS, Curvature, as_curvature
+from pyg_hyperbolic.curvature.projection import project_curvatures
+from pyg_hyperbolic.curvature.report import (
+    CurvatureReport,
+    CurvatureState,
+    curvature_report,
+)
+from pyg_hyperbolic.curvature.sharing import tie_curvatures
+
+__all__ = [
+    "PARAMETRIZATIONS",
+    "Curvature",
+    "CurvatureReport",
+    "CurvatureState",
+    "as_curvature",
+    "curvature_report",
+    "parameter_groups",
+    "project_curvatures",
+    "tie_curvatures",
+]

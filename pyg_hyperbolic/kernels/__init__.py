@@ -1,0 +1,32 @@
+"""The operations of layers on many points and edges, fast on each device.
+
+They are those of :mod:`pyg_hyperbolic.geometry`, with gradients derived by hand, of points
+at any radius.  Points have the shape [N, d], or [N, H, d] with an axis of heads, each of
+which is a space of its own; edges are a :class:`Graph`.
+"""
+
+
+from pyg_hyperbolic.kernels.graph import Graph, edges, graph_of, remembered
+from pyg_hyperbolic.kernels.operations import (
+    dist,
+    gyro_add,
+    log_sum,
+    midpoint,
+    sqdist,
+    weighted_sum,
+)
+from pyg_hyperbolic.kernels.operator import backend
+
+__all__ = [
+    "Graph",
+    "backend",
+    "dist",
+    "edges",
+    "graph_of",
+    "gyro_add",
+    "log_sum",
+    "midpoint",
+    "remembered",
+    "sqdist",
+    "weighted_sum",
+]

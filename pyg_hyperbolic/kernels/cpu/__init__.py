@@ -1,0 +1,249 @@
+"""The back end for CPUs: loops over rows and edges, compiled by Numba.
+
+Each function takes the tensors of one operation and gives its result, or its gradients,
+without autograd.  Points are [N, d] or, with an axis of heads, [N, H, d]; edges come in
+the order of their targets, see :class:`~pyg_hyperbolic.kernels.graph.Graph`.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.kernels.cpu import edges, gyro, threads
+from pyg_hyperbolic.kernels.cpu import midpoint as mid
+from pyg_hyperbolic.kernels.cpu.arrays import (
+    Shares,
+    curvatures,
+    each_row,
+    empty_like,
+    gradient,
+    of_curvature,
+    of_weight,
+    one_or_many,
+    points,
+    weights,
+    zeros,
+)
+from pyg_hyperbolic.kernels.cpu.grouping import by_target, outside
+from pyg_hyperbolic.kernels.cpu.pairs import (
+    dist,
+    dist_backward,
+    log_sum,
+    log_sum_backward,
+)
+
+__all__ = [
+    "by_target",
+    "dist",
+    "dist_backward",
+    "gyro_add",
+    "gyro_add_backward",
+    "log_sum",
+    "log_sum_backward",
+    "midpoint",
+    "midpoint_backward",
+    "outside",
+    "weighted_sum",
+    "weighted_sum_backward",
+]
+
+Gradients = tuple[Tensor | None, ...]
+
+
+def gyro_add(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
+    """Points u (+) v; v has as many rows as u, or is one point without that axis."""
+    out = empty_like(u)
+    _add(points(u), one_or_many(v, u), c, points(out))
+    return out
+
+
+def _add(u: np.ndarray, v: np.ndarray, c: Tensor, out: np.ndarray) -> None:
+    rows, heads, width = u.shape
+    curvature = curvatures(c, heads)
+    each_row(
+        rows,
+        heads * (width + 50),
+        lambda lo, hi: gyro.add_forward(lo, hi, u, v, curvature, out),
+    )
+
+
+def gyro_add_backward(
+    grad: Tensor, u: Tensor, v: Tensor, c: Tensor, needed: list[bool]
+) -> Gradients:
+    """Gradients of u, v and c."""
+    by_u = empty_like(u)
+    by_v, by_c = _add_back(points(grad), points(u), one_or_many(v, u), c, points(by_u))
+    return by_u, torch.from_numpy(by_v).to(v.dtype).view(v.shape), by_c
+
+
+def _add_back(
+    grad: np.ndarray, u: np.ndarray, v: np.ndarray, c: Tensor, by_u: np.ndarray
+) -> tuple[np.ndarray, Tensor]:
+    """Fills in the gradient of u, and returns those of v and c."""
+    rows, heads, width = u.shape
+    curvature = curvatures(c, heads)
+    count = threads.parts(rows * heads * (width + 50))
+    single = len(v) < rows
+    by_v = zeros(count if single else 1, *v.shape)
+    by_c = zeros(count, heads)
+
+    def task(part: int, lo: int, hi: int) -> None:
+        own = by_v[part if single else 0]
+        gyro.add_backward(lo, hi, u, v, curvature, grad, by_u, own, by_c[part])
+
+    threads.run(task, threads.even(rows, count))
+    return by_v.sum(), of_curvature(by_c, c)
+
+
+def midpoint(
+    x: Tensor,
+    bias: Tensor | None,
+    weight: Tensor | None,
+    c: Tensor,
+    ptr: Tensor,
+    source: Tensor,
+    order: Tensor,
+) -> Tensor:
+    """Weighted midpoints of every target's neighbors, a bias added to each."""
+    out = empty_like(x, ptr.numel() - 1)
+    array = _with_bias(x, bias, c)
+    _, heads, width = array.shape
+    curvature, node = curvatures(c, heads), _radii(array, c)
+    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    w, result = weights(weight, x.dtype), points(out)
+
+    def task(_: int, lo: int, hi: int) -> None:
+        narrow, wide = np.empty(width, array.dtype), np.empty(width)
+        mid.forward(
+            lo, hi, starts, ends, places, w, array, node, curvature, narrow, wide, result
+        )
+
+    count = threads.parts(source.numel() * heads * (width + 20))
+    threads.run(task, threads.by_edges(starts, count))
+    return out
+
+
+def _with_bias(x: Tensor, bias: Tensor | None, c: Tensor) -> np.ndarray:
+    array = points(x)
+    if bias is None:
+        return array
+    out = np.empty_like(array)
+    _add(array, one_or_many(bias, x), c, out)
+    return out
+
+
+def _radii(x: np.ndarray, c: Tensor) -> np.ndarray:
+    rows, heads, width = x.shape
+    curvature = curvatures(c, heads)
+    node = np.empty((rows, heads, mid.NODE))
+    each_row(
+        rows, heads * (width + 50), lambda lo, hi: mid.radii(lo, hi, x, curvature, node)
+    )
+    return node
+
+
+def midpoint_backward(
+    grad: Tensor,
+    x: Tensor,
+    bias: Tensor | None,
+    weight: Tensor | None,
+    c: Tensor,
+    ptr: Tensor,
+    source: Tensor,
+    order: Tensor,
+    needed: list[bool],
+) -> Gradients:
+    """Gradients of x, bias, weight and c.
+
+    Points with their bias, and the midpoints, are computed again: keeping them would
+    double or triple the memory between the passes, and takes longer where it is large.
+    """
+    array = _with_bias(x, bias, c)
+    rows, heads, width = array.shape
+    curvature, node = curvatures(c, heads), _radii(array, c)
+    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    w, upstream = weights(weight, x.dtype), points(grad)
+    by_weight = np.empty((len(ends), heads) if needed[2] else (0, 0))
+
+    count = threads.parts(source.numel() * heads * (width + 20))
+    by_x, shares = gradient(x, count)
+    by_mass, by_c = zeros(count, rows, heads, 2), zeros(count, heads)
+
+    def task(part: int, lo: int, hi: int) -> None:
+        mid.backward(
+            lo,
+            hi,
+            starts,
+            ends,
+            places,
+            w,
+            array,
+            node,
+            curvature,
+            upstream,
+            np.empty((2, width), array.dtype),
+            np.empty((2, width)),
+            shares[part],
+            by_mass[part],
+            by_weight,
+            by_c[part],
+        )
+
+    threads.run(task, threads.by_edges(starts, count))
+    total, of_mass, of_c = shares.sum(), by_mass.sum(), Shares(by_c.sum(), count)
+
+    def back(part: int, lo: int, hi: int) -> None:
+        mid.pull_back(lo, hi, array, node, curvature, total, of_mass, of_c[part])
+
+    threads.run(back, threads.even(rows, count))
+    grad_c = of_curvature(of_c, c, 0.5)
+    grad_bias = None
+    if bias is not None:
+        of_bias, of_sum = _add_back(total, points(x), one_or_many(bias, x), c, total)
+        grad_bias = torch.from_numpy(of_bias).to(bias.dtype).view(bias.shape)
+        grad_c = grad_c + of_sum
+    return by_x, grad_bias, of_weight(by_weight, weight), grad_c
+
+
+def weighted_sum(
+    x: Tensor, weight: Tensor | None, ptr: Tensor, source: Tensor, order: Tensor
+) -> Tensor:
+    """Weighted sums of every target's neighbors."""
+    out = empty_like(x, ptr.numel() - 1)
+    array, result, w = points(x), points(out), weights(weight, x.dtype)
+    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    _, heads, width = array.shape
+
+    def task(_: int, lo: int, hi: int) -> None:
+        edges.sum_forward(lo, hi, starts, ends, places, w, array, result)
+
+    count = threads.parts(source.numel() * heads * width)
+    threads.run(task, threads.by_edges(starts, count))
+    return out
+
+
+def weighted_sum_backward(
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    ptr: Tensor,
+    source: Tensor,
+    order: Tensor,
+    needed: list[bool],
+) -> Gradients:
+    """Gradients of x and weight."""
+    array, upstream, w = points(x), points(grad), weights(weight, x.dtype)
+    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    _, heads, width = array.shape
+    by_weight = np.empty((len(ends), heads) if needed[1] else (0, 0))
+    count = threads.parts(source.numel() * heads * width)
+    by_x, shares = gradient(x, count)
+
+    def task(part: int, lo: int, hi: int) -> None:
+        edges.sum_backward(
+            lo, hi, starts, ends, places, w, array, upstream, shares[part], by_weight
+        )
+
+    threads.run(task, threads.by_edges(starts, count))
+    shares.sum()
+    return by_x, of_weight(by_weight, weight)

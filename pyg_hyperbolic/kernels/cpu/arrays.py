@@ -1,0 +1,98 @@
+"""Tensors as the arrays that the loops take, and sums over threads."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.kernels.cpu import threads
+
+
+def points(x: Tensor) -> np.ndarray:
+    """Points as an array [N, H, d]."""
+    out = x.detach().contiguous().numpy()
+    return out if out.ndim == 3 else out[:, None]
+
+
+def one_or_many(v: Tensor, like: Tensor) -> np.ndarray:
+    """As many points as there are others, or one for all of them, [1, H, d]."""
+    return points(v if v.dim() == like.dim() else v[None])
+
+
+def curvatures(c: Tensor, heads: int) -> np.ndarray:
+    """The curvature of each head in float64, [H]."""
+    out = c.detach().numpy().reshape(-1).astype(np.float64, copy=False)
+    return out if out.size == heads else np.repeat(out, heads)
+
+
+def weights(weight: Tensor | None, dtype: torch.dtype) -> np.ndarray:
+    """Weights of edges, [E, H] or [E, 1], and [0, 0] where there are none.
+
+    They are in the dtype of the points, or in float64 where they come in it: attention
+    far out has weights below float32.
+    """
+    if weight is None:
+        return np.empty((0, 0), np.float32 if dtype == torch.float32 else np.float64)
+    wide = torch.float64 in (dtype, weight.dtype)
+    out = weight.detach().to(torch.float64 if wide else torch.float32)
+    array = out.contiguous().numpy()
+    return array if array.ndim == 2 else array[:, None]
+
+
+def empty_like(x: Tensor, rows: int | None = None) -> Tensor:
+    """A contiguous tensor of the dtype and width of points."""
+    return x.new_empty((x.size(0) if rows is None else rows, *x.shape[1:]))
+
+
+class Shares:
+    """An array for every thread to add to, summed at the end."""
+
+    def __init__(self, first: np.ndarray, count: int) -> None:
+        self._first = first
+        self._others = [np.zeros_like(first) for _ in range(count - 1)]
+
+    def __getitem__(self, part: int) -> np.ndarray:
+        return self._others[part - 1] if part else self._first
+
+    def sum(self) -> np.ndarray:
+        """All of them, in the first."""
+        total = torch.from_numpy(self._first)  # adds by several threads
+        for other in self._others:
+            total += torch.from_numpy(other)
+        return self._first
+
+
+def zeros(count: int, *shape: int) -> Shares:
+    """Numbers in float64 for so many threads."""
+    return Shares(np.zeros(shape), count)
+
+
+def gradient(x: Tensor, count: int) -> tuple[Tensor, Shares]:
+    """A gradient of points, zero at first, and its shares."""
+    out = x.new_zeros(x.shape)
+    return out, Shares(points(out), count)
+
+
+def of_curvature(shares: Shares, c: Tensor, factor: float = 1.0) -> Tensor:
+    """The gradient of c from those of the heads."""
+    total = torch.from_numpy(shares.sum()) * factor
+    if c.numel() != total.numel():
+        total = total.sum()
+    return total.to(c.dtype).view(c.shape)
+
+
+def each_row(rows: int, width: int, task: Callable[[int, int], None]) -> None:
+    """Splits rows that have nothing to do with each other."""
+    bounds = threads.even(rows, threads.parts(rows * width))
+    threads.run(lambda _, lo, hi: task(lo, hi), bounds)
+
+
+def of_weight(array: np.ndarray, weight: Tensor | None) -> Tensor | None:
+    """The gradient of weights from those of edges and heads, if there is one."""
+    if weight is None or len(array) != len(weight):
+        return None
+    out = torch.from_numpy(array)
+    if weight.numel() != out.numel():
+        out = out.sum(dim=-1)
+    return out.to(weight.dtype).view(weight.shape)

@@ -1,0 +1,167 @@
+"""Loops of the gyro-sum: of points with a bias, along edges, and as a distance.
+
+Every row is computed in the plane of its two points: e along the first, u, and f along
+the part x of the second, v, that is across it.
+"""
+
+import math
+from typing import NamedTuple
+
+from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
+from pyg_hyperbolic.kernels.cpu.midpoint import weight_of
+from pyg_hyperbolic.kernels.scalars import Radial, Sum, curvature_slope, gyro_sum, radial
+
+
+class Row(NamedTuple):
+    """Two points and their sum."""
+
+    ru: float
+    rv: float
+    v1: float  # part of v along u
+    v2: float  # part of v across u
+    share: float  # x = v - share u
+    excess: float  # ru^2 - rv^2
+    radial_v: Radial
+    w: Sum
+    by_u: float  # w = by_u u + by_x x
+    by_x: float
+
+
+@scalar
+def add(u, i, sign, v, j, k, c, at_u, at_v):
+    """The sum of sign u[i] and v[j].
+
+    Args:
+        u: First points, [*, H, d].
+        i: Which of them.
+        sign: 1 or -1.
+        v: Second points, [*, H, d].
+        j: Which of them.
+        k: The head.
+        c: Absolute value of the curvature.
+        at_u: Radial of the first.
+        at_v: Radial of the second.
+    """
+    uu = vv = uv = excess = 0.0
+    for t in range(u.shape[2]):
+        p, q = sign * float(u[i, k, t]), float(v[j, k, t])
+        uu += p * p
+        vv += q * q
+        uv += p * q
+        excess += (p + q) * (p - q)
+    ru, rv = math.sqrt(uu), math.sqrt(vv)
+    if uu == 0:
+        w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
+        return Row(0.0, rv, rv, 0.0, 0.0, excess, at_v, w, 0.0, 1.0)
+    share = uv / uu
+    xx = rest = 0.0
+    for t in range(u.shape[2]):
+        p = sign * float(u[i, k, t])
+        q = float(v[j, k, t]) - share * p
+        rest += p * q
+        xx += q * q
+    share += rest / uu
+    v2 = math.sqrt(max(xx - rest * rest / uu, 0.0))
+    w = gyro_sum(ru, at_u, share * ru, rv, at_v, v2, excess, c)
+    return Row(ru, rv, share * ru, v2, share, excess, at_v, w, w.length * w.cos / ru, w.r)
+
+
+@scalar
+def at_radius(x, j, k, c):
+    """The Radial of a point."""
+    square = 0.0
+    for t in range(x.shape[2]):
+        square += float(x[j, k, t]) * float(x[j, k, t])
+    return radial(math.sqrt(c * square))
+
+
+class Slopes(NamedTuple):
+    """Gradients of u and v as g_u = p g + u_u u + u_x x, g_v = r g + v_u u + v_x x."""
+
+    p: float
+    u_u: float
+    u_x: float
+    r: float
+    v_u: float
+    v_x: float
+    c: float
+
+
+@scalar
+def slopes(row, at_u, with_u, with_x, c):
+    """Gradients of a sum from the products of its gradient with u and x."""
+    w = row.w
+    g_e = with_u / row.ru
+    g_f = with_x / row.v2 if row.v2 > 0 else 0.0
+    along = w.cos * g_e + w.sin * g_f
+    across = w.cos * g_f - w.sin * g_e
+    shrink = w.length / w.hyp * math.exp(-w.shift) if w.hyp > 0 else 1.0
+    u_e = w.cos * along - w.sin * w.u_across * across
+    u_f = w.f_along * along + w.f_across * across
+    cos, sin = (row.v1 / row.rv, row.v2 / row.rv) if row.rv > 0 else (1.0, 0.0)
+    growth = row.radial_v.sinhc * math.exp(min(row.radial_v.exponent, 700.0))
+    v_along = w.cos_v * along + w.sin_v * shrink * across
+    v_across = w.cos_v * w.r * across
+    if w.sin_v != 0:
+        v_across -= growth * w.sin_v * along
+    v_e = cos * v_along - sin * v_across
+    v_f = sin * v_along + cos * v_across
+    by_c = 0.0
+    if row.rv > 0 and w.length > 0:
+        c_along, c_across = curvature_slope(
+            w, row.ru, at_u, row.rv, row.radial_v, row.v2, row.excess, c
+        )
+        by_c = c_along * along + c_across * across
+    to_e, to_f = 1 / row.ru, 1 / row.v2 if row.v2 > 0 else 0.0
+    return Slopes(
+        w.p,
+        (u_e - w.p * g_e) * to_e,
+        (u_f - w.p * g_f) * to_f,
+        w.r,
+        (v_e - w.r * g_e) * to_e,
+        (v_f - w.r * g_f) * to_f,
+        by_c,
+    )
+
+
+@scalar
+def at_origin(row, with_v):
+    """The same where u is the origin: it moves v along itself as itself, and across
+    itself b coth(b) times as far."""
+    wide = row.radial_v.cosh / row.radial_v.sinhc
+    along = (1 - wide) * with_v / (row.rv * row.rv) if row.rv > 0 else 0.0
+    return Slopes(wide, 0.0, along, 1.0, 0.0, 0.0, 0.0)
+
+
+@loop
+def add_forward(lo, hi, u, v, c, out):
+    """u (+) v of the rows from lo to hi; u and out [N, H, d], v [N, H, d] or [1, H, d]."""
+    for i in range(lo, hi):
+        j = i if v.shape[0] > 1 else 0
+        for k in range(u.shape[1]):
+            row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_radius(v, j, k, c[k]))
+            for t in range(u.shape[2]):
+                p = float(u[i, k, t])
+                out[i, k, t] = row.by_u * p + row.by_x * (float(v[j, k, t]) - row.share * p)
+
+
+@loop
+def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
+    """Gradients of :func:`add_forward`; that of v is added to, in float64 if v is one."""
+    for i in range(lo, hi):
+        j = i if v.shape[0] > 1 else 0
+        for k in range(u.shape[1]):
+            at_u = at_radius(u, i, k, c[k])
+            row = add(u, i, 1.0, v, j, k, c[k], at_u, at_radius(v, j, k, c[k]))
+            with_u = with_x = 0.0
+            for t in range(u.shape[2]):
+                p, g = float(u[i, k, t]), float(grad[i, k, t])
+                with_u += g * p
+                with_x += g * (float(v[j, k, t]) - row.share * p)
+            s = slopes(row, at_u, with_u, with_x, c[k]) if row.ru > 0 else at_origin(row, with_x)
+            by_c[k] += s.c
+            for t in range(u.shape[2]):
+                p, g = float(u[i, k, t]), float(grad[i, k, t])
+                x = float(v[j, k, t]) - row.share * p
+                by_u[i, k, t] = s.p * g + s.u_u * p + s.u_x * x
+                by_v[j, k, t] += s.r * g + s.v_u * p + s.v_x * x

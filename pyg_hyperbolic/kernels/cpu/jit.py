@@ -1,0 +1,109 @@
+"""How the loops are compiled: by Numba, on first use, and kept on disk."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.caching import FunctionCache
+from numba.extending import intrinsic
+
+# Sums may be reordered, so that they are vectorized.  What must stay as it is written
+# is written so that reordering does no harm: the difference of a point to itself is 0
+# whichever way it is rounded.  NaN and infinity are kept.
+_FLAGS = {"reassoc", "contract", "nsz"}
+
+_SOURCES = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "scalars.py"]
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in _SOURCES:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Compiled functions on disk, dropped when any of the kernels' files changes.
+
+    Numba itself looks at the file of a function alone, not at those of the functions
+    that it calls.
+    """
+
+    _FINGERPRINT = _fingerprint()
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), self._FINGERPRINT)
+
+
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": _FLAGS,
+    "error_model": "numpy",
+    "_nrt": False,  # loops make no arrays: without it each call counts references
+}
+
+
+def scalar(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of numbers, compiled as a part of the loops that call it."""
+    return njit(function, **_OPTIONS)
+
+
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is called for every edge, so often that calls would count."""
+    return njit(function, inline="always", **_OPTIONS)
+
+
+def loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays, compiled when it is first called with arrays of a dtype."""
+    dispatcher = scalar(function)
+    dispatcher._cache = _Cache(function)  # type: ignore[attr-defined]
+    return dispatcher
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(context: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
+    """Asks for the cache line of array[i, j, k]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        made = context.make_array(kind)(context, builder, args[0])
+        address = cgutils.get_item_pointer2(
+            context,
+            builder,
+            made.data,
+            cgutils.unpack_tuple(builder, made.shape, 3),
+            cgutils.unpack_tuple(builder, made.strides, 3),
+            kind.layout,
+            args[1:],
+            wraparound=False,
+        )
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [pointer, number, number, number]),
+            "llvm.prefetch.p0",
+        )
+        read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
+        builder.call(function, [builder.bitcast(address, pointer), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, types.intp), codegen
+
+
+@inner
+def prefetch(array: Any, i: int) -> None:
+    """Asks for the lines of array[i, :, :], an edge that comes soon.
+
+    Neighbors lie anywhere in memory: without this a loop over edges waits for it.
+    """
+    step = 64 // array.itemsize
+    for k in range(array.shape[1]):
+        for t in range(0, array.shape[2], step):
+            _prefetch(array, i, k, t)
+
+
+AHEAD = 8  # edges; more is no faster

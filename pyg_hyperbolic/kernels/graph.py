@@ -1,0 +1,276 @@
+"""The edges of a graph, in whatever form it comes, as the operations take them."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+from weakref import ref
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+from torch_geometric.index import index2ptr, ptr2index
+from torch_geometric.typing import Adj, OptTensor, SparseTensor
+from torch_geometric.utils import index_sort, is_torch_sparse_tensor, to_edge_index
+
+from pyg_hyperbolic.kernels.available import cpu
+from pyg_hyperbolic.kernels.operator import tracing
+
+Made = TypeVar("Made")
+
+
+class Graph:
+    """Edges from sources to targets, in the user's order and in that of their targets.
+
+    Args:
+        source: Where each edge leaves from, shape [E].
+        target: Where it leads to, shape [E].
+        num_sources: Number of nodes that may be a source.
+        num_targets: Number of nodes that may be a target.
+    """
+
+    def __init__(
+        self, source: Tensor, target: Tensor, num_sources: int, num_targets: int
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.num_sources = num_sources
+        self.num_targets = num_targets
+        self._rows: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The edges as rows of a sparse matrix, one for each target.
+
+        Returns:
+            First edge of each target, shape [M + 1]; sources, shape [E]; where each of
+            these edges stands in the user's order, shape [E], or [0] for the same place.
+
+        Raises:
+            ValueError: If an index is out of range.
+        """
+        if self._rows is not None:
+            return self._rows
+        arguments = self.source, self.target, self.num_sources, self.num_targets
+        if tracing():
+            return _by_target(*arguments)
+        rows = _grouped(*arguments)
+        self._rows = rows
+        return rows
+
+    @classmethod
+    def of_rows(cls, ptr: Tensor, source: Tensor, num_sources: int) -> "Graph":
+        """A graph that comes as rows of a sparse matrix."""
+        num_targets = ptr.numel() - 1
+        target = ptr2index(ptr, output_size=source.numel())
+        graph = cls(source, target, num_sources, num_targets)
+        module = cpu()
+        if not tracing() and module is not None and source.device.type == "cpu":
+            if module.outside(source.numpy(), 0, num_sources - 1):
+                raise _out_of_range(source, target, num_sources, num_targets)
+            graph._rows = (
+                ptr.contiguous(),
+                source.contiguous(),
+                source.new_empty(0),
+            )
+        return graph
+
+
+def _grouped(
+    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    module = cpu()
+    if module is None or source.device.type != "cpu":
+        ordered, order = index_sort(target, max_value=num_targets)
+        return index2ptr(ordered, num_targets), source[order], order
+    *arrays, found = module.by_target(
+        source.contiguous().numpy(),
+        target.contiguous().numpy(),
+        num_sources,
+        num_targets,
+    )
+    if found < 0:
+        raise _out_of_range(source, target, num_sources, num_targets)
+    ptr, by_target, order = (torch.from_numpy(array) for array in arrays)
+    return ptr, by_target, order[:0] if found else order
+
+
+def _out_of_range(
+    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+) -> ValueError:
+    for index, number, end in (
+        (source, num_sources, "source"),
+        (target, num_targets, "target"),
+    ):
+        if index.numel() and (index.min() < 0 or index.max() >= number):
+            break
+    return ValueError(
+        f"'edge_index' must hold {end} indices from 0 to {number - 1} (got "
+        f"{int(index.min())} to {int(index.max())}); check that 'x' has a row for every "
+        f"node, and pass 'size' for a bipartite graph"
+    )
+
+
+@torch.library.custom_op("pyg_hyperbolic::by_target", mutates_args=())
+def _by_target(
+    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    ptr, ordered, order = _grouped(source, target, num_sources, num_targets)
+    if order.numel() == 0:
+        order = torch.arange(source.numel())
+        ordered = ordered.clone()
+    return ptr, ordered, order
+
+
+@_by_target.register_fake
+def _(
+    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    return (
+        source.new_empty(num_targets + 1),
+        torch.empty_like(source),
+        torch.empty_like(source),
+    )
+
+
+def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptTensor]:
+    """First and second end of every edge, and its weight.
+
+    Args:
+        edge_index: Edge indices, or the transposed adjacency as a sparse matrix,
+            which brings its own weights.
+        edge_weight: Edge weights.
+    """
+    if isinstance(edge_index, SparseTensor):
+        second, first, edge_weight = edge_index.coo()
+    elif edge_index.layout == torch.sparse_coo:
+        edge_index = edge_index.coalesce()  # in to_edge_index it loses its gradient
+        (second, first), edge_weight = edge_index.indices(), edge_index.values()
+    elif is_torch_sparse_tensor(edge_index):
+        (second, first), edge_weight = to_edge_index(edge_index)
+    else:
+        if isinstance(edge_index, EdgeIndex):
+            edge_index = edge_index.as_tensor()
+        first, second = edge_index[0], edge_index[1]
+    return first, second, edge_weight
+
+
+def directed(
+    edge_index: Adj, edge_weight: OptTensor, flow: str
+) -> tuple[Tensor, Tensor, OptTensor]:
+    """Source and target of every edge, and its weight."""
+    first, second, weight = edges(edge_index, edge_weight)
+    if flow == "target_to_source":
+        first, second = second, first
+    return first, second, weight
+
+
+def graph_of(
+    edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int], flow: str
+) -> tuple[Graph, OptTensor]:
+    """A graph and its weights, made once for each graph that is not changed.
+
+    Args:
+        edge_index: The graph, in any form.
+        edge_weight: Edge weights.
+        size: Numbers of nodes in the two rows of an edge index.
+        flow: Direction of the messages.
+    """
+    forward = flow == "source_to_target"
+    num_sources, num_targets = size if forward else size[::-1]
+
+    def make() -> Graph:
+        rows = _sparse_rows(edge_index) if forward else None
+        if rows is not None and rows[0].numel() == num_targets + 1:
+            return Graph.of_rows(*rows, num_sources)
+        source, target, _ = directed(_alias(edge_index), None, flow)
+        return Graph(source, target, num_sources, num_targets)
+
+    graph = remembered(edge_index, (), ("graph", size, flow), make)
+    if isinstance(edge_index, SparseTensor) or is_torch_sparse_tensor(edge_index):
+        edge_weight = edges(edge_index, None)[2]
+    return graph, edge_weight
+
+
+def _sparse_rows(edge_index: Adj) -> tuple[Tensor, Tensor] | None:
+    if isinstance(edge_index, SparseTensor):
+        ptr, source, _ = edge_index.csr()
+        return ptr, source
+    if edge_index.layout == torch.sparse_csr:
+        return edge_index.crow_indices(), edge_index.col_indices()
+    return None
+
+
+def _alias(edge_index: Adj) -> Adj:
+    """The same memory, which does not keep the tensor itself alive."""
+    if tracing() or type(edge_index) is not Tensor or edge_index.layout != torch.strided:
+        return edge_index
+    return torch.empty(0, dtype=edge_index.dtype, device=edge_index.device).set_(
+        edge_index.untyped_storage(),
+        edge_index.storage_offset(),
+        edge_index.shape,
+        edge_index.stride(),
+    )
+
+
+class _Entry:
+    """What was made of a tensor, as long as it lives and is not written to."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        key = id(tensor)
+        self.tensor = ref(tensor, lambda _: _memory.pop(key, None))
+        self.state = _state(tensor)
+        self.made: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
+
+
+_memory: dict[int, _Entry] = {}
+
+
+def _state(tensor: Tensor) -> tuple[Any, ...]:
+    if tensor.layout == torch.strided:
+        return tensor._version, tensor.data_ptr(), tensor.shape
+    return tensor._version, tensor.shape
+
+
+def remembered(
+    tensor: Adj,
+    others: tuple[Tensor | None, ...],
+    settings: Hashable,
+    make: Callable[[], Made],
+) -> Made:
+    """What is made of tensors, made anew only when one of them is another or changed.
+
+    Nothing is remembered of tensors with gradients, while a compiler reads along, or in
+    inference mode, where PyTorch does not count changes.
+
+    Args:
+        tensor: The first of them; what was made goes when it goes.
+        others: The others.
+        settings: What else the result depends on.
+        make: Makes it.  It must not hold the first tensor.
+    """
+    given = [tensor, *(x for x in others if x is not None)]
+    if tracing() or not all(_can_be_remembered(x) for x in given):
+        return make()
+    entry = _memory.get(id(tensor))
+    if entry is None or entry.tensor() is not tensor or entry.state != _state(tensor):
+        entry = _memory[id(tensor)] = _Entry(tensor)
+    key = settings, tuple(None if x is None else id(x) for x in others)
+    states = tuple(None if x is None else _state(x) for x in others)
+    known = entry.made.get(key)
+    if known is not None:
+        before, refs, value = known
+        same = all(
+            r is None or r() is x for r, x in zip(refs, others, strict=True)
+        )
+        if before == states and same:
+            return value
+    value = make()
+    refs = tuple(None if x is None else ref(x) for x in others)
+    entry.made[key] = states, refs, value
+    return value
+
+
+def _can_be_remembered(x: Any) -> bool:
+    return (
+        type(x) in (Tensor, EdgeIndex)
+        and not x.requires_grad
+        and not x.is_inference()
+    )

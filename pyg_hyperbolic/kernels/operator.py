@@ -1,0 +1,239 @@
+"""The one mechanism that makes an operation of its back ends.
+
+In eager mode an operation is an ``autograd.Function``.  For ``torch.compile`` and
+``torch.export`` it is a custom op, one node of their graph whatever it does inside.  Its
+second derivatives, and everything that transforms functions (``torch.func``, forward-mode
+differentiation, tensors that are no plain ones), are those of the portable back end, which
+is written in PyTorch throughout.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from pyg_hyperbolic.kernels import rows as portable
+from pyg_hyperbolic.kernels.available import INSTALLED, cpu
+
+BACKENDS = ("reference", "portable", "cpu")
+_forced: list[str] = []
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Has one back end compute everything inside, for tests and for debugging.
+
+    By default tensors on a CPU are computed by ``"cpu"``, all others by ``"portable"``.
+
+    Args:
+        name: ``"cpu"``, ``"portable"``, or ``"reference"``: the portable one in float64.
+
+    Raises:
+        ValueError: If the name is unknown, or the back end is not to be had.
+    """
+    if name not in BACKENDS:
+        raise ValueError(f"'name' must be one of {', '.join(BACKENDS)} (got {name!r})")
+    if name == "cpu" and cpu() is None:
+        raise ValueError("'name' must not be 'cpu' without Numba; pip install numba")
+    _forced.append(name)
+    try:
+        yield
+    finally:
+        _forced.pop()
+
+
+def tracing() -> bool:
+    """Whether a compiler reads this, for which nothing may be kept or looked at."""
+    return torch.compiler.is_compiling()
+
+
+def _chosen(tensors: Sequence[Tensor]) -> str:
+    if _forced:
+        return _forced[-1]
+    # What is loaded lazily can't be looked at by a compiler.
+    usable = INSTALLED if tracing() else cpu() is not None
+    return "cpu" if usable and tensors[0].device.type == "cpu" else "portable"
+
+
+def _transformed() -> bool:
+    """Whether a transformation of functions is at work, which loops can't follow."""
+    return (
+        torch._C._functorch.peek_interpreter_stack() is not None
+        or forward_ad._current_level >= 0
+    )
+
+
+class Operator:
+    """An operation on points, some of whose arguments have gradients.
+
+    Args:
+        name: Of the operation in the back ends; that of its gradients in the CPU's is
+            ``<name>_backward``.
+        arguments: The schema's arguments, those with gradients first.
+        differentiable: How many of them have gradients.
+        shape: The shape of the result, from the arguments.
+        kept: Which arguments the backward pass needs the values of, from which have to
+            have gradients; all by default.  Of the others it gets the shape.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: str,
+        differentiable: int,
+        shape: Callable[..., Sequence[int]],
+        kept: Callable[[Sequence[bool]], Sequence[bool]] | None = None,
+    ) -> None:
+        self.name = name
+        self.differentiable = differentiable
+        self.shape = shape
+        self.kept = kept
+        self._portable = getattr(portable, name)
+        self._function = self._make_function()
+        self._compiled = self._make_custom_op(arguments)
+
+    def __call__(self, *args: Any) -> Tensor:
+        """Computes the operation by the back end that fits its arguments."""
+        chosen = _chosen(args)
+        if chosen == "reference":
+            wide = [_wide(x) for x in args]
+            return self._portable(*wide).to(args[0].dtype)
+        if chosen == "portable":
+            return self._portable(*args)
+        if tracing():
+            return self._compiled(*args)
+        if _transformed():
+            return self._portable(*args)
+        if type(args[0]) not in (Tensor, torch.nn.Parameter):
+            return self._compiled(*args)
+        return self._function.apply(*args)
+
+    def forward(self, *args: Any) -> Tensor:
+        """The result by the CPU's loops, without autograd."""
+        return getattr(cpu(), self.name)(*args)
+
+    def backward(
+        self, grad: Tensor, args: Sequence[Any], needed: list[bool]
+    ) -> list[Tensor | None]:
+        """The gradients by the CPU's loops, without autograd."""
+        return list(getattr(cpu(), f"{self.name}_backward")(grad, *args, needed))
+
+    def _saved(self, args: Sequence[Any], needed: Sequence[bool]) -> list[Any]:
+        """The arguments, those that the backward pass does not read without values."""
+        if self.kept is None:
+            return list(args)
+        kept = [*self.kept(needed), *(True for _ in args[self.differentiable :])]
+        return [
+            x if keep or x is None else x.new_empty(()).expand(x.shape)
+            for x, keep in zip(args, kept, strict=False)
+        ]
+
+    def _differentiate(
+        self, grad: Tensor, args: Sequence[Any], needed: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients that have gradients themselves, by the portable back end."""
+        # Arguments may depend on each other, such as points on their curvature: views
+        # of them do not, and lead back to them all the same.
+        args = [x.view_as(x) if isinstance(x, Tensor) else x for x in args]
+        wanted = [x for x, need in zip(args, needed, strict=False) if need]
+        with torch.enable_grad():
+            out = self._portable(*args)
+            grads = torch.autograd.grad(
+                out, wanted, grad, create_graph=True, allow_unused=True
+            )
+        found = iter(grads)
+        return [next(found) if need else None for need in needed]
+
+    def _make_function(self) -> Any:
+        operator = self
+
+        class Function(torch.autograd.Function):
+            @staticmethod
+            def forward(*args: Any) -> Tensor:
+                return operator.forward(*args)
+
+            @staticmethod
+            def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+                needed = ctx.needs_input_grad
+                saved = operator._saved(inputs, needed[: operator.differentiable])
+                ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
+                ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
+
+            @staticmethod
+            def backward(ctx: Any, grad: Tensor) -> Any:
+                tensors = iter(ctx.saved_tensors)
+                args = [next(tensors) if x is None else x[0] for x in ctx.rest]
+                needed = list(ctx.needs_input_grad[: operator.differentiable])
+                if torch.is_grad_enabled():
+                    grads = operator._differentiate(grad, args, needed)
+                else:
+                    grads = operator.backward(grad, args, needed)
+                missing = len(args) - operator.differentiable
+                return *_masked(grads, needed), *(None for _ in range(missing))
+
+        Function.__name__ = Function.__qualname__ = self.name
+        return Function
+
+    def _make_custom_op(self, arguments: str) -> Callable[..., Tensor]:
+        operator, count = self, self.differentiable
+
+        def forward(*args: Any) -> Tensor:
+            return operator.forward(*args)
+
+        def backward(grad: Tensor, *rest: Any) -> list[Tensor]:
+            *args, needed = rest
+            grads = operator.backward(grad, args, needed)
+            return [
+                grad.new_empty(0) if x is None else x
+                for x in _masked(grads, list(needed))
+            ]
+
+        name = f"pyg_hyperbolic::{self.name}"
+        op = torch.library.custom_op(
+            name, forward, mutates_args=(), schema=f"({arguments}) -> Tensor"
+        )
+        back = torch.library.custom_op(
+            f"{name}_backward",
+            backward,
+            mutates_args=(),
+            schema=f"(Tensor grad, {arguments}, bool[] needed) -> Tensor[]",
+        )
+        op.register_fake(lambda *args: args[0].new_empty(operator.shape(*args)))
+
+        @back.register_fake
+        def _(grad: Tensor, *rest: Any) -> list[Tensor]:
+            *args, needed = rest
+            return [
+                x.new_empty(x.shape) if need else grad.new_empty(0)
+                for x, need in zip(args[:count], needed, strict=True)
+            ]
+
+        def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+            needed = [isinstance(x, Tensor) and x.requires_grad for x in inputs[:count]]
+            saved = operator._saved(inputs, needed)
+            ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
+            ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
+            ctx.needed = needed
+
+        def differentiate(ctx: Any, grad: Tensor) -> Any:
+            tensors = iter(ctx.saved_tensors)
+            args = [next(tensors) if x is None else x[0] for x in ctx.rest]
+            grads = back(grad, *args, ctx.needed)
+            masked = _masked(grads, ctx.needed)
+            return *masked, *(None for _ in range(len(args) - count))
+
+        op.register_autograd(differentiate, setup_context=setup_context)
+        return op
+
+
+def _masked(
+    grads: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    return [x if need else None for x, need in zip(grads, needed, strict=True)]
+
+
+def _wide(x: Any) -> Any:
+    return x.double() if isinstance(x, Tensor) and x.is_floating_point() else x

@@ -1,0 +1,243 @@
+r"""Formulas for one row: numbers in, numbers out, in double precision.
+
+Notation: s = sqrt(c), and for points u and v the lengths ru and rv, a = s ru, b = s rv.
+Every formula is written in lengths, not in multiples of 1/s, so that it is right at
+c = 0 as well.  Beyond a = 300 hyperbolic functions are kept as a number times e^E with
+E = a, so that nothing overflows at any radius.
+"""
+
+import math
+from typing import NamedTuple
+
+from pyg_hyperbolic.kernels.cpu.jit import scalar
+
+SCALED = 300.0  # from this a on E = a, below it E = 0
+_LARGEST = 700.0  # the largest power of e that float64 holds
+_SMALL = 0.02  # squared radius below which series are used for derivatives
+
+
+class Radial(NamedTuple):
+    """Functions of one radius."""
+
+    sinhc: float  # sinh(a) / a, times e^-E
+    cosh: float  # times e^-E
+    exponent: float  # E
+
+
+@scalar
+def radial(a):
+    """sinh(a)/a and cosh(a), with what they are scaled by."""
+    if a < 1e-3:
+        z = a * a
+        return Radial(1 + z / 6 * (1 + z / 20), 1 + z / 2 * (1 + z / 12), 0.0)
+    if a <= SCALED:
+        return Radial(math.sinh(a) / a, math.cosh(a), 0.0)
+    return Radial(0.5 / a, 0.5, a)  # e^-2a is below rounding
+
+
+@scalar
+def tanhc(z):
+    """tanh(a)/a at z = a^2."""
+    if z < 1e-3:
+        return 1 - z * (1 / 3 - z * (2 / 15 - z * (17 / 315 - z * (62 / 2835))))
+    a = math.sqrt(z)
+    return math.tanh(a) / a
+
+
+@scalar
+def klein_slope(z):
+    """(1/cosh(a)^2 - tanh(a)/a) / a^2: what a Klein point's radius lacks of its angle."""
+    if z < 1e-2:
+        return (
+            -2 / 3
+            + z
+            * (8 / 15 - z * (34 / 105 - z * (496 / 2835 - z * (2764 / 31185 - z * (87376 / 2027025)))))
+        )
+    a = math.sqrt(z)
+    sech = 1 / math.cosh(min(a, SCALED))
+    return (sech * sech - math.tanh(a) / a) / z
+
+
+@scalar
+def homogeneity(z):
+    """(2a/sinh(2a) - 1) / a^2: how far a Klein point is from growing with its radius."""
+    if z < 1e-2:
+        y = 4 * z
+        return -4 * (
+            1 / 6
+            - y * (7 / 360 - y * (31 / 15120 - y * (127 / 604800 - y * (73 / 3421440 - y * (1414477 / 653837184000)))))
+        )
+    a = 2 * math.sqrt(z)
+    return (a / math.sinh(min(a, 2 * SCALED)) - 1) / z
+
+
+@scalar
+def asinhc(x):
+    """arsinh(x)/x for x >= 0."""
+    if x < 1e-3:
+        z = x * x
+        return 1 - z * (1 / 6 - z * (3 / 40 - z * (5 / 112)))
+    return math.asinh(x) / x
+
+
+class Sum(NamedTuple):
+    r"""w = u (+) v in the plane of u and v, and how it moves with them.
+
+    The plane has the unit vectors e along u and f across it; w has its own, ``along`` and
+    ``across`` itself.
+    """
+
+    length: float  # of w
+    cos: float  # of the angle from u to w
+    sin: float
+    cos_v: float  # of the angle at w between the directions away from 0 and from u
+    sin_v: float
+    p: float  # derivative of w with respect to u, at right angles to the plane
+    r: float  # with respect to v, at right angles to the plane
+    u_across: float  # w moves across itself by -sin times this as u moves along itself
+    f_along: float  # how w moves along itself as u moves across itself
+    f_across: float  # and across itself
+    hyp: float  # sinh(s |w|)/s times e^-shift
+    shift: float
+
+
+@scalar
+def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
+    """The gyro-sum of a point u and a point v.
+
+    Args:
+        ru: Length of u, not 0.
+        u: Its :class:`Radial`.
+        v1: Part of v along u.
+        rv: Length of v.
+        v: Its :class:`Radial`.
+        v2: Part of v across u, >= 0.
+        excess: ru^2 - rv^2, from differences of coordinates.
+        c: Absolute value of the curvature.
+    """
+    s = math.sqrt(c)
+    eu, ev = u.exponent, v.exponent
+    both = eu + ev
+    behind = v1 < 0 and rv > 0
+    near_line = 0.0  # for v behind the origin: 1 + cos of the angle between u and v
+    difference = 0.0
+    if behind:
+        near_line = v2 * v2 / (rv * (rv - v1))
+        difference = excess / (ru + rv)  # ru - rv
+    shift = 0.0
+    if both > 0:
+        if behind:
+            shift = s * abs(difference)
+            if v2 > 0:
+                shift = max(shift, both + math.log(near_line))
+                shift = max(shift, max(eu, ev) + math.log(v2 / rv))
+        else:
+            shift = both
+        shift = max(shift, 0.0)
+    f_both = f_u = f_v = unit = 1.0  # e to the power of exponents minus the shift
+    if both > 0 or shift > 0:
+        f_both = math.exp(min(both - shift, _LARGEST))
+        f_u = math.exp(min(eu - shift, _LARGEST))
+        f_v = math.exp(min(ev - shift, _LARGEST))
+        unit = math.exp(-shift)
+
+    if behind:
+        x = s * difference
+        if shift == 0:
+            sinh = math.sinh(x) / s if s > 0 else difference
+        else:
+            sinh = (math.exp(x - shift) - math.exp(-x - shift)) / (2 * s)
+        # e^both may be out of range where the angle brings it back
+        f_line = near_line * f_both
+        if both > shift:
+            f_line = 0.0 if v2 == 0 else math.exp(both + math.log(near_line) - shift)
+        m1 = sinh + u.cosh * v.sinhc * rv * f_line
+        k1 = -sinh + u.sinhc * ru * v.cosh * f_line
+    else:
+        cos = v1 / rv if rv > 0 else 1.0
+        m1 = (ru * u.sinhc * v.cosh + u.cosh * v.sinhc * v1) * f_both
+        k1 = (u.cosh * v.sinhc * rv + u.sinhc * ru * v.cosh * cos) * f_both
+    m2 = v.sinhc * v2 * f_v
+    k2 = u.sinhc * ru * (v2 / rv if rv > 0 else 0.0) * f_u
+    hyp = math.hypot(m1, m2)
+    if hyp == 0:  # w is the origin, where all directions are alike
+        return Sum(0.0, 1.0, 0.0, -1.0, 0.0, v.sinhc, v.sinhc, 1.0, 0.0, v.sinhc, 0.0, 0.0)
+
+    cosh = math.sqrt(unit * unit + c * hyp * hyp)
+    if shift > 0:
+        length = (shift + math.log(s * hyp + cosh)) / s
+        scale = length / hyp
+        u_across = length * s * cosh / (s * hyp)
+    else:
+        scale = asinhc(s * hyp)
+        length = scale * hyp
+        u_across = scale * cosh
+    r = v.sinhc * scale * f_v
+    cos, sin, cos_v, sin_v = m1 / hyp, m2 / hyp, k1 / hyp, k2 / hyp
+
+    f_along = u.sinhc * v.sinhc * (v2 / hyp) * f_both
+    if behind and (s * ru > 0.5 or ru > 0.5 * rv):
+        p = (length * cos - r * v1) / ru
+        f_across = (length - r * rv * cos_v) / ru
+    else:
+        half = ru * u.sinhc / (u.cosh + math.exp(-eu))  # tanh(a/2)/s
+        cosh_minus_1 = c * half * ru * u.sinhc
+        p = scale * (u.sinhc * v.cosh + cosh_minus_1 * v.sinhc * v1 / ru) * f_both
+        inner = v.cosh * half + v.sinhc * v1
+        f_across = u.sinhc * scale / hyp * (cosh * inner * f_both + half * f_u * unit)
+    return Sum(length, cos, sin, cos_v, sin_v, p, r, u_across, f_along, f_across, hyp, shift)
+
+
+# Coefficients of arcosh(1 + h) sqrt(2h + h^2) in powers of h, from h^2 on.
+_F2, _F3, _F4, _F5, _F6, _F7 = 1 / 3, -1 / 15, 2 / 105, -2 / 315, 8 / 3465, -8 / 9009
+
+
+@scalar
+def curvature_slope(w, ru, u, rv, v, v2, excess, c):
+    r"""Derivative of w = u (+) v with respect to c: along w, and across it.
+
+    By homogeneity, w(k u, k v; c) = k w(u, v; k^2 c), this is (the derivatives along u
+    and v - w) / 2c.  Near the origin nearly everything of that cancels; there a series
+    is used whose first term is the value at c = 0.
+    """
+    if w.length == 0 or ru == 0 or rv == 0:
+        return 0.0, 0.0
+    zu, zv = c * ru * ru, c * rv * rv
+    if max(zu, zv) >= _SMALL:
+        along = ru * w.cos + rv * w.cos_v - w.length
+        shrink = w.length / w.hyp * math.exp(-w.shift)
+        across = rv * w.sin_v * shrink - ru * w.sin * w.u_across
+        return along / (2 * c), across / (2 * c)
+    half_u, half_v = ru * ru / 2 * _coshm1c(zu), rv * rv / 2 * _coshm1c(zv)
+    half_w = w.length * w.length / 2 * _coshm1c(c * w.length * w.length)
+    # (cosh - 1)/c at a + b, |w| and a - b
+    same = half_u + half_v + c * half_u * half_v
+    cross = ru * rv * u.sinhc * v.sinhc
+    third = _third_difference(c * (same + cross), c * half_w, c * (same - cross))
+    wide = ru * v2 * u.sinhc * v.sinhc
+    along = wide * wide / (2 * w.hyp) * third
+    # (sinh(a)/a - sinh(b)/b)/c
+    rise = (zu * zu * (zu + zv) + zv * zv * (zu + zv)) / 362880
+    rise += (zu * (zu + zv) + zv * zv) / 5040 + (zu + zv) / 120 + 1 / 6
+    turn = excess * rise - v.sinhc * half_w
+    return along, w.length * ru * v2 / (2 * w.hyp * w.hyp) * turn
+
+
+@scalar
+def _coshm1c(z):
+    """(cosh(a) - 1) 2 / a^2 for small a."""
+    return 1 + z / 12 * (1 + z / 30 * (1 + z / 56 * (1 + z / 90)))
+
+
+@scalar
+def _third_difference(x, y, z):
+    """Second divided difference of arcosh(1 + h) sqrt(2h + h^2) at three small h."""
+    out = _F2
+    # complete homogeneous polynomials of x, of x and y, of all three
+    px = pxy = pxyz = 1.0
+    for f in (_F3, _F4, _F5, _F6, _F7):
+        px *= x
+        pxy = px + y * pxy
+        pxyz = pxy + z * pxyz
+        out += f * pxyz
+    return out

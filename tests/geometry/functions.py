@@ -1,0 +1,57 @@
+"""All functions of the geometry, with inputs to differentiate them by."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import geometry
+from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
+from pyg_hyperbolic.geometry.midpoint import drop, lift
+
+CHARTS = ("poincare", "klein", "lorentz")
+NAMES = [
+    *(name for name in geometry.__all__ if not name.startswith(("to_", "from_"))),
+    *(f"{way}_{chart}" for chart in CHARTS for way in ("to", "from")),
+    *("lorentz_map", "lorentz_form", "with_cosh", "lift", "drop"),
+]
+
+
+class Function(NamedTuple):
+    """A function of tensors, the last of them c, and an example of these."""
+
+    f: Callable[..., Tensor]
+    inputs: tuple[Tensor, ...]
+
+
+def function(name: str, radius: float = 1.0, rows: int = 4) -> Function:
+    """A function with points up to a radius, in units of the curvature."""
+    c = torch.tensor(0.7, dtype=torch.float64)
+    v = torch.nn.functional.normalize(torch.randn(2, rows, 3).double(), dim=-1)
+    v = v * radius / c**0.5 * torch.rand(2, rows, 1).double().clamp(min=0.2)
+    u, v = v
+    weight, offset = torch.rand(rows).double(), torch.randn(2).double()
+    normal = torch.nn.functional.normalize(torch.randn(2, 3).double(), dim=-1)
+    if name == "midpoint":
+        return Function(lambda v, w, c: geometry.midpoint(v, c, w), (u, weight, c))
+    if name == "hyperplane_dist":
+        return Function(geometry.hyperplane_dist, (u, normal, offset, c))
+    if name == "lorentz_map":
+        time, bias = torch.randn(2, 3).double()
+        return Function(lorentz_map, (u, v, time, bias, c))
+    if name == "lorentz_form":
+        return Function(lorentz_form, (u, u[:, :1] / 2, torch.tensor(0.3).double(), c))
+    if name == "with_cosh":
+        cosh = 1.5 + weight[:, None]
+        return Function(with_cosh, (u, cosh, c))
+    if name == "lift":
+        return Function(lambda v, c: lift(v, c)[0], (u, c))
+    if name == "drop":
+        columns, shift = lift(u, c)
+        return Function(lambda x, c: drop(x, shift.to(x.dtype), c), (columns + 0.1, c))
+    f = getattr(geometry, name)
+    if name.startswith("from_"):
+        x = getattr(geometry, f"to_{name[5:]}")(u, c)
+        return Function(lambda x, c: f(x, c, clip=True), (x, c))
+    return Function(f, (u, c) if name.startswith("to_") else (u, v, c))

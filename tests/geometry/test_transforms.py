@@ -1,0 +1,76 @@
+"""What torch.func does to functions: derivatives in both modes, and batches."""
+
+import pytest
+import torch
+
+from pyg_hyperbolic.geometry import from_klein, from_lorentz, from_poincare, to_lorentz
+from tests.geometry.functions import NAMES, function
+
+every = pytest.mark.parametrize("name", NAMES)
+CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+
+
+@every
+def test_jacobians_in_both_modes(name: str) -> None:
+    f, inputs = function(name)
+    everything = tuple(range(len(inputs)))
+    expected = torch.autograd.functional.jacobian(f, inputs)
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        got = jacobian(f, everything)(*inputs)
+        for mine, true in zip(got, expected, strict=True):
+            torch.testing.assert_close(mine, true, **CLOSE)
+
+
+@every
+def test_gradients_and_hessians(name: str) -> None:
+    f, inputs = function(name, rows=2)
+    cotangent = torch.randn_like(f(*inputs))
+    everything = tuple(range(len(inputs)))
+
+    def loss(*inputs: torch.Tensor) -> torch.Tensor:
+        return (cotangent * f(*inputs)).sum()
+
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    expected = torch.autograd.grad(loss(*leaves), leaves)
+    for mine, true in zip(
+        torch.func.grad(loss, everything)(*inputs), expected, strict=True
+    ):
+        torch.testing.assert_close(mine, true, **CLOSE)
+    hessian = torch.autograd.functional.hessian(loss, inputs)
+    for outer, inner in (
+        (torch.func.jacfwd, torch.func.jacrev),
+        (torch.func.jacrev, torch.func.jacrev),
+    ):
+        got = outer(inner(loss, everything), everything)(*inputs)
+        for mine, true in zip(got, hessian, strict=True):
+            for block, exact in zip(mine, true, strict=True):
+                torch.testing.assert_close(block, exact, rtol=1e-8, atol=1e-8)
+
+
+@every
+def test_batches(name: str) -> None:
+    """Of every input, c among them, and of gradients."""
+    f, inputs = function(name)
+    copies = [torch.stack([x, 0.9 * x]) for x in inputs]
+    out = torch.vmap(f)(*copies)
+    with_gradients = torch.vmap(torch.func.jacrev(f, len(inputs) - 1))(*copies)
+    for i in range(2):
+        own = [copy[i] for copy in copies]
+        torch.testing.assert_close(out[i], f(*own), **CLOSE)
+        expected = torch.func.jacrev(f, len(inputs) - 1)(*own)
+        torch.testing.assert_close(with_gradients[i], expected, **CLOSE)
+    learned = copies[-1].clone().requires_grad_()  # outside of the transformation
+    (gradient,) = torch.autograd.grad(
+        torch.vmap(f)(*copies[:-1], learned).sum(), learned
+    )
+    summed = with_gradients.flatten(1).sum(dim=1)
+    torch.testing.assert_close(gradient, summed, **CLOSE)
+
+
+@pytest.mark.parametrize("f", [from_poincare, from_klein, from_lorentz])
+def test_charts_in_a_batch_take_points_for_valid(f: object) -> None:
+    """There is no looking at values there."""
+    x = 0.3 * torch.rand(5, 3).double()
+    if f is from_lorentz:
+        x = to_lorentz(x, 0.7)
+    torch.testing.assert_close(torch.vmap(lambda x: f(x, 0.7))(x), f(x, 0.7))

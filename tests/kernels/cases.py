@@ -1,0 +1,186 @@
+"""The operations by the kernels, and by the geometry at all pairs of nodes at once."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import geometry, kernels
+
+DOUBLE = torch.float64
+SOURCES, TARGETS, WIDTH = 9, 8, 4  # nobody sends to the last target
+
+
+class Case(NamedTuple):
+    """Edges, and all that operations have gradients by."""
+
+    source: Tensor
+    target: Tensor
+    leaves: dict[str, Tensor]
+
+    @property
+    def graph(self) -> kernels.Graph:
+        return kernels.Graph(self.source, self.target, SOURCES, TARGETS)
+
+    def to(self, dtype: torch.dtype) -> "Case":
+        """The same numbers in another dtype, the curvature in float64."""
+        leaves = {
+            name: x.detach().to(DOUBLE if name == "c" else dtype).requires_grad_()
+            for name, x in self.leaves.items()
+        }
+        return self._replace(leaves=leaves)
+
+    def replace(self, **leaves: Tensor) -> "Case":
+        return self._replace(leaves=self.leaves | leaves)
+
+    def at(self, arguments: Sequence[str]) -> list[Tensor]:
+        return [self.leaves[name] for name in arguments]
+
+    def dense(self, weight: Tensor) -> Tensor:
+        """Weights of all pairs of nodes, [M, N, H] or [M, N]; those of edges add up."""
+        heads = self.leaves["x"].shape[1:-1]
+        if weight.shape[1:] != heads:
+            weight = weight.view(len(weight), *(1 for _ in heads)).expand(-1, *heads)
+        out = torch.zeros(TARGETS, SOURCES, *heads, dtype=DOUBLE)
+        return out.index_put((self.target, self.source), weight, accumulate=True)
+
+    def along(self, of_pairs: Tensor) -> Tensor:
+        """What edges have, of what all pairs of nodes have."""
+        return of_pairs[self.target, self.source]
+
+
+class Operation(NamedTuple):
+    """A function of a case and its leaves of these names."""
+
+    arguments: tuple[str, ...]
+    fast: Callable[..., Tensor]
+    slow: Callable[..., Tensor]
+
+    def run(self, case: Case, grad: Tensor | None = None) -> list[Tensor]:
+        """The result by the kernels, and all gradients."""
+        return _with_gradients(self.fast, case, self.arguments, grad)
+
+    def run_slowly(self, case: Case, grad: Tensor | None = None) -> list[Tensor]:
+        """The same by the geometry in double precision."""
+        return _with_gradients(self.slow, case.to(DOUBLE), self.arguments, grad)
+
+
+def _with_gradients(
+    f: Callable[..., Tensor],
+    case: Case,
+    arguments: Sequence[str],
+    grad: Tensor | None,
+) -> list[Tensor]:
+    inputs = case.at(arguments)
+    out = f(case, *inputs)
+    grad = out.detach().sin() if grad is None else grad.to(out.dtype)
+    return [out.detach(), *torch.autograd.grad(out, inputs, grad)]
+
+
+def _midpoint(
+    case: Case, x: Tensor, weight: Tensor, c: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    if bias is not None:
+        x = geometry.gyro_add(x, bias, c)
+    weight = case.dense(weight).movedim(1, -1)
+    return geometry.midpoint(x.movedim(0, -2).expand(TARGETS, *x.shape[1:-1], -1, -1), c, weight)
+
+
+def _log_sum(case: Case, x: Tensor, target: Tensor, weight: Tensor, c: Tensor) -> Tensor:
+    logs = geometry.log(target[:, None], x, c)
+    return torch.einsum("ij...,ij...d->i...d", case.dense(weight), logs)
+
+
+def _measure(case: Case, f: Callable[..., Tensor], x: Tensor, target: Tensor, c: Tensor) -> Tensor:
+    return case.along(f(target[:, None], x, c))
+
+
+OPERATIONS = {
+    "sum_of_rows": Operation(
+        ("x", "other", "c"),
+        lambda case, x, other, c: kernels.gyro_add(x, other, c),
+        lambda case, x, other, c: geometry.gyro_add(x, other, c),
+    ),
+    "sum_with_one": Operation(
+        ("x", "bias", "c"),
+        lambda case, x, bias, c: kernels.gyro_add(x, bias, c),
+        lambda case, x, bias, c: geometry.gyro_add(x, bias, c),
+    ),
+    "midpoint": Operation(
+        ("x", "weight", "c"),
+        lambda case, x, weight, c: kernels.midpoint(x, case.graph, c, weight),
+        _midpoint,
+    ),
+    "midpoint_of_sums": Operation(
+        ("x", "weight", "c", "bias"),
+        lambda case, x, *rest: kernels.midpoint(x, case.graph, rest[1], rest[0], rest[2]),
+        _midpoint,
+    ),
+    "weighted_sum": Operation(
+        ("x", "signed"),
+        lambda case, x, weight: kernels.weighted_sum(x, case.graph, weight),
+        lambda case, x, w: torch.einsum("ij...,j...d->i...d", case.dense(w), x),
+    ),
+    "log_sum": Operation(
+        ("x", "target", "signed", "c"),
+        lambda case, x, target, *rest: kernels.log_sum(x, target, case.graph, rest[1], rest[0]),
+        _log_sum,
+    ),
+    "dist": Operation(
+        ("x", "target", "c"),
+        lambda case, x, u, c: kernels.dist(u, x, c, case.target, case.source),
+        lambda case, *inputs: _measure(case, geometry.dist, *inputs),
+    ),
+    "sqdist": Operation(
+        ("x", "target", "c"),
+        lambda case, x, u, c: kernels.sqdist(u, x, c, case.target, case.source),
+        lambda case, *inputs: _measure(case, geometry.sqdist, *inputs),
+    ),
+}  # fmt: skip
+
+
+def points(shape: tuple[int, ...], radius: float) -> Tensor:
+    """Points of up to a radius, with the digits of float32."""
+    v = torch.nn.functional.normalize(torch.randn(*shape, WIDTH), dim=-1)
+    return v * (radius * torch.rand(*shape, 1))
+
+
+def edges(number: int = 40) -> tuple[Tensor, Tensor]:
+    """In no order, some of them twice and some from a node to itself."""
+    source = torch.randint(SOURCES, (number,))
+    target = torch.randint(TARGETS - 1, (number,))
+    source[:5] = target[:5] = torch.arange(5)
+    source[5:9], target[5:9] = source[-4:], target[-4:]
+    return source, target
+
+
+def case(radius: float = 1.0, c: float = 1.0, heads: tuple[int, ...] = (2,)) -> Case:
+    """Points of up to a radius, in float64 with the digits of float32."""
+    source, target = edges()
+    x, u = points((SOURCES, *heads), radius), points((TARGETS, *heads), radius)
+    x[0], u[1] = 0, 0
+    leaves = {
+        "x": x,
+        "target": u,
+        "other": points((SOURCES, *heads), radius),
+        "bias": points(heads, radius),
+        "weight": torch.rand(len(source), *heads),
+        "signed": torch.randn(len(source), *heads),
+        "c": c * torch.rand(heads),
+    }
+    leaves["weight"][::7] = 0
+    return Case(source, target, leaves).to(DOUBLE)
+
+
+@cache
+def expected(
+    name: str, radius: float, c: float, heads: tuple[int, ...] = (2,)
+) -> tuple[Case, Tensor, list[Tensor]]:
+    """A case, the gradient of its result, and what the geometry makes of them."""
+    torch.manual_seed(12345)
+    given, operation = case(radius, c, heads), OPERATIONS[name]
+    out = operation.slow(given, *given.at(operation.arguments))
+    grad = torch.randn_like(out.float())
+    return given, grad, operation.run_slowly(given, grad)

@@ -1,0 +1,249 @@
+"""First and second derivatives of every layer, against differences.
+
+Penalties on gradients, Hessian-vector products and optimizers of the second order take
+gradients with a graph of their own, which come from other code than those without.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import cache, partial
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn.functional import normalize
+from torch_geometric.nn import GCNConv, SAGEConv
+
+from pyg_hyperbolic import Curvature
+from pyg_hyperbolic.nn import (
+    CentroidDistance,
+    FermiDiracDecoder,
+    FermiDiracEdges,
+    HGATConv,
+    HGCNConv,
+    HLinear,
+    HSAGEConv,
+    HyboNetConv,
+    Hyperbolic,
+    HyperbolicAggregation,
+    HyperbolicBatchNorm,
+    HyperbolicLayerNorm,
+    HyperbolicMLR,
+    LorentzLinear,
+    PoincareLinear,
+    hyperbolic_mean_pool,
+)
+
+try:
+    from pyg_hyperbolic.kernels import backend
+except ImportError:
+    backend = None
+
+
+class Curved(Module):
+    """A function of points and c, with a curvature of its own."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.curvature = Curvature()
+
+    def forward(self, *args: Tensor) -> Tensor:
+        return self.function(*args, self.curvature())
+
+
+def hyperbolic(conv: type[Module]) -> Hyperbolic:
+    return Hyperbolic(conv(3, 4))
+
+
+# Each layer's maker, and what it is given besides the points `x`.
+LAYERS: dict[str, tuple[Callable[[], Module], str]] = {
+    **{
+        f"HGCNConv {name} bias={bias}": (
+            partial(HGCNConv, 3, 4, aggregation=name, bias=bias),
+            "edges weight",
+        )
+        for name in ("midpoint", "tangent", "local")
+        for bias in (True, False)
+    },
+    "HGATConv tangent": (partial(HGATConv, 3, 4), "edges"),
+    "HGATConv distance": (partial(HGATConv, 3, 4, score="distance"), "edges"),
+    "HGATConv heads": (partial(HGATConv, 3, 4, 2, score="distance"), "edges"),
+    "HGATConv center": (partial(HGATConv, 3, 4, 2, concat=False), "edges"),
+    "HGATConv edge_dim": (partial(HGATConv, 3, 4, edge_dim=2), "edges features"),
+    **{
+        f"HSAGEConv {aggr}": (partial(HSAGEConv, 3, 4, aggr), "edges size weight")
+        for aggr in ("mean", "max", "add")
+    },
+    "HSAGEConv project": (partial(HSAGEConv, 3, 4, project=True), "edges size weight"),
+    "HSAGEConv normalize": (partial(HSAGEConv, 3, 4, normalize=True), "edges"),
+    "HyboNetConv": (partial(HyboNetConv, 3, 4), "edges weight"),
+    "HyboNetConv bounded": (partial(HyboNetConv, 3, 4, bounded=True), "edges weight"),
+    "Hyperbolic(GCNConv)": (partial(hyperbolic, GCNConv), "edges weight"),
+    "Hyperbolic(SAGEConv)": (partial(hyperbolic, SAGEConv), "edges"),
+    "HLinear": (partial(HLinear, 3, 4), ""),
+    "LorentzLinear": (partial(LorentzLinear, 3, 4), ""),
+    "LorentzLinear bounded": (partial(LorentzLinear, 3, 4, bounded=True), ""),
+    "PoincareLinear": (partial(PoincareLinear, 3, 4), ""),
+    "HyperbolicMLR": (partial(HyperbolicMLR, 3, 4), ""),
+    "CentroidDistance": (partial(CentroidDistance, 3, 4), ""),
+    "HyperbolicBatchNorm": (partial(HyperbolicBatchNorm, 3), ""),
+    "HyperbolicLayerNorm": (partial(HyperbolicLayerNorm, 3), "batch"),
+    "HyperbolicAggregation": (HyperbolicAggregation, "batch"),
+    "hyperbolic_mean_pool": (partial(Curved, hyperbolic_mean_pool), "batch"),
+    "FermiDiracDecoder": (lambda: Curved(FermiDiracDecoder(learnable=True)), "other"),
+    "FermiDiracEdges": (partial(FermiDiracEdges, 1, 20, 20, learnable=True), "edges"),
+}
+Leaves = dict[str, Tensor]
+ENGINES = ["default"] if backend is None else ["cpu", "portable"]
+STEP = 1e-5
+# One at which no operation is near a kink or the end of its reach, and none is so ill
+# conditioned that differences are of a few digits.
+SEED = 135
+
+
+def problem(
+    name: str, radius: float, dtype: torch.dtype = torch.float64
+) -> tuple[Callable[[], Tensor], Leaves]:
+    """Some scalar of a layer's output, and all that it has derivatives by."""
+    torch.manual_seed(SEED)
+    make, names = LAYERS[name]
+    layer = make()
+    with torch.no_grad():
+        for parameter in layer.parameters():  # of which none is to be zero
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    layer = layer.to(dtype)
+
+    def points(number: int) -> Tensor:
+        length = radius * (0.8 + 0.4 * torch.rand(number, 1))
+        return (length * normalize(torch.randn(number, 3), dim=-1)).to(dtype)
+
+    known = {
+        "x": points(6),
+        "other": points(6),
+        "weight": 0.5 + torch.rand(12).to(dtype),
+        "features": torch.randn(12, 2).to(dtype),
+        # From 0 to 1 goes an edge twice, from and to 5 none; graph 1 has no nodes.
+        "edges": torch.tensor(
+            [[0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4], [1, 1, 2, 2, 4, 3, 4, 1, 0, 1, 0, 3]]
+        ),
+        "batch": torch.tensor([0, 0, 2, 2, 2, 2]),
+        "size": None,
+    }
+    args = {key: known[key] for key in ["x", *names.split()]}
+    leaves = {
+        key: value.requires_grad_()
+        for key, value in args.items()
+        if value is not None and value.is_floating_point()
+    }
+
+    def loss() -> Tensor:
+        out = layer(*args.values())
+        cotangent = torch.arange(1, out.numel() + 1, dtype=out.dtype).sin()
+        return (out * cotangent.view_as(out)).sum()
+
+    return loss, leaves | dict(layer.named_parameters())
+
+
+def derivatives(value: Tensor, leaves: Leaves, create_graph: bool = False) -> Leaves:
+    grads = torch.autograd.grad(
+        value,
+        list(leaves.values()),
+        create_graph=create_graph,
+        materialize_grads=True,  # some values don't depend on some leaves
+    )
+    return dict(zip(leaves, grads, strict=True))
+
+
+def vectors(leaves: Leaves, seed: int) -> Leaves:
+    torch.manual_seed(seed)
+    return {name: torch.randn_like(leaf) for name, leaf in leaves.items()}
+
+
+def slopes(grads: Leaves, directions: Leaves) -> Leaves:
+    return {name: (grads[name] * directions[name]).sum() for name in grads}
+
+
+def mixed(grads: Leaves) -> Tensor:
+    """Some scalar of all first derivatives."""
+    return torch.stack([*slopes(grads, vectors(grads, 1)).values()]).sum()
+
+
+@cache
+def gradients(
+    engine: str, name: str, radius: float, create_graph: bool
+) -> tuple[Leaves, Leaves]:
+    """All leaves, and the loss's derivatives by them; once for all tests."""
+    loss, leaves = problem(name, radius)
+    return leaves, derivatives(loss(), leaves, create_graph)
+
+
+@cache
+def differences(name: str, radius: float) -> tuple[Leaves, Leaves]:
+    """Slopes of the loss and of `mixed`, by gradients of the first back end to ask."""
+    loss, leaves = problem(name, radius)
+    directions = vectors(leaves, 2)
+    first, second = {}, {}
+    for key, leaf in leaves.items():
+        start = leaf.detach().clone()
+        step = STEP * float(start.abs().max())
+        ends = []
+        for place in (start + step * directions[key], start - step * directions[key]):
+            with torch.no_grad():
+                leaf.copy_(place)
+            value = loss()
+            slope = mixed(derivatives(value, leaves))
+            ends.append(torch.stack([value.detach(), slope]))
+        first[key], second[key] = (ends[0] - ends[1]) / (2 * step)
+        with torch.no_grad():
+            leaf.copy_(start)
+    return first, second
+
+
+def assert_equal(actual: Leaves, expected: Leaves, rtol: float) -> None:
+    """Each to a share of itself; where it is a small one, to less of the largest."""
+    largest = max(float(value.abs().max()) for value in expected.values())
+    torch.testing.assert_close(actual, expected, rtol=rtol, atol=1e-3 * rtol * largest)
+
+
+@pytest.fixture(params=ENGINES, autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "cpu":
+        pytest.importorskip("numba")
+    with nullcontext() if backend is None else backend(request.param):
+        yield request.param
+
+
+every_layer = pytest.mark.parametrize("name", LAYERS)
+near_and_far = pytest.mark.parametrize("radius", [0.5, 6.0])
+
+
+@near_and_far
+@every_layer
+@pytest.mark.parametrize("create_graph", [False, True], ids=["plain", "with_graph"])
+def test_first_derivatives(
+    engine: str, name: str, radius: float, create_graph: bool
+) -> None:
+    leaves, grads = gradients(engine, name, radius, create_graph)
+    expected, _ = differences(name, radius)
+    assert_equal(slopes(grads, vectors(leaves, 2)), expected, rtol=2e-6)
+
+
+@near_and_far
+@every_layer
+def test_a_graph_of_the_gradient_changes_nothing(
+    engine: str, name: str, radius: float
+) -> None:
+    _, actual = gradients(engine, name, radius, True)
+    _, expected = gradients(engine, name, radius, False)
+    assert_equal(actual, expected, rtol=1e-9)
+
+
+@near_and_far
+@every_layer
+def test_second_derivatives(engine: str, name: str, radius: float) -> None:
+    leaves, grads = gradients(engine, name, radius, True)
+    actual = slopes(derivatives(mixed(grads), leaves), vectors(leaves, 2))
+    _, expected = differences(name, radius)
+    assert_equal(actual, expected, rtol=1e-5)
