@@ -148,19 +148,19 @@ class Operator:
         return [next(found) if need else None for need in needed]
 
     def _make_function(self) -> Any:
+        """The operation for eager mode."""
         operator = self
 
         class Function(torch.autograd.Function):
+            # Without `setup_context`, for which PyTorch looks at the signature of
+            # `forward` in each call: transformations of functions come not this way.
             @staticmethod
-            def forward(*args: Any) -> Tensor:
-                return operator.forward(*args)
-
-            @staticmethod
-            def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-                needed = ctx.needs_input_grad
-                saved = operator._saved(inputs, needed[: operator.differentiable])
+            def forward(ctx: Any, *args: Any) -> Tensor:
+                needed = ctx.needs_input_grad[: operator.differentiable]
+                saved = operator._saved(args, needed)
                 ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
                 ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
+                return operator.forward(*args)
 
             @staticmethod
             def backward(ctx: Any, grad: Tensor) -> Any:
@@ -178,6 +178,7 @@ class Operator:
         return Function
 
     def _make_custom_op(self, arguments: str) -> Callable[..., Tensor]:
+        """The operation as one node of a compiler's graph."""
         operator, count = self, self.differentiable
 
         def forward(*args: Any) -> Tensor:

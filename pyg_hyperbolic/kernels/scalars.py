@@ -2,7 +2,7 @@ r"""Formulas for one row: numbers in, numbers out, in double precision.
 
 Notation: s = sqrt(c), and for points u and v the lengths ru and rv, a = s ru, b = s rv.
 Every formula is written in lengths, not in multiples of 1/s, so that it is right at
-c = 0 as well.  Beyond a = 300 hyperbolic functions are kept as a number times e^E with
+c = 0 as well.  Beyond a = 150 hyperbolic functions are kept as a number times e^E with
 E = a, so that nothing overflows at any radius.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pyg_hyperbolic.kernels.cpu.jit import scalar
 
-SCALED = 300.0  # from this a on E = a, below it E = 0
+SCALED = 150.0  # from this a on E = a, below it E = 0
 _LARGEST = 700.0  # the largest power of e that float64 holds
 _SMALL = 0.02  # squared radius below which series are used for derivatives
 
@@ -31,53 +31,32 @@ def radial(a):
         z = a * a
         return Radial(1 + z / 6 * (1 + z / 20), 1 + z / 2 * (1 + z / 12), 0.0)
     if a <= SCALED:
-        return Radial(math.sinh(a) / a, math.cosh(a), 0.0)
+        t = math.expm1(a)
+        rest = t / (1 + t)
+        return Radial((t + rest) / (2 * a), 1 + t * rest / 2, 0.0)
     return Radial(0.5 / a, 0.5, a)  # e^-2a is below rounding
 
 
 @scalar
-def tanhc(z):
-    """tanh(a)/a at z = a^2."""
-    if z < 1e-3:
-        return 1 - z * (1 / 3 - z * (2 / 15 - z * (17 / 315 - z * (62 / 2835))))
-    a = math.sqrt(z)
-    return math.tanh(a) / a
-
-
-@scalar
-def klein_slope(z):
+def klein_slope(z, kappa, sech2):
     """(1/cosh(a)^2 - tanh(a)/a) / a^2: what a Klein point's radius lacks of its angle."""
-    if z < 1e-2:
-        return (
-            -2 / 3
-            + z
-            * (8 / 15 - z * (34 / 105 - z * (496 / 2835 - z * (2764 / 31185 - z * (87376 / 2027025)))))
-        )
-    a = math.sqrt(z)
-    sech = 1 / math.cosh(min(a, SCALED))
-    return (sech * sech - math.tanh(a) / a) / z
+    if z > 1e-2:
+        return (sech2 - kappa) / z
+    out = 87376 / 2027025
+    for k in (2764 / 31185, 496 / 2835, 34 / 105, 8 / 15, 2 / 3):
+        out = k - z * out
+    return -out
 
 
 @scalar
-def homogeneity(z):
+def homogeneity(z, kappa, sech2):
     """(2a/sinh(2a) - 1) / a^2: how far a Klein point is from growing with its radius."""
-    if z < 1e-2:
-        y = 4 * z
-        return -4 * (
-            1 / 6
-            - y * (7 / 360 - y * (31 / 15120 - y * (127 / 604800 - y * (73 / 3421440 - y * (1414477 / 653837184000)))))
-        )
-    a = 2 * math.sqrt(z)
-    return (a / math.sinh(min(a, 2 * SCALED)) - 1) / z
-
-
-@scalar
-def asinhc(x):
-    """arsinh(x)/x for x >= 0."""
-    if x < 1e-3:
-        z = x * x
-        return 1 - z * (1 / 6 - z * (3 / 40 - z * (5 / 112)))
-    return math.asinh(x) / x
+    if z > 1e-2:
+        return (sech2 / kappa - 1) / z
+    y, out = 4 * z, 1414477 / 653837184000
+    for k in (73 / 3421440, 127 / 604800, 31 / 15120, 7 / 360, 1 / 6):
+        out = k - y * out
+    return -4 * out
 
 
 class Sum(NamedTuple):
@@ -159,7 +138,7 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
         k1 = (u.cosh * v.sinhc * rv + u.sinhc * ru * v.cosh * cos) * f_both
     m2 = v.sinhc * v2 * f_v
     k2 = u.sinhc * ru * (v2 / rv if rv > 0 else 0.0) * f_u
-    hyp = math.hypot(m1, m2)
+    hyp = math.sqrt(m1 * m1 + m2 * m2)  # exponents keep squares in range
     if hyp == 0:  # w is the origin, where all directions are alike
         return Sum(0.0, 1.0, 0.0, -1.0, 0.0, v.sinhc, v.sinhc, 1.0, 0.0, v.sinhc, 0.0, 0.0)
 
@@ -169,7 +148,11 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
         scale = length / hyp
         u_across = length * s * cosh / (s * hyp)
     else:
-        scale = asinhc(s * hyp)
+        x = s * hyp
+        if x < 1e-3:
+            scale = 1 - x * x * (1 / 6 - x * x * (3 / 40 - x * x * (5 / 112)))
+        else:
+            scale = math.log1p(x + x * x / (1 + cosh)) / x
         length = scale * hyp
         u_across = scale * cosh
     r = v.sinhc * scale * f_v

@@ -19,10 +19,11 @@ class Case(NamedTuple):
     source: Tensor
     target: Tensor
     leaves: dict[str, Tensor]
+    sources: int = SOURCES
 
     @property
     def graph(self) -> kernels.Graph:
-        return kernels.Graph(self.source, self.target, SOURCES, TARGETS)
+        return kernels.Graph(self.source, self.target, self.sources, TARGETS)
 
     def to(self, dtype: torch.dtype) -> "Case":
         """The same numbers in another dtype, the curvature in float64."""
@@ -85,15 +86,21 @@ def _midpoint(
     if bias is not None:
         x = geometry.gyro_add(x, bias, c)
     weight = case.dense(weight).movedim(1, -1)
-    return geometry.midpoint(x.movedim(0, -2).expand(TARGETS, *x.shape[1:-1], -1, -1), c, weight)
+    return geometry.midpoint(
+        x.movedim(0, -2).expand(TARGETS, *x.shape[1:-1], -1, -1), c, weight
+    )
 
 
-def _log_sum(case: Case, x: Tensor, target: Tensor, weight: Tensor, c: Tensor) -> Tensor:
+def _log_sum(
+    case: Case, x: Tensor, target: Tensor, weight: Tensor, c: Tensor
+) -> Tensor:
     logs = geometry.log(target[:, None], x, c)
     return torch.einsum("ij...,ij...d->i...d", case.dense(weight), logs)
 
 
-def _measure(case: Case, f: Callable[..., Tensor], x: Tensor, target: Tensor, c: Tensor) -> Tensor:
+def _measure(
+    case: Case, f: Callable[..., Tensor], x: Tensor, target: Tensor, c: Tensor
+) -> Tensor:
     return case.along(f(target[:, None], x, c))
 
 
@@ -115,7 +122,7 @@ OPERATIONS = {
     ),
     "midpoint_of_sums": Operation(
         ("x", "weight", "c", "bias"),
-        lambda case, x, *rest: kernels.midpoint(x, case.graph, rest[1], rest[0], rest[2]),
+        lambda case, x, w, c, b: kernels.midpoint(x, case.graph, c, w, b),
         _midpoint,
     ),
     "weighted_sum": Operation(
@@ -125,7 +132,7 @@ OPERATIONS = {
     ),
     "log_sum": Operation(
         ("x", "target", "signed", "c"),
-        lambda case, x, target, *rest: kernels.log_sum(x, target, case.graph, rest[1], rest[0]),
+        lambda case, x, u, w, c: kernels.log_sum(x, u, case.graph, c, w),
         _log_sum,
     ),
     "dist": Operation(

@@ -1,39 +1,229 @@
-"""Values and gradients of each operation, against the geometry at all pairs of nodes."""
+"""Values and gradients of operations, against the geometry at all pairs of nodes."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
-from pyg_hyperbolic.kernels import backend
-from tests.kernels.cases import DOUBLE, OPERATIONS, expected
+from pyg_hyperbolic import kernels
+from pyg_hyperbolic.kernels import Graph, backend
+from tests.kernels.cases import (
+    DOUBLE,
+    OPERATIONS,
+    SOURCES,
+    TARGETS,
+    Case,
+    case,
+    expected,
+)
 
+RADII = [1e-6, 0.1, 1.0, 3.0, 8.0, 20.0, 100.0, 300.0]
+WEIGHTED = {
+    "midpoint": "weight",
+    "midpoint_of_sums": "weight",
+    "weighted_sum": "signed",
+    "log_sum": "signed",
+}
 every = pytest.mark.parametrize("name", OPERATIONS)
+weighted = pytest.mark.parametrize("name", WEIGHTED)
 backends = pytest.mark.parametrize("by", ["cpu", "portable"])
 
 
-def assert_near(got, true, dtype, bar=None) -> None:
-    """Values and gradients, each relative to the largest entry of the tensor."""
-    value, gradient = (1e-12, 1e-10) if dtype == DOUBLE else (1e-6, 1e-5)
-    for i, (a, b) in enumerate(zip(got, true, strict=True)):
-        least = gradient if i else value
-        assert ((a - b).abs().max() <= least * b.abs().max()), (i, ((a - b).abs().max() / b.abs().max()).item())
-
-
-@every
-@backends
-@pytest.mark.parametrize("c", [0.0, 1e-6, 1.0, 50.0])
-@pytest.mark.parametrize("radius", [1e-6, 0.1, 1.0, 3.0, 8.0, 20.0, 100.0, 300.0])
-def test_values_and_gradients(name, radius, c, by, dtype) -> None:
-    given, grad, true = expected(name, radius, c)
-    with backend(by):
-        got = OPERATIONS[name].run(given.to(dtype), grad)
+def check(got: list[Tensor], true: list[Tensor], dtype: torch.dtype) -> None:
+    """Values, then gradients: relative to the largest entry of each tensor."""
     assert got[0].dtype == dtype
-    assert_near(got, true, dtype)
+    value, gradient = (1e-12, 1e-10) if dtype == DOUBLE else (1e-6, 3e-5)
+    for bar, a, b in zip([value] + 9 * [gradient], got, true, strict=False):
+        scale = b.abs().max().item()
+        torch.testing.assert_close(a.double(), b, rtol=0, atol=bar * scale)
+
+
+def close(got: list[Tensor], true: list[Tensor]) -> None:
+    for a, b in zip(got, true, strict=True):
+        bar = 1e-13 * b.abs().max().item()
+        torch.testing.assert_close(a, b, rtol=0, atol=bar)
+
+
+@every
+@pytest.mark.parametrize("c", [0.0, 1e-6, 1.0, 50.0])
+@pytest.mark.parametrize("radius", RADII)
+def test_loops(name: str, radius: float, c: float, dtype: torch.dtype) -> None:
+    given, grad, true = expected(name, radius, c)
+    with backend("cpu"):
+        check(OPERATIONS[name].run(given.to(dtype), grad), true, dtype)
+
+
+@every
+@pytest.mark.parametrize("radius", RADII)
+def test_portable(name: str, radius: float, dtype: torch.dtype) -> None:
+    given, grad, true = expected(name, radius, 1.0)
+    with backend("portable"):
+        check(OPERATIONS[name].run(given.to(dtype), grad), true, dtype)
+
 
 @every
 @backends
-@pytest.mark.parametrize("radius", [1.0, 20.0])
-def test_without_heads(name, radius, by, dtype) -> None:
-    given, grad, true = expected(name, radius, 1.0, ())
+@pytest.mark.parametrize("heads", [(), (1,), (3,)])
+def test_heads(name: str, heads: tuple[int, ...], by: str, dtype: torch.dtype) -> None:
+    given, grad, true = expected(name, 3.0, 1.0, heads)
     with backend(by):
-        got = OPERATIONS[name].run(given.to(dtype), grad)
-    assert_near(got, true, dtype)
+        check(OPERATIONS[name].run(given.to(dtype), grad), true, dtype)
+
+
+@every
+def test_the_reference_is_the_portable_back_end_in_float64(name: str) -> None:
+    given, grad, true = expected(name, 8.0, 1.0)
+    with backend("reference"):
+        got = OPERATIONS[name].run(given.to(torch.float32), grad)
+    assert got[0].dtype == torch.float32
+    for a, b in zip(got, true, strict=True):
+        torch.testing.assert_close(a, b.to(a.dtype), rtol=1e-6, atol=0)
+
+
+@weighted
+@backends
+@pytest.mark.parametrize("shape", ["none", "[E]", "[E, 1]"])
+def test_weights_of_edges_are_those_of_all_heads(
+    name: str, shape: str, by: str
+) -> None:
+    given, argument, operation = case(3.0), WEIGHTED[name], OPERATIONS[name]
+    one = given.leaves[argument].detach()[:, 0]
+    if shape == "none":
+        one = torch.ones_like(one)
+    all_heads = one[:, None].expand(-1, 2)
+    with backend(by):
+        true = operation.run(given.replace(**{argument: all_heads.requires_grad_()}))
+        position = 1 + operation.arguments.index(argument)
+        if shape == "none":
+            inputs = [
+                None if a == argument else given.leaves[a] for a in operation.arguments
+            ]
+            out = operation.fast(given, *inputs)
+            wanted = [x for x in inputs if x is not None]
+            got = [out, *torch.autograd.grad(out, wanted, out.detach().sin())]
+            del true[position]
+        else:
+            one = one.view(-1, 1) if shape == "[E, 1]" else one
+            got = operation.run(given.replace(**{argument: one.requires_grad_()}))
+            true[position] = true[position].sum(-1).view(one.shape)
+    close(got, true)
+
+
+@every
+@backends
+def test_one_curvature_is_that_of_all_heads(name: str, by: str) -> None:
+    given, operation = case(3.0), OPERATIONS[name]
+    if "c" not in operation.arguments:
+        return
+    one = torch.tensor(0.7, dtype=DOUBLE)
+    with backend(by):
+        true = operation.run(given.replace(c=one.repeat(2).requires_grad_()))
+        got = operation.run(given.replace(c=one.requires_grad_()))
+        number = operation.fast(
+            given, *(0.7 if a == "c" else given.leaves[a] for a in operation.arguments)
+        )
+    position = 1 + operation.arguments.index("c")
+    true[position] = true[position].sum()
+    close([*got, number.detach()], [*true, true[0]])
+
+
+@weighted
+@backends
+def test_edges_in_the_order_of_targets_or_in_any_other(name: str, by: str) -> None:
+    given, argument, operation = case(3.0), WEIGHTED[name], OPERATIONS[name]
+    order = given.target.argsort(stable=True)
+    weight = given.leaves[argument].detach()[order].requires_grad_()
+    by_target = Case(given.source[order], given.target[order], given.leaves)
+    with backend(by):
+        true = operation.run(given)
+        got = operation.run(by_target.replace(**{argument: weight}))
+    position = 1 + operation.arguments.index(argument)
+    true[position] = true[position][order]
+    assert not torch.equal(given.target, by_target.target)
+    close(got, true)
+
+
+@weighted
+@backends
+def test_a_target_without_edges(name: str, by: str) -> None:
+    given = case(3.0)
+    with backend(by):
+        out = OPERATIONS[name].fast(given, *given.at(OPERATIONS[name].arguments))
+        grads = torch.autograd.grad(out[-1].sum(), given.at(OPERATIONS[name].arguments))
+    assert torch.equal(out[-1], torch.zeros_like(out[-1]))
+    assert all(torch.equal(grad, torch.zeros_like(grad)) for grad in grads)
+
+
+@every
+@backends
+@pytest.mark.parametrize("heads", [(), (2,)])
+@pytest.mark.parametrize("number", [0, 4])
+def test_no_edges_or_no_points(
+    name: str, number: int, heads: tuple[int, ...], by: str
+) -> None:
+    none = torch.empty(0, dtype=torch.long)
+    leaves = {
+        "x": torch.randn(number, *heads, 3),
+        "other": torch.randn(number, *heads, 3),
+        "target": torch.randn(TARGETS, *heads, 3),
+        "bias": torch.randn(*heads, 3),
+        "weight": torch.empty(0, *heads),
+        "signed": torch.empty(0),
+        "c": torch.tensor(1.0),
+    }
+    given = Case(none, none, leaves, number).to(torch.float32)
+    inputs = given.at(OPERATIONS[name].arguments)
+    with backend(by):
+        out = OPERATIONS[name].fast(given, *inputs)
+        grads = torch.autograd.grad(out.sum(), inputs)
+    if not name.startswith("sum"):
+        assert torch.equal(out, torch.zeros_like(out))
+        assert all(torch.equal(grad, torch.zeros_like(grad)) for grad in grads)
+    else:
+        assert out.shape == (number, *heads, 3)
+
+
+X, C = torch.randn(SOURCES, 2, 3), torch.ones(2)
+GRAPH = Graph(torch.arange(5), torch.arange(5), SOURCES, TARGETS)
+WRONG: dict[str, tuple[str, Callable[[], Tensor]]] = {
+    "rows of x": ("x", lambda: kernels.midpoint(X[1:], GRAPH, C)),
+    "axes of x": ("x", lambda: kernels.weighted_sum(X[None], GRAPH)),
+    "number of weights": ("weight", lambda: kernels.midpoint(X, GRAPH, C, C)),
+    "heads of weights": (
+        "weight",
+        lambda: kernels.weighted_sum(X, GRAPH, torch.ones(5, 3)),
+    ),
+    "heads of c": ("c", lambda: kernels.midpoint(X, GRAPH, torch.ones(3))),
+    "number c": ("c", lambda: kernels.midpoint(X, GRAPH, -1.0)),
+    "width of bias": ("bias", lambda: kernels.midpoint(X, GRAPH, C, None, X[0, :, 1:])),
+    "rows of targets": ("target", lambda: kernels.log_sum(X, X, GRAPH, C)),
+    "axes of u": ("u", lambda: kernels.gyro_add(X[0, 0], X[0, 0], 1.0)),
+    "rows of v": ("v", lambda: kernels.gyro_add(X, X[1:], C)),
+    "width of v": (
+        "v",
+        lambda: kernels.dist(X, X[..., 1:], C, GRAPH.source, GRAPH.target),
+    ),
+    "number of pairs": (
+        "second",
+        lambda: kernels.sqdist(X, X, C, GRAPH.source, GRAPH.target[1:]),
+    ),
+}
+
+
+@backends
+@pytest.mark.parametrize("wrong", WRONG)
+def test_bad_arguments_are_named(wrong: str, by: str) -> None:
+    argument, f = WRONG[wrong]
+    with backend(by), pytest.raises(ValueError, match=f"^'{argument}' must"):
+        f()
+
+
+@backends
+@pytest.mark.parametrize("index", [-1, SOURCES])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_pair_beyond_the_points(which: int, index: int, by: str) -> None:
+    pairs = [torch.tensor([0, 1]), torch.tensor([0, 1])]
+    pairs[which][1] = index
+    with backend(by), pytest.raises(IndexError):
+        kernels.dist(X, X, C, *pairs)

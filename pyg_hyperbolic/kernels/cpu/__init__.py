@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.kernels.cpu import edges, gyro, threads
-from pyg_hyperbolic.kernels.cpu import midpoint as mid
+from pyg_hyperbolic.kernels.cpu import midpoints as mid
 from pyg_hyperbolic.kernels.cpu.arrays import (
     Shares,
     curvatures,
@@ -52,14 +52,13 @@ Gradients = tuple[Tensor | None, ...]
 
 def gyro_add(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
     """Points u (+) v; v has as many rows as u, or is one point without that axis."""
-    out = empty_like(u)
-    _add(points(u), one_or_many(v, u), c, points(out))
+    out, array = empty_like(u), points(u)
+    _add(array, one_or_many(v, u), curvatures(c, array.shape[1]), points(out))
     return out
 
 
-def _add(u: np.ndarray, v: np.ndarray, c: Tensor, out: np.ndarray) -> None:
+def _add(u: np.ndarray, v: np.ndarray, curvature: np.ndarray, out: np.ndarray) -> None:
     rows, heads, width = u.shape
-    curvature = curvatures(c, heads)
     each_row(
         rows,
         heads * (width + 50),
@@ -71,17 +70,24 @@ def gyro_add_backward(
     grad: Tensor, u: Tensor, v: Tensor, c: Tensor, needed: list[bool]
 ) -> Gradients:
     """Gradients of u, v and c."""
-    by_u = empty_like(u)
-    by_v, by_c = _add_back(points(grad), points(u), one_or_many(v, u), c, points(by_u))
-    return by_u, torch.from_numpy(by_v).to(v.dtype).view(v.shape), by_c
+    by_u, array = empty_like(u), points(u)
+    curvature = curvatures(c, array.shape[1])
+    by_v, by_c = _add_back(
+        points(grad), array, one_or_many(v, u), curvature, points(by_u)
+    )
+    grad_v = torch.from_numpy(by_v).to(v.dtype).view(v.shape)
+    return by_u, grad_v, of_curvature(by_c, c)
 
 
 def _add_back(
-    grad: np.ndarray, u: np.ndarray, v: np.ndarray, c: Tensor, by_u: np.ndarray
-) -> tuple[np.ndarray, Tensor]:
-    """Fills in the gradient of u, and returns those of v and c."""
+    grad: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    curvature: np.ndarray,
+    by_u: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fills in the gradient of u, and returns those of v and the heads' curvatures."""
     rows, heads, width = u.shape
-    curvature = curvatures(c, heads)
     count = threads.parts(rows * heads * (width + 50))
     single = len(v) < rows
     by_v = zeros(count if single else 1, *v.shape)
@@ -92,7 +98,7 @@ def _add_back(
         gyro.add_backward(lo, hi, u, v, curvature, grad, by_u, own, by_c[part])
 
     threads.run(task, threads.even(rows, count))
-    return by_v.sum(), of_curvature(by_c, c)
+    return by_v.sum(), by_c.sum()
 
 
 def midpoint(
@@ -106,9 +112,8 @@ def midpoint(
 ) -> Tensor:
     """Weighted midpoints of every target's neighbors, a bias added to each."""
     out = empty_like(x, ptr.numel() - 1)
-    array = _with_bias(x, bias, c)
+    curvature, array, node = _ready(x, bias, c)
     _, heads, width = array.shape
-    curvature, node = curvatures(c, heads), _radii(array, c)
     starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
     w, result = weights(weight, x.dtype), points(out)
 
@@ -123,23 +128,23 @@ def midpoint(
     return out
 
 
-def _with_bias(x: Tensor, bias: Tensor | None, c: Tensor) -> np.ndarray:
+def _ready(
+    x: Tensor, bias: Tensor | None, c: Tensor
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Curvatures, points with their bias, and what edges need of these."""
     array = points(x)
-    if bias is None:
-        return array
-    out = np.empty_like(array)
-    _add(array, one_or_many(bias, x), c, out)
-    return out
-
-
-def _radii(x: np.ndarray, c: Tensor) -> np.ndarray:
-    rows, heads, width = x.shape
+    rows, heads, width = array.shape
     curvature = curvatures(c, heads)
+    if bias is not None:
+        bare, array = array, np.empty_like(array)
+        _add(bare, one_or_many(bias, x), curvature, array)
     node = np.empty((rows, heads, mid.NODE))
     each_row(
-        rows, heads * (width + 50), lambda lo, hi: mid.radii(lo, hi, x, curvature, node)
+        rows,
+        heads * (width + 50),
+        lambda lo, hi: mid.radii(lo, hi, array, curvature, node),
     )
-    return node
+    return curvature, array, node
 
 
 def midpoint_backward(
@@ -158,9 +163,8 @@ def midpoint_backward(
     Points with their bias, and the midpoints, are computed again: keeping them would
     double or triple the memory between the passes, and takes longer where it is large.
     """
-    array = _with_bias(x, bias, c)
+    curvature, array, node = _ready(x, bias, c)
     rows, heads, width = array.shape
-    curvature, node = curvatures(c, heads), _radii(array, c)
     starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
     w, upstream = weights(weight, x.dtype), points(grad)
     by_weight = np.empty((len(ends), heads) if needed[2] else (0, 0))
@@ -196,13 +200,15 @@ def midpoint_backward(
         mid.pull_back(lo, hi, array, node, curvature, total, of_mass, of_c[part])
 
     threads.run(back, threads.even(rows, count))
-    grad_c = of_curvature(of_c, c, 0.5)
+    head_c = of_c.sum() / 2
     grad_bias = None
     if bias is not None:
-        of_bias, of_sum = _add_back(total, points(x), one_or_many(bias, x), c, total)
+        of_bias, more = _add_back(
+            total, points(x), one_or_many(bias, x), curvature, total
+        )
         grad_bias = torch.from_numpy(of_bias).to(bias.dtype).view(bias.shape)
-        grad_c = grad_c + of_sum
-    return by_x, grad_bias, of_weight(by_weight, weight), grad_c
+        head_c += more
+    return by_x, grad_bias, of_weight(by_weight, weight), of_curvature(head_c, c)
 
 
 def weighted_sum(

@@ -4,14 +4,8 @@ import math
 
 from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, inner, loop, prefetch, scalar
-from pyg_hyperbolic.kernels.cpu.midpoint import square, weight_of
+from pyg_hyperbolic.kernels.cpu.midpoints import place, square, weight_of
 from pyg_hyperbolic.kernels.scalars import Radial, radial
-
-
-@inner
-def place(order, e):
-    """Where an edge stands in the user's list."""
-    return order[e] if order.shape[0] > 0 else e
 
 
 @inner

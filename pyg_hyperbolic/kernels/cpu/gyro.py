@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
-from pyg_hyperbolic.kernels.cpu.midpoint import weight_of
+from pyg_hyperbolic.kernels.cpu.midpoints import weight_of
 from pyg_hyperbolic.kernels.scalars import Radial, Sum, curvature_slope, gyro_sum, radial
 
 
@@ -136,10 +136,13 @@ def at_origin(row, with_v):
 @loop
 def add_forward(lo, hi, u, v, c, out):
     """u (+) v of the rows from lo to hi; u and out [N, H, d], v [N, H, d] or [1, H, d]."""
-    for i in range(lo, hi):
-        j = i if v.shape[0] > 1 else 0
-        for k in range(u.shape[1]):
-            row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_radius(v, j, k, c[k]))
+    for k in range(u.shape[1]):
+        at_v = at_radius(v, 0, k, c[k])
+        for i in range(lo, hi):
+            j = i if v.shape[0] > 1 else 0
+            if j > 0:
+                at_v = at_radius(v, j, k, c[k])
+            row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_v)
             for t in range(u.shape[2]):
                 p = float(u[i, k, t])
                 out[i, k, t] = row.by_u * p + row.by_x * (float(v[j, k, t]) - row.share * p)
@@ -148,11 +151,14 @@ def add_forward(lo, hi, u, v, c, out):
 @loop
 def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
     """Gradients of :func:`add_forward`; that of v is added to, in float64 if v is one."""
-    for i in range(lo, hi):
-        j = i if v.shape[0] > 1 else 0
-        for k in range(u.shape[1]):
+    for k in range(u.shape[1]):
+        at_v = at_radius(v, 0, k, c[k])
+        for i in range(lo, hi):
+            j = i if v.shape[0] > 1 else 0
+            if j > 0:
+                at_v = at_radius(v, j, k, c[k])
             at_u = at_radius(u, i, k, c[k])
-            row = add(u, i, 1.0, v, j, k, c[k], at_u, at_radius(v, j, k, c[k]))
+            row = add(u, i, 1.0, v, j, k, c[k], at_u, at_v)
             with_u = with_x = 0.0
             for t in range(u.shape[2]):
                 p, g = float(u[i, k, t]), float(grad[i, k, t])

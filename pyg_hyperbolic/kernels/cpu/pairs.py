@@ -103,7 +103,7 @@ def log_sum_backward(
 
     threads.run(task, threads.by_edges(starts, count))
     shares.sum()
-    return by_x, by_target, of_weight(by_weight, weight), of_curvature(by_c, c)
+    return by_x, by_target, of_weight(by_weight, weight), of_curvature(by_c.sum(), c)
 
 
 def dist(
@@ -175,4 +175,4 @@ def dist_backward(
     threads.run(task, threads.even(first.numel(), count))
     u_shares.sum()
     v_shares.sum()
-    return by_u, by_v, of_curvature(by_c, c)
+    return by_u, by_v, of_curvature(by_c.sum(), c)

@@ -5,7 +5,7 @@ the process after a fork, or when two threads call them.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,20 +25,23 @@ def parts(work: int) -> int:
     return max(1, min(torch.get_num_threads(), work // _GRAIN))
 
 
-def even(rows: int, count: int) -> np.ndarray:
+def even(rows: int, count: int) -> Sequence[int]:
     """Bounds of as many runs of rows, all of one length."""
-    return np.linspace(0, rows, count + 1).astype(np.int64)
+    if count == 1:
+        return (0, rows)
+    return np.linspace(0, rows, count + 1).astype(np.int64).tolist()
 
 
-def by_edges(ptr: np.ndarray, count: int) -> np.ndarray:
+def by_edges(ptr: np.ndarray, count: int) -> Sequence[int]:
     """Bounds of as many runs of rows, all with about as many edges."""
-    edges = np.linspace(0, ptr[-1], count + 1)
-    bounds = np.searchsorted(ptr, edges, side="left")
-    bounds[0], bounds[-1] = 0, len(ptr) - 1
-    return bounds
+    rows = len(ptr) - 1
+    if count == 1:
+        return (0, rows)
+    inner = np.searchsorted(ptr, np.linspace(0, ptr[-1], count + 1)[1:-1])
+    return (0, *inner.tolist(), rows)
 
 
-def run(task: Callable[[int, int, int], None], bounds: np.ndarray) -> None:
+def run(task: Callable[[int, int, int], None], bounds: Sequence[int]) -> None:
     """Calls ``task(part, first row, row behind the last)`` for each part at once.
 
     Args:

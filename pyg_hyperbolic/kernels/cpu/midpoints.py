@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, inner, loop, prefetch, scalar
-from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope, radial, tanhc
+from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope, radial
 
 # Of each point: tanh(a)/a, cosh(a) e^-E, E, and its squared Klein radius over c.
 KAPPA, COSH, EXPONENT, SQUARE = range(4)
@@ -24,8 +24,6 @@ _LARGEST = 700.0  # the largest power of e that float64 holds
 class Center(NamedTuple):
     """What is known of one target's midpoint, but for the vector to it."""
 
-    edge: int  # of the heaviest neighbor, -1 where there is none
-    least: float  # the smallest exponent of a neighbor
     mass: float  # sum of w cosh(a), in units of the heaviest's weight and e^E
     inverse: float  # sum of w / cosh(a), in units of its weight and e^-least
     spread: float  # variance of the Klein points
@@ -49,7 +47,7 @@ def radii(lo, hi, x, c, node):
         for k in range(x.shape[1]):
             uu = square(x, j, k)
             f = radial(math.sqrt(c[k] * uu))
-            kappa = tanhc(c[k] * uu)
+            kappa = f.sinhc / f.cosh
             node[j, k, KAPPA] = kappa
             node[j, k, COSH] = f.cosh
             node[j, k, EXPONENT] = f.exponent
@@ -57,30 +55,47 @@ def radii(lo, hi, x, c, node):
 
 
 @inner
+def place(order, e):
+    """Where an edge stands in the user's list."""
+    return order[e] if order.shape[0] > 0 else e
+
+
+@inner
 def weight_of(weight, order, e, k):
     """Weight of an edge, 1 where there are none; edges are in the order of targets."""
     if weight.shape[0] == 0:
         return 1.0
-    return float(weight[order[e] if order.shape[0] > 0 else e, k if weight.shape[1] > 1 else 0])
+    return float(weight[place(order, e), k if weight.shape[1] > 1 else 0])
+
+
+class Heaviest(NamedTuple):
+    """The neighbor that counts most, and how far out neighbors are."""
+
+    edge: int  # of the largest w cosh(a), -1 where there is none
+    least: float  # the smallest exponent E of a neighbor
+    far: bool  # whether differences leave float32
 
 
 @scalar
-def heaviest(start, end, source, order, weight, node, k):
-    """The edge of the largest w cosh(a), and the smallest exponent of a neighbor."""
-    best, best_mass, best_exponent, least = -1, 0.0, 0.0, math.inf
-    for e in range(start, end):
+def heaviest(i, k, ptr, source, order, weight, node):
+    """Looks at the weights and radii of a target's neighbors."""
+    best, best_mass, best_exponent = -1, 0.0, 0.0
+    least, far = math.inf, False
+    for e in range(ptr[i], ptr[i + 1]):
         w = weight_of(weight, order, e, k)
         if w <= 0:
             continue
         j = source[e]
-        mass, exponent = w * node[j, k, COSH], node[j, k, EXPONENT]
+        cosh, exponent = node[j, k, COSH], node[j, k, EXPONENT]
+        mass = w * cosh
         least = min(least, exponent)
+        far = far or cosh > _FAR or exponent > 0
         heavier = mass > best_mass
         if exponent != best_exponent:
             heavier = math.log(mass) + exponent > math.log(best_mass) + best_exponent
         if best < 0 or heavier:
             best, best_mass, best_exponent = e, mass, exponent
-    return best, least
+    return Heaviest(best, least, far)
 
 
 @inner
@@ -126,21 +141,19 @@ def pull(x, j, h, k, kappa, rise, shift, beta, mass, twice, grad):
 
 
 @scalar
-def center(i, k, ptr, source, order, weight, x, node, c, shift):
+def center(i, k, top, ptr, source, order, weight, x, node, c, shift):
     """The midpoint of a target's neighbors, as shift from that of the heaviest."""
-    start, end = ptr[i], ptr[i + 1]
-    best, least = heaviest(start, end, source, order, weight, node, k)
-    if best < 0:
-        return Center(-1, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0)
-    h = source[best]
-    unit = weight_of(weight, order, best, k)
-    kappa, top = node[h, k, KAPPA], node[h, k, EXPONENT]
+    h, least = source[top.edge], top.least
+    unit = weight_of(weight, order, top.edge, k)
+    kappa, exponent = node[h, k, KAPPA], node[h, k, EXPONENT]
     shift[:] = 0
     total, inverse, squares = 0.0, 0.0, 0.0
-    for e in range(start, end):
+    for e in range(ptr[i], ptr[i + 1]):
         j = source[e]
         w = weight_of(weight, order, e, k)
-        m, i_m = masses(w / unit, node[j, k, COSH], node[j, k, EXPONENT], top, least)
+        m, i_m = masses(
+            w / unit, node[j, k, COSH], node[j, k, EXPONENT], exponent, least
+        )
         total += m
         inverse += i_m
         if j != h and w != 0:
@@ -151,7 +164,7 @@ def center(i, k, ptr, source, order, weight, x, node, c, shift):
         shift[t] /= total
         away += float(shift[t]) * float(shift[t])
     spread = max(squares / total - away, 0.0)
-    log_inverse = math.log(inverse / total) - least - top
+    log_inverse = math.log(inverse / total) - least - exponent
     gap = c * spread
     if log_inverse > -_LARGEST:
         part = math.exp(log_inverse)
@@ -160,7 +173,7 @@ def center(i, k, ptr, source, order, weight, x, node, c, shift):
         log_gap, share = math.log(gap), 0.0
     else:
         log_gap, share = log_inverse, 1.0
-    return Center(best, least, total, inverse, spread, log_gap, share)
+    return Center(total, inverse, spread, log_gap, share)
 
 
 @scalar
@@ -202,30 +215,20 @@ def forward(lo, hi, ptr, source, order, weight, x, node, c, shift, wide, out):
             if k == 0:
                 for e in range(ptr[i] + AHEAD, min(ptr[i + 1] + AHEAD, source.shape[0])):
                     prefetch(x, source[e])
-            if is_far(i, k, ptr, source, node, c):
-                finish(i, k, ptr, source, order, weight, x, node, c, wide, out)
+            top = heaviest(i, k, ptr, source, order, weight, node)
+            if top.edge < 0:
+                out[i, k, :] = 0
+            elif top.far:
+                finish(i, k, top, ptr, source, order, weight, x, node, c, wide, out)
             else:
-                finish(i, k, ptr, source, order, weight, x, node, c, shift, out)
+                finish(i, k, top, ptr, source, order, weight, x, node, c, shift, out)
 
 
 @scalar
-def is_far(i, k, ptr, source, node, c):
-    """Whether a neighbor is beyond the radius at which float32 is left."""
-    for e in range(ptr[i], ptr[i + 1]):
-        # cosh grows with the radius, and the exponent where that is scaled
-        if node[source[e], k, COSH] > _FAR or node[source[e], k, EXPONENT] > 0:
-            return True
-    return False
-
-
-@scalar
-def finish(i, k, ptr, source, order, weight, x, node, c, shift, out):
+def finish(i, k, top, ptr, source, order, weight, x, node, c, shift, out):
     """One midpoint."""
-    at = center(i, k, ptr, source, order, weight, x, node, c[k], shift)
-    if at.edge < 0:
-        out[i, k, :] = 0
-        return
-    h = source[at.edge]
+    at = center(i, k, top, ptr, source, order, weight, x, node, c[k], shift)
+    h = source[top.edge]
     kappa = node[h, k, KAPPA]
     rr = 0.0
     for t in range(x.shape[2]):
@@ -260,31 +263,34 @@ def backward(
                 for e in range(ptr[i] + AHEAD, min(ptr[i + 1] + AHEAD, source.shape[0])):
                     prefetch(x, source[e])
                     prefetch(by_klein, source[e])
-            if is_far(i, k, ptr, source, node, c):
+            top = heaviest(i, k, ptr, source, order, weight, node)
+            if top.edge < 0:
+                if by_weight.shape[0] > 0:
+                    for e in range(ptr[i], ptr[i + 1]):
+                        by_weight[place(order, e), k] = 0
+            elif top.far:
                 spread_gradient(
-                    i, k, ptr, source, order, weight, x, node, c[k], grad, wide[0], wide[1], by_klein, by_mass, by_weight, by_c
-                )
+                    i, k, top, ptr, source, order, weight, x, node, c[k], grad,
+                    wide[0], wide[1], by_klein, by_mass, by_weight, by_c,
+                )  # fmt: skip
             else:
                 spread_gradient(
-                    i, k, ptr, source, order, weight, x, node, c[k], grad, space[0], space[1], by_klein, by_mass, by_weight, by_c
-                )
+                    i, k, top, ptr, source, order, weight, x, node, c[k], grad,
+                    space[0], space[1], by_klein, by_mass, by_weight, by_c,
+                )  # fmt: skip
 
 
 @scalar
 def spread_gradient(
-    i, k, ptr, source, order, weight, x, node, c, grad, shift, beta, by_klein, by_mass, by_weight, by_c
-):
+    i, k, top, ptr, source, order, weight, x, node, c, grad,
+    shift, beta, by_klein, by_mass, by_weight, by_c,
+):  # fmt: skip
     """The gradient of one midpoint, handed to its neighbors."""
     learned = by_weight.shape[0] > 0
-    at = center(i, k, ptr, source, order, weight, x, node, c, shift)
-    if at.edge < 0:
-        if learned:
-            for e in range(ptr[i], ptr[i + 1]):
-                by_weight[order[e] if order.shape[0] > 0 else e, k] = 0
-        return
-    h = source[at.edge]
-    kappa, top = node[h, k, KAPPA], node[h, k, EXPONENT]
-    unit = weight_of(weight, order, at.edge, k)
+    at = center(i, k, top, ptr, source, order, weight, x, node, c, shift)
+    h = source[top.edge]
+    kappa, most = node[h, k, KAPPA], node[h, k, EXPONENT]
+    unit = weight_of(weight, order, top.edge, k)
     rr = along = 0.0
     for t in range(x.shape[2]):
         m = kappa * float(x[h, k, t]) + float(shift[t])
@@ -304,7 +310,7 @@ def spread_gradient(
             continue
         j = source[e]
         cosh, exponent, own = node[j, k, COSH], node[j, k, EXPONENT], node[j, k, KAPPA]
-        one, one_inverse = masses(1.0 / unit, cosh, exponent, top, at.least)
+        one, one_inverse = masses(1.0 / unit, cosh, exponent, most, top.least)
         m = w * one / at.mass
         zz, zb = pull(
             x, j, h, k, own, own - kappa, shift, beta, m, 2 * c * by_gamma * m, by_klein
@@ -323,7 +329,8 @@ def spread_gradient(
         if learned:
             found = one / at.mass * by_own + by_inverse
             # for an edge of weight 0 to a point far beyond all others it is out of range
-            by_weight[order[e] if order.shape[0] > 0 else e, k] = found if w != 0 or found - found == 0 else 0.0
+            in_range = w != 0 or found - found == 0
+            by_weight[place(order, e), k] = found if in_range else 0.0
 
 
 @loop
@@ -337,7 +344,10 @@ def pull_back(lo, hi, x, node, c, by_klein, by_mass, by_c):
             for t in range(x.shape[2]):
                 dot += float(by_klein[j, k, t]) * float(x[j, k, t])
             kappa, by_log = node[j, k, KAPPA], by_mass[j, k, 0]
-            radial_part = c[k] * (klein_slope(z) * dot + kappa * by_log)
+            sech = math.exp(-node[j, k, EXPONENT]) / node[j, k, COSH]
+            radial_part = c[k] * (klein_slope(z, kappa, sech * sech) * dot + kappa * by_log)
             for t in range(x.shape[2]):
                 by_klein[j, k, t] = kappa * by_klein[j, k, t] + radial_part * x[j, k, t]
-            by_c[k] += uu * (homogeneity(z) * by_mass[j, k, 1] + kappa * by_log)
+            by_c[k] += uu * (
+                homogeneity(z, kappa, sech * sech) * by_mass[j, k, 1] + kappa * by_log
+            )

@@ -1,0 +1,280 @@
+"""Points and weights where formulas lose their digits, or leave all numbers."""
+
+import math
+
+import mpmath as mp
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import geometry, kernels
+from pyg_hyperbolic.kernels import Graph, backend
+from tests.kernels.cases import DOUBLE, OPERATIONS, case
+from tests.numerics import textbook
+
+backends = pytest.mark.parametrize("by", ["cpu", "portable"])
+NAMES = ["midpoint", "midpoint_of_sums", "weighted_sum", "log_sum"]
+
+
+def one_edge() -> Graph:
+    return Graph(torch.zeros(1).long(), torch.zeros(1).long(), 1, 1)
+
+
+def at(radius: float, dtype: torch.dtype) -> Tensor:
+    """A point in no direction of an axis."""
+    direction = torch.tensor([[2.0, -3.0, 6.0]], dtype=DOUBLE) / 7
+    return (radius * direction).to(dtype).requires_grad_()
+
+
+@backends
+@pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 34.0, 300.0, 3000.0])
+def test_a_node_alone_with_itself(radius: float, by: str, dtype: torch.dtype) -> None:
+    """Its midpoint is itself, and so is the gradient."""
+    x, c = at(radius, dtype), torch.tensor(1.0, dtype=DOUBLE, requires_grad=True)
+    weight = torch.tensor([0.3], dtype=dtype, requires_grad=True)
+    grad = torch.tensor([[1.0, -2.0, 0.5]], dtype=dtype)
+    with backend(by):
+        out = kernels.midpoint(x, one_edge(), c, weight)
+        got = torch.autograd.grad(out, (x, weight, c), grad)
+    bar = 1e-13 if dtype == DOUBLE else 1e-6
+    torch.testing.assert_close(out, x, rtol=bar, atol=0)
+    torch.testing.assert_close(got[0], grad, rtol=bar, atol=bar)
+    for rest in got[1:]:
+        assert rest.abs() <= bar * max(radius, 1)
+
+
+@backends
+@pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 30.0, 100.0, 300.0, 3000.0])
+def test_points_that_are_equal(radius: float, by: str, dtype: torch.dtype) -> None:
+    """Across the points, the log map grows with sinh(a)/a; along them as it is."""
+    u, v = at(radius, dtype), at(radius, dtype)
+    c = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True)
+    grad = torch.tensor([[1.0, -2.0, 0.5]], dtype=dtype)
+    with backend(by):
+        out = kernels.log_sum(v, u, one_edge(), c)
+        by_v, by_u, by_c = torch.autograd.grad(out, (v, u, c), grad)
+        total = torch.autograd.grad(kernels.log_sum(v, v, one_edge(), c), v, grad)[0]
+    assert (out == 0).all() and by_c == 0
+    assert by_v.isfinite().all()
+    torch.testing.assert_close(by_u, -by_v)
+    assert total.abs().max() <= 1e-6 * by_v.abs().max()
+    length = v.detach().double().norm()
+    unit = v.detach().double() / length.clamp(min=1e-300)
+    growth = length.sinh() / length if length > 0 else torch.ones(())
+    if 0 < growth < 0.01 * torch.finfo(dtype).max:
+        along = (grad * unit).sum() * unit
+        true = along + growth * (grad - along)
+        bar = 1e-12 if dtype == DOUBLE else 3e-5
+        torch.testing.assert_close(
+            by_v.double(), true, rtol=0, atol=bar * true.abs().max().item()
+        )
+
+
+@backends
+@pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 100.0, 3000.0])
+@pytest.mark.parametrize("f", [kernels.dist, kernels.sqdist])
+def test_the_distance_of_equal_points_has_the_gradient_zero(
+    f: type, radius: float, by: str, dtype: torch.dtype
+) -> None:
+    u, v = at(radius, dtype), at(radius, dtype)
+    c = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True)
+    pair = torch.zeros(1).long()
+    with backend(by):
+        out = f(u, v, c, pair, pair)
+        assert out == 0
+        for x in torch.autograd.grad(out.sum(), (u, v, c)):
+            assert torch.equal(x, torch.zeros_like(x))
+
+
+@backends
+@pytest.mark.parametrize("radius", [0.1, 1.0, 3.0, 8.0, 30.0, 80.0])
+@pytest.mark.parametrize("f", ["gyro_add", "log_sum", "dist", "sqdist"])
+def test_points_nearly_opposite_or_nearly_equal(
+    f: str, radius: float, by: str, dtype: torch.dtype
+) -> None:
+    """Each row by itself."""
+    apart = torch.tensor([1e-2, 1e-3, 1e-4, 1e-5, 1e-6], dtype=DOUBLE)[:, None]
+    u = radius * torch.nn.functional.normalize(torch.randn(5, 3, dtype=DOUBLE), dim=-1)
+    v = -u + apart * radius * torch.randn(5, 3, dtype=DOUBLE)
+    i = torch.arange(5)
+
+    def fast(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
+        if f == "gyro_add":
+            return kernels.gyro_add(u, v, c)
+        if f == "log_sum":
+            return kernels.log_sum(v, -u, Graph(i, i, 5, 5), c)
+        return getattr(kernels, f)(-u, v, c, i, i)[:, None]
+
+    def slow(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
+        if f in ("gyro_add", "log_sum"):
+            return geometry.gyro_add(u, v, c)
+        return getattr(geometry, f)(-u, v, c)[:, None]
+
+    c = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True)
+    inputs = [u.to(dtype).requires_grad_(), v.to(dtype).requires_grad_(), c]
+    exact = [
+        u.to(dtype).double().requires_grad_(),
+        v.to(dtype).double().requires_grad_(),
+        c,
+    ]
+    true = slow(*exact)
+    grad = torch.randn(true.shape).double()
+    with backend(by):
+        out = fast(*inputs)
+        got = torch.autograd.grad(out, inputs, grad.to(dtype))
+    bar = 1e-9 if dtype == DOUBLE else 3e-6
+    for a, b in zip(
+        [out, *got], [true, *torch.autograd.grad(true, exact, grad)], strict=True
+    ):
+        error, size = ((x.norm(dim=-1) if x.dim() else x.abs()) for x in (a - b, b))
+        assert (error <= bar * size).all()
+
+
+@backends
+@pytest.mark.parametrize("radius", [1.0, 50.0, 300.0])
+def test_one_dimension_is_a_line(radius: float, by: str, dtype: torch.dtype) -> None:
+    u, v = (x.requires_grad_() for x in radius * torch.randn(2, 9, 1, dtype=dtype))
+    c, i = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True), torch.arange(9)
+    minus = torch.autograd.grad((v - u).abs().sum(), (u, v))
+    bar = (1e-13 if dtype == DOUBLE else 1e-6) * radius
+    with backend(by):
+        for out, true, grads in (
+            (kernels.gyro_add(u, v, c), u + v, (1, 1)),
+            (kernels.log_sum(v, u, Graph(i, i, 9, 9), c), v - u, (-1, 1)),
+            (kernels.dist(u, v, c, i, i)[:, None], (v - u).abs(), minus),
+        ):
+            torch.testing.assert_close(out, true, rtol=0, atol=bar)
+            *got, by_c = torch.autograd.grad(out.sum(), (u, v, c))
+            for a, b in zip(got, grads, strict=True):
+                assert (a - b).abs().max() <= 1e-5
+            assert by_c.abs() <= bar * radius
+
+
+@backends
+@pytest.mark.parametrize("radius", [50.0, 100.0, 300.0])
+def test_points_on_one_line_far_out(radius: float, by: str, dtype: torch.dtype) -> None:
+    """Across the line derivatives may be beyond all numbers; they are finite."""
+    x = torch.zeros(4, 2, dtype=dtype)
+    x[:, 0] = torch.tensor([radius, -radius, radius / 2, radius + 1])
+    u, v = x.repeat(4, 1).requires_grad_(), x.repeat_interleave(4, 0).requires_grad_()
+    c, i = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True), torch.arange(16)
+    true = (u[:, 0] - v[:, 0]).detach().abs()
+    with backend(by):
+        for out in (
+            kernels.gyro_add(-u, v, c).norm(dim=-1),
+            kernels.log_sum(v, u, Graph(i, i, 16, 16), c).norm(dim=-1),
+            kernels.dist(u, v, c, i, i),
+        ):
+            torch.testing.assert_close(out, true)
+            for grad in torch.autograd.grad(out.sum(), (u, v, c)):
+                assert grad.isfinite().all()
+
+
+@backends
+@pytest.mark.parametrize(
+    "points",
+    [
+        [[0.6, 0.8], [0.6 + 1e-9, 0.8]],
+        [[0.6, 0.8], [0.6, 0.8 + 1e-12], [0.8, 0.6]],
+        [[1.0, 0.0], [0.0, 0.5]],
+        [[1.0, 0.0], [0.0, 0.01]],
+        [[1.0, 0.0], [-0.999, 0.0]],
+        [[0.0, 1.0], [0.0, 0.0]],
+    ],
+)
+@pytest.mark.parametrize("radius", [1e-3, 1.0, 20.0, 100.0, 300.0, 1000.0])
+def test_midpoints_as_by_the_textbook(
+    radius: float, points: list[list[float]], by: str
+) -> None:
+    """In as many digits as that loses."""
+    x = (radius * torch.tensor(points, dtype=DOUBLE)).requires_grad_()
+    number = len(points)
+    graph = Graph(torch.arange(number), torch.zeros(number).long(), number, 1)
+    weight = torch.linspace(1, 0.5, number, dtype=DOUBLE)
+    with mp.workdps(100 + int(2 * radius)):
+        rows, w = [textbook.vector(v) for v in x], textbook.vector(weight)
+        true = [float(z) for z in textbook.midpoint(rows, w, mp.mpf(1))]
+    with backend(by):
+        out = kernels.midpoint(x, graph, 1.0, weight)[0]
+    # the plain back end subtracts the Klein points themselves
+    bar = 1e-13 if by == "cpu" else 1e-8
+    expected = torch.tensor(true, dtype=DOUBLE)
+    torch.testing.assert_close(out, expected, rtol=0, atol=bar * radius)
+    assert torch.autograd.grad(out.sum(), x)[0].isfinite().all()
+
+
+@backends
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("radius", [1.0, 20.0])
+def test_weights_of_all_sizes(
+    name: str, radius: float, by: str, dtype: torch.dtype
+) -> None:
+    """Some are 0, some 1e-30, some 1e30; their gradients by their logarithms."""
+    given, operation = case(radius), OPERATIONS[name]
+    size = 10 ** (60 * torch.rand(40, 2) - 30)
+    size[::6] = 0
+    sign = torch.randn(40, 2).sign()
+    given = given.replace(weight=size, signed=size * sign)
+    true = operation.run_slowly(given)
+    with backend(by):
+        got = operation.run(given.to(dtype), true[0].sin())
+    position = [
+        1 + i for i, a in enumerate(operation.arguments) if a in ("weight", "signed")
+    ]
+    for i, (a, b) in enumerate(zip(got, true, strict=True)):
+        assert a.isfinite().all()
+        if i in position:
+            a, b = a * size, b * size
+        bar = (1e-10 if dtype == DOUBLE else 3e-5) * b.abs().max().item()
+        torch.testing.assert_close(a.double(), b, rtol=0, atol=bar)
+
+
+@backends
+@pytest.mark.parametrize("radius", [0.1, 1.0, 20.0])
+def test_an_edge_of_weight_zero_is_none_but_for_its_derivative(
+    radius: float, by: str
+) -> None:
+    given = case(radius)
+    x, weight, c = given.at(("x", "weight", "c"))
+    kept = torch.arange(40) % 3 > 0
+    with backend(by):
+        slopes = []
+        for least in (0.0, 1e-12 * math.exp(-2 * radius)):
+            w = torch.where(
+                kept[:, None], weight.detach() + 0.1, least
+            ).requires_grad_()
+            out = kernels.midpoint(x, given.graph, c, w)
+            if least == 0:
+                some = Graph(given.source[kept], given.target[kept], 9, 8)
+                torch.testing.assert_close(
+                    out,
+                    kernels.midpoint(x, some, c, w[kept]),
+                    rtol=0,
+                    atol=1e-13 * radius,
+                )
+            slopes.append(torch.autograd.grad(out.sin().sum(), w)[0])
+    torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-6, atol=1e-9)
+
+
+@backends
+def test_a_target_with_no_weight_but_zeros_is_the_origin(by: str) -> None:
+    given = case(3.0)
+    given = given.replace(weight=torch.zeros(40, 2, dtype=DOUBLE).requires_grad_())
+    with backend(by):
+        for x in OPERATIONS["midpoint_of_sums"].run(given, torch.ones(8, 2, 4)):
+            assert torch.equal(x, torch.zeros_like(x))
+
+
+@backends
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_is_not_a_number_is_not_made_one(name: str, by: str) -> None:
+    operation = OPERATIONS[name]
+    for argument in operation.arguments:
+        given = case(1.0)
+        for x in given.leaves.values():
+            x.detach()[x.detach() == 0] = 0.1  # whose sums do not depend on c
+        leaf = given.leaves[argument].detach()
+        given = given.replace(**{argument: (leaf * torch.nan).requires_grad_()})
+        with backend(by):
+            out = operation.fast(given, *given.at(operation.arguments))
+        assert out[:-1].isnan().all(), argument
