@@ -1,71 +1,55 @@
-"""What hyperbolic layers cost beside Euclidean ones: time and kept memory, as ratios.
+"""What hyperbolic layers cost beside Euclidean ones, by radius: time and kept memory.
 
-Forward and backward pass of one layer, 64 -> 64 channels, on random graphs.  Layers of
-a group take turns within one run, and every repeat gives a ratio to the Euclidean layer
-of the same repeat: the median and quartiles of these are what is reported.  Both sides
-have the same aggregation: messages gathered and scattered, or one sparse matrix
-product.  "Kept" is what the forward pass keeps for the backward pass, without the
-parameters and the graph; with weights that are learned, gathering and scattering keep a
-row for each edge as well.  A second group has features so far out that midpoints need
-more careful forms.  Prints a table with the bars that are set, appends JSON lines, and
-draws the figure; run again, it only does what is missing.
+Forward and backward pass of one layer, 64 -> 64 channels, on random graphs, at c = 1
+and with features of a mean length from 0.1 to 100, which is their radius.  Layers of a
+group take turns within one run, and every repeat gives a ratio to the Euclidean layer
+of the same repeat: medians and quartiles of these are what is reported.  Both sides
+read the graph in the same form: a sparse CSR matrix, or an edge_index with weights.
+"Kept" is what the forward pass keeps for the backward pass, without the parameters and
+the graph; with weights that are learned, gathering and scattering keep a row for each
+edge as well.
+
+Graphs of at most 2,000 nodes have 16 channels and layers that normalize the graph
+themselves; there a repeat is a batch of calls.  With --compile, both sides run under
+torch.compile, on larger graphs; its first call is measured too, with nothing compiled
+before.  Prints tables beside the bars that are set, appends JSON lines, and draws
+the figures; run again, it only does what is missing.
 """
 
 import argparse
-import dataclasses
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import Module
-from tqdm import tqdm
 
 from benchmarks import runs
 from benchmarks.cli import guarded
-from benchmarks.peers import LIBRARIES
-from benchmarks.speed_layers import FORMS, OURS, PEERS, Graph, build, call, random_graph
-from benchmarks.speed_report import figure, table
+from benchmarks.speed_contest import Contest
+from benchmarks.speed_layers import (
+    CHANNELS,
+    LABELS,
+    SMALL,
+    SMALL_CHANNELS,
+    Group,
+    groups,
+    random_graph,
+)
+from benchmarks.speed_report import write
 from benchmarks.sweep import OUT, usable_device
 
-SIZES = [(20_000, 200_000), (200_000, 2_000_000)]
-RADIUS = 1.2
-FAR = (5.0, 20.0)  # where midpoints are summed in float64, and in two passes
-REFERENCE = {  # of the others: GCNConv
-    "local": "GATConv",
-    "attention": "GATConv",
-    "attention, distance": "GATConv",
-    "GATConv, 8 heads": "GATConv, 8 heads",
-    "attention, 8 heads": "GATConv, 8 heads",
+Size = tuple[int, int]
+
+LARGE: list[Size] = [(20_000, 200_000), (200_000, 2_000_000)]
+SIZES = [(20, 200), (200, 2_000), (2_000, 20_000), *LARGE]
+RADII = [0.1, 1.2, 5.0, 12.0, 20.0, 50.0, 100.0]
+QUICK: dict[str, Any] = {
+    "sizes": [(200, 2_000), (20_000, 200_000)],
+    "radii": [1.2, 20.0],
+    "repeats": 5,
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-    """Layers that take turns."""
-
-    form: str
-    layers: tuple[str, ...]
-    radius: float = RADIUS
-    compiled: bool = False
-
-
-def groups(compiled: bool) -> list[Group]:
-    """All that are measured, with libraries where they are installed."""
-    if compiled:
-        return [Group(FORMS[0], ("GCNConv", "GATConv", *OURS), compiled=True)]
-    heads = ("attention", "attention, distance")
-    peers = tuple(name for name in PEERS if LIBRARIES[name].installed())
-    return [
-        Group(FORMS[0], ("GCNConv", "GATConv", *OURS, *heads, *peers)),
-        Group(FORMS[1], ("GCNConv", "tangent", "midpoint")),
-        Group(FORMS[0], ("GATConv, 8 heads", "attention, 8 heads")),
-        *(Group(form, ("GCNConv", "midpoint"), r) for form in FORMS for r in FAR),
-    ]
+BATCH = 50_000  # edges that calls of a repeat come to, at most 25 calls
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,31 +62,54 @@ def parser() -> argparse.ArgumentParser:
         "--sizes",
         nargs="+",
         type=_size,
-        default=SIZES,
         metavar="NODESxEDGES",
-        help="sizes of the graphs (default: 20000x200000 200000x2000000)",
+        help="sizes of the graphs (default: 20x200 200x2000 2000x20000 20000x200000 "
+        "200000x2000000)",
     )
-    add("--repeats", type=int, default=15, help="of each layer (default: 15)")
+    add(
+        "--radii",
+        nargs="+",
+        type=_positive(float),
+        metavar="RADIUS",
+        help="mean lengths of the features (default: 0.1 1.2 5 12 20 50 100)",
+    )
+    add(
+        "--layers",
+        nargs="+",
+        default=list(LABELS),
+        choices=LABELS,
+        metavar="LAYER",
+        help=f"which to measure, of {', '.join(LABELS)} (default: all), beside the "
+        f"Euclidean layers that they are compared with",
+    )
+    add(
+        "--threads",
+        nargs="+",
+        default=[1, 2],
+        type=_positive(int),
+        metavar="THREADS",
+        help="numbers of the CPU's threads (default: 1 2)",
+    )
+    add("--repeats", type=_positive(int), help="of each layer (default: 15)")
     add(
         "--quick",
         action="store_true",
-        help="a short run: the first of the sizes alone, 5 repeats",
+        help="a short run: two sizes, two radii and 5 repeats, where not given",
     )
     add("--compile", action="store_true", help="both sides under torch.compile")
-    add("--threads", type=int, default=2, help="of the CPU (default: 2)")
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     add(
         "--out",
         type=Path,
         default=OUT,
         metavar="FOLDER",
-        help="where the JSON lines, the table and the figure go "
+        help="where the JSON lines, the tables and the figures go "
         "(default: benchmarks/runs)",
     )
     return out
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str) -> Size:
     nodes, _, edges = text.partition("x")
     if not (nodes.isdecimal() and edges.isdecimal() and int(nodes) > 0):
         raise argparse.ArgumentTypeError(
@@ -111,112 +118,98 @@ def _size(text: str) -> tuple[int, int]:
     return int(nodes), int(edges)
 
 
-def kept(forward: Callable[[], Tensor], given: Sequence[Tensor]) -> int:
-    """Bytes that a forward pass keeps for the backward pass, but for what is given."""
-    known = {x.untyped_storage().data_ptr() for x in given}
-    found: dict[int, int] = {}
+def _positive(kind: type) -> Callable[[str], Any]:
+    def positive(text: str) -> Any:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"must be above 0 (got {text})")
+        return value
 
-    def note(x: Tensor) -> Tensor:
-        parts = [x]
-        if x.layout == torch.sparse_csr:
-            parts = [x.crow_indices(), x.col_indices(), x.values()]
-        for part in parts:
-            storage = part.untyped_storage()
-            found[storage.data_ptr()] = storage.nbytes()
-        return x
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
-        forward()
-    return sum(size for pointer, size in found.items() if pointer not in known)
+    return positive
 
 
-def step(forward: Callable[[], Tensor], x: Tensor, grad: Tensor) -> float:
-    """Seconds of a forward and a backward pass."""
-    x.grad = None
-    if x.is_cuda:
-        torch.cuda.synchronize(x.device)
-    start = time.perf_counter()
-    forward().backward(grad)
-    if x.is_cuda:
-        torch.cuda.synchronize(x.device)
-    return time.perf_counter() - start
+class Measurement:
+    """All that is asked for on one graph, of which only what is missing is done.
+
+    Args:
+        size: Numbers of nodes and edges.
+        args: The command line.
+        path: The file of the JSON lines.
+    """
+
+    def __init__(self, size: Size, args: argparse.Namespace, path: Path) -> None:
+        self.size, self.args, self.path = size, args, path
+        self.device = usable_device(args.device)
+        nodes, edges = size
+        self.channels = SMALL_CHANNELS if nodes <= SMALL else CHANNELS
+        self.calls = max(1, min(25, BATCH // max(edges, 1)))
+        self.known = {runs.key(run) for run in runs.read(path)}
+
+    def frame(self, group: Group, radius: float) -> runs.Run:
+        """A run as far as it is known before."""
+        nodes, edges = self.size
+        return runs.new_run(
+            task="speed",
+            dataset=f"{nodes:,} nodes, {edges:,} edges",
+            device=self.args.device,
+            device_name=_device_name(self.device),
+            preset={
+                "mode": group.mode,
+                "reference": group.reference,
+                "radius": radius,
+                "channels": self.channels,
+                "repeats": self.args.repeats,
+                "calls": self.calls,
+                "threads": torch.get_num_threads(),
+            },
+        )
+
+    def missing(self, group: Group, radius: float) -> list[str]:
+        """Layers to be measured, the reference first if there are any."""
+        frame = self.frame(group, radius)
+        wanted = [name for name in group.at(radius)[1:] if name in self.args.layers]
+        found = [
+            name
+            for name in wanted
+            if runs.key(frame | {"model": name}) not in self.known
+        ]
+        return [group.reference, *found] if found else []
+
+    def complete(self) -> None:
+        """Measures, and appends results of each radius as soon as they are there."""
+        graph = None
+        for group in groups(self.size[0], self.args.compile):
+            missing = {r: self.missing(group, r) for r in self.args.radii}
+            names = list(dict.fromkeys(sum(missing.values(), [])))
+            if not names:
+                continue
+            if graph is None:
+                graph = random_graph(*self.size, self.channels, self.device)
+            contest = Contest(group, names, graph.at(self.args.radii[0]))
+            for radius, some in missing.items():
+                if not some:
+                    continue
+                turns = self.args.repeats, self.calls
+                results = contest.at(graph.at(radius), some, *turns)
+                frame = self.frame(group, radius)
+                runs.append(self.path, *(frame | result for result in results))
 
 
-def measure(group: Group, graph: Graph, repeats: int) -> Iterator[dict[str, Any]]:
-    """A result for each layer of a group."""
-    device, grad = graph.x.device, torch.randn_like(graph.x)
-    layers = {name: build(name).to(device) for name in group.layers}
-    result: dict[str, dict[str, Any]] = {name: {} for name in layers}
-    calls: dict[str, Callable[[], Tensor]] = {}
-    for name, layer in layers.items():
-        if not group.compiled:
-            _note_memory(result[name], name, layer, group.form, graph)
-        run: Module = torch.compile(layer, fullgraph=True) if group.compiled else layer  # type: ignore[assignment]
-        calls[name] = call(name, run, group.form, graph)
-        step(calls[name], graph.x, grad)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-            step(calls[name], graph.x, grad)
-            peak = torch.cuda.max_memory_allocated(device)
-            result[name]["peak_memory_mib"] = peak / 2**20
-    seconds: dict[str, list[float]] = {name: [] for name in layers}
-    for _ in tqdm(range(repeats), desc=group.form, unit="repeat", leave=False):
-        for name, forward in calls.items():
-            seconds[name].append(step(forward, graph.x, grad))
-    for name in layers:
-        reference = REFERENCE.get(name, "GCNConv")
-        ratios = np.array(seconds[name]) / np.array(seconds[reference])
-        low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75]).tolist()
-        result[name] |= {"ratio": median, "quartiles": [low, high]}
-        for key in ("kept", "kept_learned"):
-            own, other = result[name].get(key), result[reference].get(key)
-            if own and other:
-                result[name][f"{key}_ratio"] = own / other
-        yield result[name] | {"model": name, "reference": reference}
-
-
-def _note_memory(
-    result: dict[str, Any], name: str, layer: Module, form: str, graph: Graph
-) -> None:
-    given = (*layer.parameters(), *graph.tensors)
-    result["kept"] = kept(call(name, layer, form, graph), given)
-    if form == FORMS[0]:
-        weight = graph.weight.clone().requires_grad_()
-        learned = call(name, layer, form, graph, weight)
-        result["kept_learned"] = kept(learned, (*given, weight))
-
-
-def complete(args: argparse.Namespace, path: Path) -> list[runs.Run]:
-    """All runs that are asked for; those that are not on disk are done first."""
-    device = usable_device(args.device)
-    torch.set_num_threads(args.threads)
-    sizes, repeats = (args.sizes[:1], 5) if args.quick else (args.sizes, args.repeats)
-    known = {runs.key(run): run for run in runs.read(path)}
-    out = []
-    for nodes, edges in sizes:
-        for group in groups(args.compile):
-            frame: runs.Run = runs.new_run(
-                task="speed",
-                dataset=f"{nodes:,} nodes, {edges:,} edges",
-                device=args.device,
-                device_name=_device_name(device),
-                preset={
-                    "form": group.form,
-                    "radius": group.radius,
-                    "compiled": group.compiled,
-                    "repeats": repeats,
-                    "threads": args.threads,
-                },
-            )
-            wanted = [frame | {"model": name} for name in group.layers]
-            if any(runs.key(run) not in known for run in wanted):
-                torch.compiler.reset()
-                graph = random_graph(nodes, edges, group.radius, device)
-                done = [frame | result for result in measure(group, graph, repeats)]
-                runs.append(path, *done)
-                known |= {runs.key(run): run for run in done}
-            out += [known[runs.key(run)] for run in wanted]
-    return out
+def complete(args: argparse.Namespace, path: Path) -> None:
+    """Measures all that is asked for and not on disk."""
+    usual = QUICK if args.quick else {"sizes": SIZES, "radii": RADII, "repeats": 15}
+    for name, value in usual.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    before = torch.get_num_threads()
+    on_cpu = usable_device(args.device).type == "cpu"
+    try:
+        for threads in args.threads if on_cpu else args.threads[:1]:
+            torch.set_num_threads(threads)
+            for size in args.sizes:
+                Measurement(size, args, path).complete()
+    finally:
+        torch.set_num_threads(before)
 
 
 def _device_name(device: torch.device) -> str:
@@ -234,10 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complete(args, path)
         # Of all that were ever done with this version, eager and compiled.
         done = [run for run in runs.read(path) if run["device"] == args.device]
-        text = table(done)
-        (args.out / "speed.md").write_text(text + "\n")
-        figure(done, args.out / "speed.png")
-        print(f"{text}\n\nRuns, table and figure are in {args.out}")
+        print(f"{write(done, args.out)}\n\nRuns, tables and figures are in {args.out}")
 
     return guarded(job)
 

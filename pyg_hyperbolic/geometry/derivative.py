@@ -211,7 +211,10 @@ def _defects(
     """The brackets of a triangle, from its squared sides and the angle of u and v."""
     a, b, w = zu.sqrt(), zv.sqrt(), zw.sqrt()
     d = difference / (a + b)
-    big, small = torch.maximum(a, b), torch.minimum(a, b)
+    # Each of a tie's derivatives is that of one side, the same in all of these.
+    longer = d >= 0
+    big, small = torch.where(longer, a, b), torch.where(longer, b, a)
+    apart = torch.where(longer, d, -d)
 
     # cos^2 and sin^2 of half the angle: the larger from the sine, then the smaller.
     larger = (1 + cos) / 2
@@ -221,7 +224,7 @@ def _defects(
     # sinh(eps) sinh((a + b + W)/2) = sin^2 sinh(a) sinh(b), and with the cosine
     # sinh(eta) sinh((W + |a - b|)/2).
     product = _log_sinh(a, zu) + _log_sinh(b, zv)
-    outer, inner = (a + b + w) / 2, (w + d.abs()) / 2
+    outer, inner = (a + b + w) / 2, (w + apart) / 2
     eps = _arsinh_exp(log_sin2 + product - _log_sinh(outer, outer.square()))
     eta = _arsinh_exp(log_cos2 + product - _log_sinh(inner, inner.square()))
     top = torch.where(acute, big + eta, big)

@@ -1,10 +1,9 @@
 """The operations of layers on many points and edges, fast on each device.
 
-They are those of :mod:`pyg_hyperbolic.geometry`, with gradients derived by hand, of points
-at any radius.  Points have the shape [N, d], or [N, H, d] with an axis of heads, each of
-which is a space of its own; edges are a :class:`Graph`.
+They are those of :mod:`pyg_hyperbolic.geometry`, of points at any radius, with
+gradients derived by hand.  Points have the shape [N, d], or [N, H, d] with an axis of
+heads, each of which is a space of its own; edges are a :class:`Graph`.
 """
-
 
 from pyg_hyperbolic.kernels.graph import Graph, edges, graph_of, remembered
 from pyg_hyperbolic.kernels.operations import (

@@ -1,7 +1,7 @@
 """The edges of a graph, in whatever form it comes, as the operations take them."""
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
 import torch
@@ -28,20 +28,33 @@ class Graph:
     """
 
     def __init__(
-        self, source: Tensor, target: Tensor, num_sources: int, num_targets: int
+        self,
+        source: Tensor,
+        target: Tensor | None,
+        num_sources: int,
+        num_targets: int,
     ) -> None:
         self.source = source
-        self.target = target
+        self._target = target
         self.num_sources = num_sources
         self.num_targets = num_targets
         self._rows: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def target(self) -> Tensor:
+        """Where each edge leads to, shape [E]."""
+        if self._target is None:
+            assert self._rows is not None
+            ptr, source, _ = self._rows
+            self._target = ptr2index(ptr, output_size=source.numel())
+        return self._target
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """The edges as rows of a sparse matrix, one for each target.
 
         Returns:
             First edge of each target, shape [M + 1]; sources, shape [E]; where each of
-            these edges stands in the user's order, shape [E], or [0] for the same place.
+            these edges stands in the user's order, shape [E], or [0] for no change.
 
         Raises:
             ValueError: If an index is out of range.
@@ -58,18 +71,12 @@ class Graph:
     @classmethod
     def of_rows(cls, ptr: Tensor, source: Tensor, num_sources: int) -> "Graph":
         """A graph that comes as rows of a sparse matrix."""
-        num_targets = ptr.numel() - 1
-        target = ptr2index(ptr, output_size=source.numel())
-        graph = cls(source, target, num_sources, num_targets)
-        module = cpu()
-        if not tracing() and module is not None and source.device.type == "cpu":
-            if module.outside(source.numpy(), 0, num_sources - 1):
-                raise _out_of_range(source, target, num_sources, num_targets)
-            graph._rows = (
-                ptr.contiguous(),
-                source.contiguous(),
-                source.new_empty(0),
-            )
+        graph = cls(source, None, num_sources, ptr.numel() - 1)
+        module = cpu() if source.device.type == "cpu" and not tracing() else None
+        rows = ptr.contiguous(), source.contiguous(), source.new_empty(0)
+        graph._rows = rows
+        if module is not None and module.outside(rows[1].numpy(), 0, num_sources - 1):
+            raise _out_of_range(source, graph.target, num_sources, graph.num_targets)
         return graph
 
 
@@ -95,16 +102,13 @@ def _grouped(
 def _out_of_range(
     source: Tensor, target: Tensor, num_sources: int, num_targets: int
 ) -> ValueError:
-    for index, number, end in (
-        (source, num_sources, "source"),
-        (target, num_targets, "target"),
-    ):
-        if index.numel() and (index.min() < 0 or index.max() >= number):
-            break
+    index, number, end = source, num_sources, "source"
+    if not index.numel() or (index.min() >= 0 and index.max() < number):
+        index, number, end = target, num_targets, "target"
     return ValueError(
         f"'edge_index' must hold {end} indices from 0 to {number - 1} (got "
-        f"{int(index.min())} to {int(index.max())}); check that 'x' has a row for every "
-        f"node, and pass 'size' for a bipartite graph"
+        f"{int(index.min())} to {int(index.max())}); check that 'x' has a row for "
+        f"every node, and pass 'size' for a bipartite graph"
     )
 
 
@@ -200,7 +204,11 @@ def _sparse_rows(edge_index: Adj) -> tuple[Tensor, Tensor] | None:
 
 def _alias(edge_index: Adj) -> Adj:
     """The same memory, which does not keep the tensor itself alive."""
-    if tracing() or type(edge_index) is not Tensor or edge_index.layout != torch.strided:
+    if (
+        tracing()
+        or type(edge_index) is not Tensor
+        or edge_index.layout != torch.strided
+    ):
         return edge_index
     return torch.empty(0, dtype=edge_index.dtype, device=edge_index.device).set_(
         edge_index.untyped_storage(),
@@ -210,23 +218,39 @@ def _alias(edge_index: Adj) -> Adj:
     )
 
 
+class _Made(NamedTuple):
+    """What was made, and of what: it holds as long as that is as it was."""
+
+    others: tuple["ref[Tensor] | None", ...]
+    states: tuple[Any, ...]
+    value: Any
+
+    def holds_for(self, others: tuple[Tensor | None, ...]) -> bool:
+        same = all(
+            (None if known is None else known()) is x
+            for known, x in zip(self.others, others, strict=True)
+        )
+        return same and self.states == _states(others)
+
+
 class _Entry:
     """What was made of a tensor, as long as it lives and is not written to."""
 
     def __init__(self, tensor: Tensor) -> None:
         key = id(tensor)
         self.tensor = ref(tensor, lambda _: _memory.pop(key, None))
-        self.state = _state(tensor)
-        self.made: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
+        self.state = _states((tensor,))
+        self.made: dict[Hashable, _Made] = {}
 
 
 _memory: dict[int, _Entry] = {}
 
 
-def _state(tensor: Tensor) -> tuple[Any, ...]:
-    if tensor.layout == torch.strided:
-        return tensor._version, tensor.data_ptr(), tensor.shape
-    return tensor._version, tensor.shape
+def _states(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
+    """What changes with a tensor's values, or with the memory they are in."""
+    return tuple(
+        None if x is None else (x._version, x.data_ptr(), x.shape) for x in tensors
+    )
 
 
 def remembered(
@@ -246,31 +270,24 @@ def remembered(
         settings: What else the result depends on.
         make: Makes it.  It must not hold the first tensor.
     """
-    given = [tensor, *(x for x in others if x is not None)]
-    if tracing() or not all(_can_be_remembered(x) for x in given):
+    if tracing() or not all(
+        x is None or _can_be_remembered(x) for x in (tensor, *others)
+    ):
         return make()
     entry = _memory.get(id(tensor))
-    if entry is None or entry.tensor() is not tensor or entry.state != _state(tensor):
+    known = entry is not None and entry.tensor() is tensor
+    if entry is None or not known or entry.state != _states((tensor,)):
         entry = _memory[id(tensor)] = _Entry(tensor)
-    key = settings, tuple(None if x is None else id(x) for x in others)
-    states = tuple(None if x is None else _state(x) for x in others)
-    known = entry.made.get(key)
-    if known is not None:
-        before, refs, value = known
-        same = all(
-            r is None or r() is x for r, x in zip(refs, others, strict=True)
-        )
-        if before == states and same:
-            return value
-    value = make()
-    refs = tuple(None if x is None else ref(x) for x in others)
-    entry.made[key] = states, refs, value
-    return value
+    key = settings, tuple(id(x) for x in others)
+    made = entry.made.get(key)
+    if made is None or not made.holds_for(others):
+        refs = tuple(None if x is None else ref(x) for x in others)
+        made = entry.made[key] = _Made(refs, _states(others), make())
+    out: Made = made.value
+    return out
 
 
 def _can_be_remembered(x: Any) -> bool:
     return (
-        type(x) in (Tensor, EdgeIndex)
-        and not x.requires_grad
-        and not x.is_inference()
+        type(x) in (Tensor, EdgeIndex) and not x.requires_grad and not x.is_inference()
     )

@@ -12,7 +12,6 @@ from pyg_hyperbolic.kernels.operator import Operator
 _ROWS = "Tensor ptr, Tensor source, Tensor order"
 
 
-
 _gyro_add = Operator(
     "gyro_add", "Tensor u, Tensor v, Tensor c", 3, lambda u, v, c: u.shape
 )
@@ -104,7 +103,11 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 
 
 def midpoint(
-    x: Tensor, graph: Graph, c: Curved, weight: Tensor | None = None, bias: Tensor | None = None
+    x: Tensor,
+    graph: Graph,
+    c: Curved,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
 ) -> Tensor:
     r"""Weighted midpoints of the neighbors :math:`x_j \oplus b` of every target.
 
@@ -132,7 +135,7 @@ def midpoint(
 
 
 def weighted_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
-    """Weighted sums of the neighbors of every target; arguments as in :func:`midpoint`."""
+    """Weighted sums of neighbors' vectors; arguments as in :func:`midpoint`."""
     dtype = x.dtype
     x = x.to(torch.promote_types(dtype, torch.float32))
     _check_graph(x, graph, weight)

@@ -1,10 +1,10 @@
 """The one mechanism that makes an operation of its back ends.
 
 In eager mode an operation is an ``autograd.Function``.  For ``torch.compile`` and
-``torch.export`` it is a custom op, one node of their graph whatever it does inside.  Its
-second derivatives, and everything that transforms functions (``torch.func``, forward-mode
-differentiation, tensors that are no plain ones), are those of the portable back end, which
-is written in PyTorch throughout.
+``torch.export`` it is a custom op, one node of their graph whatever it does inside.
+Second derivatives, and all that transforms functions (``torch.func``, forward-mode
+differentiation, tensors that are no plain ones), are those of the portable back end,
+which is written in PyTorch throughout.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ def backend(name: str) -> Iterator[None]:
     By default tensors on a CPU are computed by ``"cpu"``, all others by ``"portable"``.
 
     Args:
-        name: ``"cpu"``, ``"portable"``, or ``"reference"``: the portable one in float64.
+        name: ``"cpu"``, ``"portable"``, or ``"reference"``: that in float64.
 
     Raises:
         ValueError: If the name is unknown, or the back end is not to be had.

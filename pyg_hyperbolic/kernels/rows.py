@@ -3,7 +3,6 @@
 Edges come as rows of a sparse matrix, and the axis of heads may be left out.
 """
 
-import torch
 from torch import Tensor
 from torch_geometric.index import ptr2index
 

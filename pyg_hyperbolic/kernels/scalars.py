@@ -39,7 +39,7 @@ def radial(a):
 
 @scalar
 def klein_slope(z, kappa, sech2):
-    """(1/cosh(a)^2 - tanh(a)/a) / a^2: what a Klein point's radius lacks of its angle."""
+    """(1/cosh(a)^2 - tanh(a)/a) / a^2: a Klein point moves less along itself."""
     if z > 1e-2:
         return (sech2 - kappa) / z
     out = 87376 / 2027025
@@ -50,7 +50,7 @@ def klein_slope(z, kappa, sech2):
 
 @scalar
 def homogeneity(z, kappa, sech2):
-    """(2a/sinh(2a) - 1) / a^2: how far a Klein point is from growing with its radius."""
+    """(2a/sinh(2a) - 1) / a^2: a Klein point grows less than its radius."""
     if z > 1e-2:
         return (sech2 / kappa - 1) / z
     y, out = 4 * z, 1414477 / 653837184000
@@ -62,8 +62,8 @@ def homogeneity(z, kappa, sech2):
 class Sum(NamedTuple):
     r"""w = u (+) v in the plane of u and v, and how it moves with them.
 
-    The plane has the unit vectors e along u and f across it; w has its own, ``along`` and
-    ``across`` itself.
+    The plane has the unit vectors e along u and f across it; w has its own, ``along``
+    and ``across`` itself.
     """
 
     length: float  # of w
@@ -140,7 +140,9 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
     k2 = u.sinhc * ru * (v2 / rv if rv > 0 else 0.0) * f_u
     hyp = math.sqrt(m1 * m1 + m2 * m2)  # exponents keep squares in range
     if hyp == 0:  # w is the origin, where all directions are alike
-        return Sum(0.0, 1.0, 0.0, -1.0, 0.0, v.sinhc, v.sinhc, 1.0, 0.0, v.sinhc, 0.0, 0.0)
+        return Sum(
+            0.0, 1.0, 0.0, -1.0, 0.0, v.sinhc, v.sinhc, 1.0, 0.0, v.sinhc, 0.0, 0.0
+        )
 
     cosh = math.sqrt(unit * unit + c * hyp * hyp)
     if shift > 0:
@@ -168,7 +170,9 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
         p = scale * (u.sinhc * v.cosh + cosh_minus_1 * v.sinhc * v1 / ru) * f_both
         inner = v.cosh * half + v.sinhc * v1
         f_across = u.sinhc * scale / hyp * (cosh * inner * f_both + half * f_u * unit)
-    return Sum(length, cos, sin, cos_v, sin_v, p, r, u_across, f_along, f_across, hyp, shift)
+    return Sum(
+        length, cos, sin, cos_v, sin_v, p, r, u_across, f_along, f_across, hyp, shift
+    )
 
 
 # Coefficients of arcosh(1 + h) sqrt(2h + h^2) in powers of h, from h^2 on.

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic import kernels
+from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.rows import Curved
 from pyg_hyperbolic.nn.points import sqdist
 

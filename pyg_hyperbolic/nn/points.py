@@ -29,16 +29,16 @@ def add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     u, v = torch.broadcast_tensors(u, v)
     if u.dim() == 2:
         return kernels.gyro_add(u, v, c)
-    rows = (x.reshape(-1, x.size(-1)) for x in (u, v))
-    return kernels.gyro_add(*rows, c).view(u.shape)
+    rows, others = (x.reshape(-1, x.size(-1)) for x in (u, v))
+    return kernels.gyro_add(rows, others, c).view(u.shape)
 
 
 def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """Squared distances of points whose shapes broadcast, shape [*]."""
     u, v = torch.broadcast_tensors(u, v)
-    rows = [x.reshape(-1, x.size(-1)) for x in (u, v)]
-    each = torch.arange(len(rows[0]), device=u.device)
-    return kernels.sqdist(*rows, c, each, each).view(u.shape[:-1])
+    rows, others = (x.reshape(-1, x.size(-1)) for x in (u, v))
+    each = torch.arange(len(rows), device=u.device)
+    return kernels.sqdist(rows, others, c, each, each).view(u.shape[:-1])
 
 
 def all_distances(x: Tensor, y: Tensor, c: Curved) -> Tensor:

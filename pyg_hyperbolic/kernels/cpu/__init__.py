@@ -15,13 +15,13 @@ from pyg_hyperbolic.kernels.cpu.arrays import (
     Shares,
     curvatures,
     each_row,
+    edge_arrays,
     empty_like,
     gradient,
     of_curvature,
     of_weight,
     one_or_many,
     points,
-    weights,
     zeros,
 )
 from pyg_hyperbolic.kernels.cpu.grouping import by_target, outside
@@ -114,17 +114,25 @@ def midpoint(
     out = empty_like(x, ptr.numel() - 1)
     curvature, array, node = _ready(x, bias, c)
     _, heads, width = array.shape
-    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
-    w, result = weights(weight, x.dtype), points(out)
+    links = edge_arrays(ptr, source, order, weight, x.dtype)
+    result = points(out)
 
     def task(_: int, lo: int, hi: int) -> None:
         narrow, wide = np.empty(width, array.dtype), np.empty(width)
         mid.forward(
-            lo, hi, starts, ends, places, w, array, node, curvature, narrow, wide, result
+            lo,
+            hi,
+            links,
+            array,
+            node,
+            curvature,
+            narrow,
+            wide,
+            result,
         )
 
     count = threads.parts(source.numel() * heads * (width + 20))
-    threads.run(task, threads.by_edges(starts, count))
+    threads.run(task, threads.by_edges(links.ptr, count))
     return out
 
 
@@ -165,9 +173,9 @@ def midpoint_backward(
     """
     curvature, array, node = _ready(x, bias, c)
     rows, heads, width = array.shape
-    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
-    w, upstream = weights(weight, x.dtype), points(grad)
-    by_weight = np.empty((len(ends), heads) if needed[2] else (0, 0))
+    links = edge_arrays(ptr, source, order, weight, x.dtype)
+    upstream = points(grad)
+    by_weight = np.empty((len(links.source), heads) if needed[2] else (0, 0))
 
     count = threads.parts(source.numel() * heads * (width + 20))
     by_x, shares = gradient(x, count)
@@ -177,10 +185,7 @@ def midpoint_backward(
         mid.backward(
             lo,
             hi,
-            starts,
-            ends,
-            places,
-            w,
+            links,
             array,
             node,
             curvature,
@@ -193,7 +198,7 @@ def midpoint_backward(
             by_c[part],
         )
 
-    threads.run(task, threads.by_edges(starts, count))
+    threads.run(task, threads.by_edges(links.ptr, count))
     total, of_mass, of_c = shares.sum(), by_mass.sum(), Shares(by_c.sum(), count)
 
     def back(part: int, lo: int, hi: int) -> None:
@@ -216,15 +221,15 @@ def weighted_sum(
 ) -> Tensor:
     """Weighted sums of every target's neighbors."""
     out = empty_like(x, ptr.numel() - 1)
-    array, result, w = points(x), points(out), weights(weight, x.dtype)
-    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    array, result = points(x), points(out)
+    links = edge_arrays(ptr, source, order, weight, x.dtype)
     _, heads, width = array.shape
 
     def task(_: int, lo: int, hi: int) -> None:
-        edges.sum_forward(lo, hi, starts, ends, places, w, array, result)
+        edges.sum_forward(lo, hi, links, array, result)
 
     count = threads.parts(source.numel() * heads * width)
-    threads.run(task, threads.by_edges(starts, count))
+    threads.run(task, threads.by_edges(links.ptr, count))
     return out
 
 
@@ -238,18 +243,16 @@ def weighted_sum_backward(
     needed: list[bool],
 ) -> Gradients:
     """Gradients of x and weight."""
-    array, upstream, w = points(x), points(grad), weights(weight, x.dtype)
-    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    array, upstream = points(x), points(grad)
+    links = edge_arrays(ptr, source, order, weight, x.dtype)
     _, heads, width = array.shape
-    by_weight = np.empty((len(ends), heads) if needed[1] else (0, 0))
+    by_weight = np.empty((len(links.source), heads) if needed[1] else (0, 0))
     count = threads.parts(source.numel() * heads * width)
     by_x, shares = gradient(x, count)
 
     def task(part: int, lo: int, hi: int) -> None:
-        edges.sum_backward(
-            lo, hi, starts, ends, places, w, array, upstream, shares[part], by_weight
-        )
+        edges.sum_backward(lo, hi, links, array, upstream, shares[part], by_weight)
 
-    threads.run(task, threads.by_edges(starts, count))
+    threads.run(task, threads.by_edges(links.ptr, count))
     shares.sum()
     return by_x, of_weight(by_weight, weight)

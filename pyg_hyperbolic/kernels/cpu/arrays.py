@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.kernels.cpu import threads
+from pyg_hyperbolic.kernels.cpu.rows import Edges
 
 
 def points(x: Tensor) -> np.ndarray:
@@ -26,18 +27,26 @@ def curvatures(c: Tensor, heads: int) -> np.ndarray:
     return out if out.size == heads else np.repeat(out, heads)
 
 
-def weights(weight: Tensor | None, dtype: torch.dtype) -> np.ndarray:
-    """Weights of edges, [E, H] or [E, 1], and [0, 0] where there are none.
+def edge_arrays(
+    ptr: Tensor,
+    source: Tensor,
+    order: Tensor,
+    weight: Tensor | None,
+    dtype: torch.dtype,
+) -> Edges:
+    """Edges as arrays.
 
-    They are in the dtype of the points, or in float64 where they come in it: attention
-    far out has weights below float32.
+    Weights are in the dtype of the points, or in float64 where they come in it:
+    attention far out has weights below float32.
     """
+    rows = ptr.numpy(), source.numpy(), order.numpy()
     if weight is None:
-        return np.empty((0, 0), np.float32 if dtype == torch.float32 else np.float64)
+        kind = np.float32 if dtype == torch.float32 else np.float64
+        return Edges(*rows, np.empty((0, 0), kind))
     wide = torch.float64 in (dtype, weight.dtype)
     out = weight.detach().to(torch.float64 if wide else torch.float32)
     array = out.contiguous().numpy()
-    return array if array.ndim == 2 else array[:, None]
+    return Edges(*rows, array if array.ndim == 2 else array[:, None])
 
 
 def empty_like(x: Tensor, rows: int | None = None) -> Tensor:

@@ -61,7 +61,7 @@ def outside(index, least, most):
 def by_target(
     source: np.ndarray, target: np.ndarray, num_sources: int, num_targets: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """First edge of each target, sources by target, their places, and :func:`group`'s."""
+    """What :func:`group` fills in, and what it returns."""
     ptr = np.empty(num_targets + 1, np.int64)
     ordered, order = np.empty_like(source), np.empty_like(source)
     found = group(source, target, num_sources, ptr, ordered, order)

@@ -7,9 +7,17 @@ the part x of the second, v, that is across it.
 import math
 from typing import NamedTuple
 
-from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
-from pyg_hyperbolic.kernels.cpu.midpoints import weight_of
-from pyg_hyperbolic.kernels.scalars import Radial, Sum, curvature_slope, gyro_sum, radial
+import numpy as np
+
+from pyg_hyperbolic.kernels.cpu.jit import loop, scalar
+from pyg_hyperbolic.kernels.cpu.rows import square
+from pyg_hyperbolic.kernels.scalars import (
+    Radial,
+    Sum,
+    curvature_slope,
+    gyro_sum,
+    radial,
+)
 
 
 class Row(NamedTuple):
@@ -42,37 +50,49 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
         at_u: Radial of the first.
         at_v: Radial of the second.
     """
-    uu = vv = uv = excess = 0.0
+    kind = u.dtype.type
+    side = kind(sign)
+    s_uu, s_vv, s_uv, s_excess = kind(0), kind(0), kind(0), kind(0)
     for t in range(u.shape[2]):
-        p, q = sign * float(u[i, k, t]), float(v[j, k, t])
-        uu += p * p
-        vv += q * q
-        uv += p * q
-        excess += (p + q) * (p - q)
+        p, q = side * u[i, k, t], v[j, k, t]
+        s_uu += p * p
+        s_vv += q * q
+        s_uv += p * q
+        s_excess += (p + q) * (p - q)
+    uu, vv, uv, excess = (
+        np.float64(s_uu),
+        np.float64(s_vv),
+        np.float64(s_uv),
+        np.float64(s_excess),
+    )
     ru, rv = math.sqrt(uu), math.sqrt(vv)
     if uu == 0:
         w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
         return Row(0.0, rv, rv, 0.0, 0.0, excess, at_v, w, 0.0, 1.0)
     share = uv / uu
-    xx = rest = 0.0
-    for t in range(u.shape[2]):
-        p = sign * float(u[i, k, t])
-        q = float(v[j, k, t]) - share * p
-        rest += p * q
-        xx += q * q
-    share += rest / uu
-    v2 = math.sqrt(max(xx - rest * rest / uu, 0.0))
+    square = vv - share * uv
+    if square < 0.5 * vv:
+        # near a line, from the coordinates of x
+        step, s_rest, s_xx = kind(share), kind(0), kind(0)
+        for t in range(u.shape[2]):
+            p = side * u[i, k, t]
+            q = v[j, k, t] - step * p
+            s_rest += p * q
+            s_xx += q * q
+        rest = np.float64(s_rest)
+        share = np.float64(step) + rest / uu
+        square = max(np.float64(s_xx) - rest * rest / uu, 0.0)
+    v2 = math.sqrt(square)
     w = gyro_sum(ru, at_u, share * ru, rv, at_v, v2, excess, c)
-    return Row(ru, rv, share * ru, v2, share, excess, at_v, w, w.length * w.cos / ru, w.r)
+    return Row(
+        ru, rv, share * ru, v2, share, excess, at_v, w, w.length * w.cos / ru, w.r
+    )
 
 
 @scalar
 def at_radius(x, j, k, c):
     """The Radial of a point."""
-    square = 0.0
-    for t in range(x.shape[2]):
-        square += float(x[j, k, t]) * float(x[j, k, t])
-    return radial(math.sqrt(c * square))
+    return radial(math.sqrt(c * square(x, j, k)))
 
 
 class Slopes(NamedTuple):
@@ -126,8 +146,10 @@ def slopes(row, at_u, with_u, with_x, c):
 
 @scalar
 def at_origin(row, with_v):
-    """The same where u is the origin: it moves v along itself as itself, and across
-    itself b coth(b) times as far."""
+    """The same where u is the origin.
+
+    It moves v along itself as itself, and across itself b coth(b) times as far.
+    """
     wide = row.radial_v.cosh / row.radial_v.sinhc
     along = (1 - wide) * with_v / (row.rv * row.rv) if row.rv > 0 else 0.0
     return Slopes(wide, 0.0, along, 1.0, 0.0, 0.0, 0.0)
@@ -135,7 +157,7 @@ def at_origin(row, with_v):
 
 @loop
 def add_forward(lo, hi, u, v, c, out):
-    """u (+) v of the rows from lo to hi; u and out [N, H, d], v [N, H, d] or [1, H, d]."""
+    """Sums u (+) v of the rows from lo to hi; v has as many rows as u, or one."""
     for k in range(u.shape[1]):
         at_v = at_radius(v, 0, k, c[k])
         for i in range(lo, hi):
@@ -143,14 +165,16 @@ def add_forward(lo, hi, u, v, c, out):
             if j > 0:
                 at_v = at_radius(v, j, k, c[k])
             row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_v)
+            kind = u.dtype.type
+            by_u, by_x, share = kind(row.by_u), kind(row.by_x), kind(row.share)
             for t in range(u.shape[2]):
-                p = float(u[i, k, t])
-                out[i, k, t] = row.by_u * p + row.by_x * (float(v[j, k, t]) - row.share * p)
+                p = u[i, k, t]
+                out[i, k, t] = by_u * p + by_x * (v[j, k, t] - share * p)
 
 
 @loop
 def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
-    """Gradients of :func:`add_forward`; that of v is added to, in float64 if v is one."""
+    """Gradients of :func:`add_forward`; that of v is added to."""
     for k in range(u.shape[1]):
         at_v = at_radius(v, 0, k, c[k])
         for i in range(lo, hi):
@@ -161,13 +185,17 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
             row = add(u, i, 1.0, v, j, k, c[k], at_u, at_v)
             with_u = with_x = 0.0
             for t in range(u.shape[2]):
-                p, g = float(u[i, k, t]), float(grad[i, k, t])
+                p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
                 with_u += g * p
-                with_x += g * (float(v[j, k, t]) - row.share * p)
-            s = slopes(row, at_u, with_u, with_x, c[k]) if row.ru > 0 else at_origin(row, with_x)
+                with_x += g * (np.float64(v[j, k, t]) - row.share * p)
+            s = (
+                slopes(row, at_u, with_u, with_x, c[k])
+                if row.ru > 0
+                else at_origin(row, with_x)
+            )
             by_c[k] += s.c
             for t in range(u.shape[2]):
-                p, g = float(u[i, k, t]), float(grad[i, k, t])
-                x = float(v[j, k, t]) - row.share * p
+                p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
+                x = np.float64(v[j, k, t]) - row.share * p
                 by_u[i, k, t] = s.p * g + s.u_u * p + s.u_x * x
                 by_v[j, k, t] += s.r * g + s.v_u * p + s.v_x * x

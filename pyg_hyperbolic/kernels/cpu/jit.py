@@ -16,7 +16,10 @@ from numba.extending import intrinsic
 # whichever way it is rounded.  NaN and infinity are kept.
 _FLAGS = {"reassoc", "contract", "nsz"}
 
-_SOURCES = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "scalars.py"]
+_SOURCES = [
+    *sorted(Path(__file__).parent.glob("*.py")),
+    Path(__file__).parents[1] / "scalars.py",
+]
 
 
 def _fingerprint() -> str:
@@ -26,7 +29,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Compiled functions on disk, dropped when any of the kernels' files changes.
 
     Numba itself looks at the file of a function alone, not at those of the functions
@@ -36,7 +39,8 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     _FINGERPRINT = _fingerprint()
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), self._FINGERPRINT)
+        key = super()._index_key(sig, codegen)
+        return (*key, self._FINGERPRINT)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -60,11 +64,12 @@ def inner(function: Callable[..., Any]) -> Callable[..., Any]:
 def loop(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of arrays, compiled when it is first called with arrays of a dtype."""
     dispatcher = scalar(function)
-    dispatcher._cache = _Cache(function)  # type: ignore[attr-defined]
+    # mypy takes a dispatcher for the function
+    setattr(dispatcher, "_cache", _Cache(function))  # noqa: B010
     return dispatcher
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _prefetch(context: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
     """Asks for the cache line of array[i, j, k]."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, inner, loop, prefetch, scalar
+from pyg_hyperbolic.kernels.cpu.rows import place, square, weight_of
 from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope, radial
 
 # Of each point: tanh(a)/a, cosh(a) e^-E, E, and its squared Klein radius over c.
@@ -19,25 +20,17 @@ NODE = 4
 # Beyond this radius squares of differences leave float32; they are taken in float64.
 _FAR = math.cosh(38.0)
 _LARGEST = 700.0  # the largest power of e that float64 holds
+_ROOM = 600.0  # that the heaviest mass is above 1, beyond that radius
 
 
 class Center(NamedTuple):
     """What is known of one target's midpoint, but for the vector to it."""
 
-    mass: float  # sum of w cosh(a), in units of the heaviest's weight and e^E
+    total: float  # sum of w cosh(a), in units of the heaviest's weight and e^top
     inverse: float  # sum of w / cosh(a), in units of its weight and e^-least
-    spread: float  # variance of the Klein points
+    spread: float  # variance of the Klein points, over the gap
     log_gap: float  # log(1 - the squared radius of the Klein midpoint)
     share: float  # of the sum of inverses in that gap; the rest is the variance's
-
-
-@scalar
-def square(x, j, k):
-    """Squared length of a point."""
-    out = 0.0
-    for t in range(x.shape[2]):
-        out += float(x[j, k, t]) * float(x[j, k, t])
-    return out
 
 
 @loop
@@ -54,38 +47,25 @@ def radii(lo, hi, x, c, node):
             node[j, k, SQUARE] = kappa * kappa * uu
 
 
-@inner
-def place(order, e):
-    """Where an edge stands in the user's list."""
-    return order[e] if order.shape[0] > 0 else e
-
-
-@inner
-def weight_of(weight, order, e, k):
-    """Weight of an edge, 1 where there are none; edges are in the order of targets."""
-    if weight.shape[0] == 0:
-        return 1.0
-    return float(weight[place(order, e), k if weight.shape[1] > 1 else 0])
-
-
 class Heaviest(NamedTuple):
     """The neighbor that counts most, and how far out neighbors are."""
 
     edge: int  # of the largest w cosh(a), -1 where there is none
+    exponent: float  # of its mass; less, far out, so that light masses are in range
     least: float  # the smallest exponent E of a neighbor
-    far: bool  # whether differences leave float32
+    far: bool  # whether differences leave float32, or masses float64
 
 
 @scalar
-def heaviest(i, k, ptr, source, order, weight, node):
+def heaviest(i, k, edges, node):
     """Looks at the weights and radii of a target's neighbors."""
     best, best_mass, best_exponent = -1, 0.0, 0.0
     least, far = math.inf, False
-    for e in range(ptr[i], ptr[i + 1]):
-        w = weight_of(weight, order, e, k)
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        w = weight_of(edges, e, k)
         if w <= 0:
             continue
-        j = source[e]
+        j = edges.source[e]
         cosh, exponent = node[j, k, COSH], node[j, k, EXPONENT]
         mass = w * cosh
         least = min(least, exponent)
@@ -95,18 +75,30 @@ def heaviest(i, k, ptr, source, order, weight, node):
             heavier = math.log(mass) + exponent > math.log(best_mass) + best_exponent
         if best < 0 or heavier:
             best, best_mass, best_exponent = e, mass, exponent
-    return Heaviest(best, least, far)
+    if far:
+        best_exponent -= min(_ROOM, 2 * best_exponent)
+    return Heaviest(best, best_exponent, least, far)
 
 
-@inner
-def masses(ratio, cosh, exponent, top, least):
-    """w cosh(a) and w / cosh(a) in the units of :class:`Center`, for w = ratio."""
-    if top == 0 and exponent == 0:
+@scalar
+def log_masses(ratio, cosh, exponent):
+    """Logarithms of w cosh(a) and w / cosh(a) for w = ratio."""
+    log = math.log(ratio) if ratio > 0 else -math.inf
+    log_cosh = math.log(cosh) + exponent
+    return log + log_cosh, log - log_cosh
+
+
+@scalar
+def masses(ratio, cosh, exponent, top, far):
+    """w cosh(a) and w / cosh(a) for w = ratio, in the units of :class:`Center`.
+
+    Whether a target is far is told by types, None or a number: a test would have
+    compilers compute all logarithms in advance.
+    """
+    if far is None:
         return ratio * cosh, ratio / cosh
-    if ratio == 0:
-        return 0.0, 0.0
-    log, log_cosh = math.log(ratio), math.log(cosh) + exponent
-    return math.exp(log + log_cosh - top), math.exp(min(log - log_cosh + least, _LARGEST))
+    mass, inverse = log_masses(ratio, cosh, exponent)
+    return math.exp(mass - top.exponent), math.exp(min(inverse + top.least, _LARGEST))
 
 
 @inner
@@ -119,61 +111,79 @@ def add_difference(x, j, h, k, kappa, rise, mass, total):
         z = kappa * (kind(x[j, k, t]) - there) + rise * there
         total[t] += mass * z
         out += z * z
-    return float(out)
+    return np.float64(out)
 
 
 @inner
-def pull(x, j, h, k, kappa, rise, shift, beta, mass, twice, grad):
+def pull(x, j, h, k, kappa, rise, shift, scale, beta, mass, twice, grad):
     """The gradient of k_j, added to grad[j]; and the dots that its mass needs.
 
-    z is the difference of k_j to the midpoint, shift that of the midpoint to k_h.
+    z is the difference of k_j to the midpoint, shift times scale that of the midpoint
+    to k_h.
     """
     kind = shift.dtype.type
     kappa, rise, mass, twice = kind(kappa), kind(rise), kind(mass), kind(twice)
+    scale = kind(scale)
     zz, zb = kind(0), kind(0)
     for t in range(x.shape[2]):
         there = kind(x[h, k, t])
-        z = kappa * (kind(x[j, k, t]) - there) + rise * there - shift[t]
+        z = kappa * (kind(x[j, k, t]) - there) + rise * there - scale * shift[t]
         zz += z * z
         zb += z * beta[t]
         grad[j, k, t] += grad.dtype.type(mass * beta[t] + twice * z)
-    return float(zz), float(zb)
+    return np.float64(zz), np.float64(zb)
 
 
 @scalar
-def center(i, k, top, ptr, source, order, weight, x, node, c, shift):
-    """The midpoint of a target's neighbors, as shift from that of the heaviest."""
-    h, least = source[top.edge], top.least
-    unit = weight_of(weight, order, top.edge, k)
-    kappa, exponent = node[h, k, KAPPA], node[h, k, EXPONENT]
+def center(i, k, top, far, edges, x, node, c, shift, soon):
+    """The midpoint of a target's neighbors.
+
+    The neighbors' rows of :obj:`soon`, unless it is empty, are asked for on the way.
+    The shift that is filled in is from the Klein point of the heaviest, times the
+    total.
+    """
+    h = edges.source[top.edge]
+    per_unit = 1 / weight_of(edges, top.edge, k)
+    kappa = node[h, k, KAPPA]
     shift[:] = 0
     total, inverse, squares = 0.0, 0.0, 0.0
-    for e in range(ptr[i], ptr[i + 1]):
-        j = source[e]
-        w = weight_of(weight, order, e, k)
-        m, i_m = masses(
-            w / unit, node[j, k, COSH], node[j, k, EXPONENT], exponent, least
-        )
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        j = edges.source[e]
+        if k == 0:
+            if e + AHEAD < edges.source.shape[0]:
+                prefetch(x, edges.source[e + AHEAD])
+            if soon.shape[0] > 0:
+                prefetch(soon, j)
+        w = weight_of(edges, e, k)
+        m, i_m = masses(w * per_unit, node[j, k, COSH], node[j, k, EXPONENT], top, far)
         total += m
         inverse += i_m
         if j != h and w != 0:
             own = node[j, k, KAPPA]
             squares += m * add_difference(x, j, h, k, own, own - kappa, m, shift)
-    away = 0.0
+    away, per_total = 0.0, 1 / total
     for t in range(x.shape[2]):
-        shift[t] /= total
-        away += float(shift[t]) * float(shift[t])
-    spread = max(squares / total - away, 0.0)
-    log_inverse = math.log(inverse / total) - least - exponent
-    gap = c * spread
-    if log_inverse > -_LARGEST:
-        part = math.exp(log_inverse)
-        log_gap, share = math.log(part + gap), part / (part + gap)
-    elif gap > 0:
-        log_gap, share = math.log(gap), 0.0
-    else:
-        log_gap, share = log_inverse, 1.0
-    return Center(total, inverse, spread, log_gap, share)
+        step = np.float64(shift[t]) * per_total
+        away += step * step
+    if far is None:
+        part = inverse * per_total
+        spread = max(squares * per_total - away, 0.0)
+        gap = part + c * spread
+        return Center(total, inverse, spread / gap, math.log(gap), part / gap)
+    log_total = math.log(total)
+    log_part = math.log(inverse) - log_total - top.least - top.exponent
+    if not squares > 0 or c == 0:
+        return Center(total, inverse, 0.0, log_part, 1.0)
+    log_spread = math.log(squares) - log_total
+    if away > 0:
+        rest = 1 - math.exp(math.log(away) - log_spread)
+        log_spread += math.log(max(rest, 1e-16))
+    most = max(log_part, log_spread + math.log(c))
+    part, bent = math.exp(log_part - most), c * math.exp(log_spread - most)
+    log_gap = most + math.log(part + bent)
+    return Center(
+        total, inverse, math.exp(log_spread - log_gap), log_gap, part / (part + bent)
+    )
 
 
 @scalar
@@ -184,8 +194,12 @@ def stretch(rr, log_gap, c):
     """
     z = c * rr
     if z < 1e-2:
-        value = 1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13)))))
-        slope = 1 / 3 + z * (2 / 5 + z * (3 / 7 + z * (4 / 9 + z * (5 / 11 + z * (6 / 13)))))
+        value = 1 + z * (
+            1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13))))
+        )
+        slope = 1 / 3 + z * (
+            2 / 5 + z * (3 / 7 + z * (4 / 9 + z * (5 / 11 + z * (6 / 13))))
+        )
         return value, -slope * math.exp(log_gap)
     r = math.sqrt(z)
     value = (math.log1p(r) - log_gap / 2) / r
@@ -193,16 +207,13 @@ def stretch(rr, log_gap, c):
 
 
 @loop
-def forward(lo, hi, ptr, source, order, weight, x, node, c, shift, wide, out):
+def forward(lo, hi, edges, x, node, c, shift, wide, out):
     """Midpoints of the rows from lo to hi.
 
     Args:
         lo: First target.
         hi: Target behind the last.
-        ptr: First edge of each target, [M + 1].
-        source: Where the message of each edge comes from, [E].
-        order: Where its weight stands, [E]; or [0] for the same place.
-        weight: [E, H], [E, 1], or [0, 0] for none.
+        edges: The edges of the targets, and their weights.
         x: Points, [N, H, d].
         node: See :func:`radii`.
         c: [H].
@@ -212,125 +223,178 @@ def forward(lo, hi, ptr, source, order, weight, x, node, c, shift, wide, out):
     """
     for i in range(lo, hi):
         for k in range(x.shape[1]):
-            if k == 0:
-                for e in range(ptr[i] + AHEAD, min(ptr[i + 1] + AHEAD, source.shape[0])):
-                    prefetch(x, source[e])
-            top = heaviest(i, k, ptr, source, order, weight, node)
+            top = heaviest(i, k, edges, node)
             if top.edge < 0:
                 out[i, k, :] = 0
             elif top.far:
-                finish(i, k, top, ptr, source, order, weight, x, node, c, wide, out)
+                finish(i, k, top, 1, edges, x, node, c, wide, out)
             else:
-                finish(i, k, top, ptr, source, order, weight, x, node, c, shift, out)
+                finish(i, k, top, None, edges, x, node, c, shift, out)
 
 
 @scalar
-def finish(i, k, top, ptr, source, order, weight, x, node, c, shift, out):
+def finish(i, k, top, far, edges, x, node, c, shift, out):
     """One midpoint."""
-    at = center(i, k, top, ptr, source, order, weight, x, node, c[k], shift)
-    h = source[top.edge]
-    kappa = node[h, k, KAPPA]
+    at = center(i, k, top, far, edges, x, node, c[k], shift, x[:0])
+    h = edges.source[top.edge]
+    kappa, per_total = node[h, k, KAPPA], 1 / at.total
     rr = 0.0
     for t in range(x.shape[2]):
-        m = kappa * float(x[h, k, t]) + float(shift[t])
+        m = kappa * np.float64(x[h, k, t]) + np.float64(shift[t]) * per_total
         rr += m * m
     value, _ = stretch(rr, at.log_gap, c[k])
     for t in range(x.shape[2]):
-        out[i, k, t] = value * (kappa * float(x[h, k, t]) + float(shift[t]))
+        m = kappa * np.float64(x[h, k, t]) + np.float64(shift[t]) * per_total
+        out[i, k, t] = value * m
 
 
 @loop
 def backward(
-    lo, hi, ptr, source, order, weight, x, node, c, grad, space, wide, by_klein, by_mass, by_weight, by_c
+    lo,
+    hi,
+    edges,
+    x,
+    node,
+    c,
+    grad,
+    space,
+    wide,
+    by_klein,
+    by_mass,
+    by_weight,
+    by_c,
 ):
     """Gradients of the rows from lo to hi.
 
     Args:
-        lo: See :func:`forward` for this and what follows.
+        lo: First target.
+        hi: Target behind the last.
+        edges: The edges of the targets, and their weights.
+        x: Points, [N, H, d].
+        node: See :func:`radii`.
+        c: [H].
         grad: Gradient of the midpoints, [M, H, d].
         space: Space for two vectors [2, d] of the dtype of points.
         wide: The same in float64.
         by_klein: Gradient of the Klein points, [N, H, d], added to.
-        by_mass: [N, H, 2], added to: gradient of the logarithm of a point's mass, without
-            the factor that all its edges share; and the gradient of its Klein point along
-            itself.
+        by_mass: [N, H, 2], added to: gradient of the logarithm of a point's mass,
+            without the factor that all its edges share; and the gradient of its Klein
+            point along itself.
         by_weight: [E, H], or [0, 0] where it is not needed.
         by_c: Twice the part of c's gradient that belongs to targets, [H], added to.
     """
     for i in range(lo, hi):
         for k in range(x.shape[1]):
-            if k == 0:
-                for e in range(ptr[i] + AHEAD, min(ptr[i + 1] + AHEAD, source.shape[0])):
-                    prefetch(x, source[e])
-                    prefetch(by_klein, source[e])
-            top = heaviest(i, k, ptr, source, order, weight, node)
+            top = heaviest(i, k, edges, node)
             if top.edge < 0:
                 if by_weight.shape[0] > 0:
-                    for e in range(ptr[i], ptr[i + 1]):
-                        by_weight[place(order, e), k] = 0
+                    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+                        by_weight[place(edges, e), k] = 0
             elif top.far:
                 spread_gradient(
-                    i, k, top, ptr, source, order, weight, x, node, c[k], grad,
+                    i, k, top, 1, edges, x, node, c[k], grad,
                     wide[0], wide[1], by_klein, by_mass, by_weight, by_c,
                 )  # fmt: skip
             else:
                 spread_gradient(
-                    i, k, top, ptr, source, order, weight, x, node, c[k], grad,
+                    i, k, top, None, edges, x, node, c[k], grad,
                     space[0], space[1], by_klein, by_mass, by_weight, by_c,
                 )  # fmt: skip
 
 
 @scalar
 def spread_gradient(
-    i, k, top, ptr, source, order, weight, x, node, c, grad,
+    i, k, top, far, edges, x, node, c, grad,
     shift, beta, by_klein, by_mass, by_weight, by_c,
 ):  # fmt: skip
     """The gradient of one midpoint, handed to its neighbors."""
     learned = by_weight.shape[0] > 0
-    at = center(i, k, top, ptr, source, order, weight, x, node, c, shift)
-    h = source[top.edge]
-    kappa, most = node[h, k, KAPPA], node[h, k, EXPONENT]
-    unit = weight_of(weight, order, top.edge, k)
+    at = center(i, k, top, far, edges, x, node, c, shift, by_klein)
+    h = edges.source[top.edge]
+    kappa, per_total = node[h, k, KAPPA], 1 / at.total
+    per_unit = 1 / weight_of(edges, top.edge, k)
     rr = along = 0.0
     for t in range(x.shape[2]):
-        m = kappa * float(x[h, k, t]) + float(shift[t])
+        m = kappa * np.float64(x[h, k, t]) + np.float64(shift[t]) * per_total
         rr += m * m
-        along += m * float(grad[i, k, t])
+        along += m * np.float64(grad[i, k, t])
     value, slope = stretch(rr, at.log_gap, c)
     for t in range(x.shape[2]):
         beta[t] = value * grad[i, k, t]
+        if far is None:
+            shift[t] *= shift.dtype.type(per_total)
     by_gap = along * slope  # derivative with respect to the gap, times the gap
-    over_gap = math.exp(min(-at.log_gap, _LARGEST))
     gap = math.exp(at.log_gap)
-    by_gamma = by_gap * over_gap
-    by_c[k] += 2 * by_gamma * at.spread
-    for e in range(ptr[i], ptr[i + 1]):
-        w = weight_of(weight, order, e, k)
+    log_scale = math.log(at.total) + at.log_gap
+    scale = 1.0  # what is missing to the shift
+    if far is not None:
+        scale = per_total
+    by_c[k] += 2 * by_gap * at.spread
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        w = weight_of(edges, e, k)
         if w == 0 and not learned:
             continue
-        j = source[e]
+        j = edges.source[e]
         cosh, exponent, own = node[j, k, COSH], node[j, k, EXPONENT], node[j, k, KAPPA]
-        one, one_inverse = masses(1.0 / unit, cosh, exponent, most, top.least)
-        m = w * one / at.mass
-        zz, zb = pull(
-            x, j, h, k, own, own - kappa, shift, beta, m, 2 * c * by_gamma * m, by_klein
-        )
-        by_own = zb + by_gap * (c * zz * over_gap - 1)
-        by_inverse = by_gap * at.share * one_inverse / at.inverse
-        by_mass[j, k, 0] += m * by_own - w * by_inverse
-        # the part of the difference z along k_j, from squares
-        if c * node[j, k, SQUARE] < 0.3:
-            beyond = c * (node[j, k, SQUARE] - rr)
+        one, one_inverse = masses(per_unit, cosh, exponent, top, far)
+        one *= per_total
+        if far is not None:
+            # over the gap: of light neighbors in range where neither of both is
+            log_cosh = math.log(cosh) + exponent
+            log_over = math.log(per_unit) + log_cosh - top.exponent - log_scale
+            over_gap = math.exp(min(log_over, _LARGEST))
+            sech2_over_gap = math.exp(min(log_over - 2 * log_cosh, _LARGEST))
         else:
-            sech = math.exp(-exponent) / cosh
-            beyond = gap - sech * sech
-        along_own = along * value + zb + by_gamma * (beyond + c * zz)
-        by_mass[j, k, 1] += m * along_own
+            over_gap = one / gap
+            sech2_over_gap = over_gap / (cosh * cosh)
+        twice = 2 * c * by_gap * w * over_gap
+        if far is not None and j == h:
+            step = 2 * c * by_gap * w * one * math.exp(min(-log_scale, _LARGEST))
+            zz, zb = pull_heaviest(h, k, shift, scale, beta, w * one, step, by_klein)
+        else:
+            zz, zb = pull(
+                x,
+                j,
+                h,
+                k,
+                own,
+                own - kappa,
+                shift,
+                scale,
+                beta,
+                w * one,
+                twice,
+                by_klein,
+            )
+        # derivative with respect to the mass per weight, and the weighted inverse
+        by_one = one * (zb - by_gap) + by_gap * c * over_gap * zz
+        by_inverse = by_gap * at.share * one_inverse / at.inverse
+        by_mass[j, k, 0] += w * (by_one - by_inverse)
+        # the part of the difference z along k_j, from squares
+        along_own = one * (along * value + zb)
+        if c * node[j, k, SQUARE] < 0.3:
+            along_own += by_gap * over_gap * c * (node[j, k, SQUARE] - rr + zz)
+        else:
+            along_own += by_gap * (one + c * over_gap * zz - sech2_over_gap)
+        by_mass[j, k, 1] += w * along_own
         if learned:
-            found = one / at.mass * by_own + by_inverse
-            # for an edge of weight 0 to a point far beyond all others it is out of range
+            found = by_one + by_inverse
+            # out of range for an edge of weight 0 to a point far beyond all others
             in_range = w != 0 or found - found == 0
-            by_weight[place(order, e), k] = found if in_range else 0.0
+            by_weight[place(edges, e), k] = found if in_range else 0.0
+
+
+@inner
+def pull_heaviest(h, k, shift, scale, beta, mass, step, grad):
+    """As :func:`pull` for the heaviest itself, whose difference is minus the shift."""
+    kind = grad.dtype.type
+    zz = zb = 0.0
+    for t in range(grad.shape[2]):
+        z = -np.float64(shift[t]) * scale
+        zz += z * z
+        zb += z * np.float64(beta[t])
+        grad[h, k, t] += kind(mass * np.float64(beta[t]) - step * np.float64(shift[t]))
+    return zz, zb
 
 
 @loop
@@ -342,10 +406,12 @@ def pull_back(lo, hi, x, node, c, by_klein, by_mass, by_c):
             z = c[k] * uu
             dot = 0.0
             for t in range(x.shape[2]):
-                dot += float(by_klein[j, k, t]) * float(x[j, k, t])
+                dot += np.float64(by_klein[j, k, t]) * np.float64(x[j, k, t])
             kappa, by_log = node[j, k, KAPPA], by_mass[j, k, 0]
             sech = math.exp(-node[j, k, EXPONENT]) / node[j, k, COSH]
-            radial_part = c[k] * (klein_slope(z, kappa, sech * sech) * dot + kappa * by_log)
+            radial_part = c[k] * (
+                klein_slope(z, kappa, sech * sech) * dot + kappa * by_log
+            )
             for t in range(x.shape[2]):
                 by_klein[j, k, t] = kappa * by_klein[j, k, t] + radial_part * x[j, k, t]
             by_c[k] += uu * (

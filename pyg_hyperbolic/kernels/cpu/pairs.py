@@ -7,12 +7,12 @@ from pyg_hyperbolic.kernels.cpu import edges, threads
 from pyg_hyperbolic.kernels.cpu.arrays import (
     curvatures,
     each_row,
+    edge_arrays,
     empty_like,
     gradient,
     of_curvature,
     of_weight,
     points,
-    weights,
     zeros,
 )
 from pyg_hyperbolic.kernels.cpu.grouping import outside
@@ -26,7 +26,9 @@ def _radials(x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     rows, heads, width = x.shape
     node = np.empty((rows, heads, 3))
     each_row(
-        rows, heads * (width + 50), lambda lo, hi: edges.radials(lo, hi, x, curvature, node)
+        rows,
+        heads * (width + 50),
+        lambda lo, hi: edges.radials(lo, hi, x, curvature, node),
     )
     return node
 
@@ -42,19 +44,17 @@ def log_sum(
 ) -> Tensor:
     """Weighted sums of the log maps of every target's neighbors."""
     out = empty_like(target)
-    u, v, result, w = points(target), points(x), points(out), weights(weight, x.dtype)
+    u, v, result = points(target), points(x), points(out)
     _, heads, width = v.shape
     curvature = curvatures(c, heads)
     at_u, at_v = _radials(u, curvature), _radials(v, curvature)
-    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
+    links = edge_arrays(ptr, source, order, weight, x.dtype)
 
     def task(_: int, lo: int, hi: int) -> None:
-        edges.log_forward(
-            lo, hi, starts, ends, places, w, v, u, curvature, at_v, at_u, result
-        )
+        edges.log_forward(lo, hi, links, v, u, curvature, at_v, at_u, result)
 
     count = threads.parts(source.numel() * heads * (width + _SCALARS))
-    threads.run(task, threads.by_edges(starts, count))
+    threads.run(task, threads.by_edges(links.ptr, count))
     return out
 
 
@@ -72,10 +72,10 @@ def log_sum_backward(
     """Gradients of x, target, weight and c."""
     u, v, upstream = points(target), points(x), points(grad)
     _, heads, width = v.shape
-    curvature, w = curvatures(c, heads), weights(weight, x.dtype)
+    curvature = curvatures(c, heads)
     at_u, at_v = _radials(u, curvature), _radials(v, curvature)
-    starts, ends, places = ptr.numpy(), source.numpy(), order.numpy()
-    by_weight = np.empty((len(ends), heads) if needed[2] else (0, 0))
+    links = edge_arrays(ptr, source, order, weight, x.dtype)
+    by_weight = np.empty((len(links.source), heads) if needed[2] else (0, 0))
     count = threads.parts(source.numel() * heads * (width + _SCALARS))
     by_x, shares = gradient(x, count)
     by_target, by_c = empty_like(target), zeros(count, heads)
@@ -85,10 +85,7 @@ def log_sum_backward(
         edges.log_backward(
             lo,
             hi,
-            starts,
-            ends,
-            places,
-            w,
+            links,
             v,
             u,
             curvature,
@@ -101,7 +98,7 @@ def log_sum_backward(
             by_c[part],
         )
 
-    threads.run(task, threads.by_edges(starts, count))
+    threads.run(task, threads.by_edges(links.ptr, count))
     shares.sum()
     return by_x, by_target, of_weight(by_weight, weight), of_curvature(by_c.sum(), c)
 

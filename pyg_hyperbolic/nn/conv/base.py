@@ -19,8 +19,8 @@ class HyperbolicConv(MessagePassing):
     r"""What hyperbolic convolutions have in common; not a layer by itself.
 
     A subclass computes points in normal coordinates, and aggregates them by
-    :meth:`_midpoints` or :meth:`_sums`.  Both take the kernels, unless somebody wants to
-    see or to change messages, by a hook or for an explanation: then they are PyG's
+    :meth:`_midpoints` or :meth:`_sums`.  Both take the kernels, unless somebody wants
+    to see or to change messages, by a hook or for an explanation: then they are PyG's
     ``propagate`` of the same numbers.
 
     Args:

@@ -299,7 +299,7 @@ class HGATConv(HyperbolicConv):
         edge_attr: OptTensor,
         c: Tensor,
     ) -> Tensor:
-        """Weights of the edges, [E, H], in float64 where there is one; their sum is 1."""
+        """Weights of the edges, [E, H], whose sum is 1 for every target."""
         ends = edge_index if self.flow == "source_to_target" else edge_index.flip(0)
         source, target = ends[0], ends[1]
         if self.score == "tangent":

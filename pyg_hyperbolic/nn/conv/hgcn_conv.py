@@ -10,8 +10,8 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
-from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic import kernels
+from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.geometry.gyro import log
 from pyg_hyperbolic.kernels import graph_of
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
@@ -126,12 +126,11 @@ class HGCNConv(NormalizedConv):
                 "aggregation='midpoint'",
                 "; use aggregation='tangent' for other reductions",
             )
-        if aggregation == "local":
-            if self.decomposed_layers > 1:
-                raise ValueError(
-                    f"'decomposed_layers' must be 1 for aggregation='local', whose "
-                    f"messages depend on all channels (got {self.decomposed_layers})"
-                )
+        if aggregation == "local" and self.decomposed_layers > 1:
+            raise ValueError(
+                f"'decomposed_layers' must be 1 for aggregation='local', whose "
+                f"messages depend on all channels (got {self.decomposed_layers})"
+            )
 
         self.aggregation = aggregation
 
@@ -206,8 +205,8 @@ class HGCNConv(NormalizedConv):
         h, target = (point.to(promote_types(dtype, float32)) for point in (h, target))
         if self.aggr in ("add", "sum") and not self._watched():
             graph, weight = graph_of(edge_index, edge_weight, size, self.flow)
-            points = (by_node(point, self.node_dim) for point in (h, target))
-            out = kernels.log_sum(*points, graph, c, weight)
+            x, u = (by_node(point, self.node_dim) for point in (h, target))
+            out = kernels.log_sum(x, u, graph, c, weight)
             out = like(out, target, self.node_dim)
         else:
             out = self._messages(h, edge_index, edge_weight, size, target, c)

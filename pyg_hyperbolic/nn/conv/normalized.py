@@ -114,7 +114,7 @@ def gcn_normalize(
     flow: str,
     dtype: torch.dtype,
 ) -> tuple[Adj, OptTensor]:
-    """PyG's symmetric normalization, also of an EdgeIndex, and improved without weights.
+    """PyG's symmetric normalization, improved without weights as with them.
 
     Args:
         edge_index: The graph, in any form.

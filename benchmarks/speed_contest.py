@@ -1,0 +1,131 @@
+"""Layers that take turns: seconds of a pass, memory it keeps, and ratios of both."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Module
+from tqdm import tqdm
+
+from benchmarks.speed_layers import WEIGHTED, Graph, Group, build, call
+
+
+def kept(forward: Callable[[], Tensor], given: Sequence[Tensor]) -> int:
+    """Bytes that a forward pass keeps for the backward pass, but for what is given."""
+    known = {x.untyped_storage().data_ptr() for x in given}
+    found: dict[int, int] = {}
+
+    def note(x: Tensor) -> Tensor:
+        parts = [x]
+        if x.layout == torch.sparse_csr:
+            parts = [x.crow_indices(), x.col_indices(), x.values()]
+        for part in parts:
+            storage = part.untyped_storage()
+            found[storage.data_ptr()] = storage.nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+        forward()
+    return sum(size for pointer, size in found.items() if pointer not in known)
+
+
+def step(
+    forward: Callable[[], Tensor], x: Tensor, grad: Tensor, calls: int = 1
+) -> float:
+    """Seconds of a forward and a backward pass."""
+    if x.is_cuda:
+        torch.cuda.synchronize(x.device)
+    start = time.perf_counter()
+    for _ in range(calls):
+        x.grad = None
+        forward().backward(grad)
+    if x.is_cuda:
+        torch.cuda.synchronize(x.device)
+    return (time.perf_counter() - start) / calls
+
+
+class Contest:
+    """Layers of a group, built and compiled once, that take turns at each radius.
+
+    Args:
+        group: The layers.
+        names: Those of them that are wanted, the reference first.
+        graph: A graph as those to come.
+    """
+
+    def __init__(self, group: Group, names: Sequence[str], graph: Graph) -> None:
+        self.group = group
+        channels, device = graph.x.size(1), graph.x.device
+        layers = {name: build(name, group.mode, channels) for name in names}
+        self.layers = {name: layer.to(device) for name, layer in layers.items()}
+        self.first: dict[str, float] = {}
+        if group.mode == "compiled":
+            self._compile(graph)
+
+    def _compile(self, graph: Graph) -> None:
+        from torch._inductor.utils import fresh_inductor_cache
+
+        torch.compiler.reset()
+        # What the compiler does once in a process, or on a machine, is nobody's.
+        warm = torch.compile(lambda x: (x.sin() + 1).cumsum(0))
+        step(lambda: warm(graph.x), graph.x, torch.ones_like(graph.x))
+        for name, layer in self.layers.items():
+            run: Any = torch.compile(layer, fullgraph=True)
+            eager, compiled = (
+                call(name, kind, self.group.mode, graph) for kind in (layer, run)
+            )
+            grad = torch.ones_like(graph.x)
+            step(eager, graph.x, grad)
+            with fresh_inductor_cache():
+                self.first[name] = step(compiled, graph.x, grad)
+            self.layers[name] = run
+
+    def at(
+        self, graph: Graph, names: Sequence[str], repeats: int, calls: int
+    ) -> list[dict[str, Any]]:
+        """A result for each of some layers, the reference among them."""
+        mode, grad = self.group.mode, torch.randn_like(graph.x)
+        result: dict[str, dict[str, Any]] = {name: {} for name in names}
+        forward: dict[str, Callable[[], Tensor]] = {}
+        for name in names:
+            layer = self.layers[name]
+            if name in self.first:
+                result[name]["first_seconds"] = self.first[name]
+            else:
+                self._note_memory(result[name], name, layer, graph)
+            forward[name] = call(name, layer, mode, graph)
+            step(forward[name], graph.x, grad)
+            if graph.x.is_cuda:
+                torch.cuda.reset_peak_memory_stats(graph.x.device)
+                step(forward[name], graph.x, grad)
+                peak = torch.cuda.max_memory_allocated(graph.x.device)
+                result[name]["peak_memory_mib"] = peak / 2**20
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        title = f"{mode}, {self.group.reference}"
+        for _ in tqdm(range(repeats), desc=title, unit="repeat", leave=False):
+            for name in names:
+                seconds[name].append(step(forward[name], graph.x, grad, calls))
+        reference = self.group.reference
+        for name, own in result.items():
+            ratios = np.array(seconds[name]) / np.array(seconds[reference])
+            low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75]).tolist()
+            own |= {"model": name, "reference": reference, "ratio": median}
+            own |= {"quartiles": [low, high], "seconds": float(np.median(seconds[name]))}
+            for key in ("kept", "kept_learned", "first_seconds"):
+                other = result[reference].get(key, result[reference].get("kept"))
+                if key in own and other:
+                    own[f"{key}_ratio"] = own[key] / other
+        return list(result.values())
+
+    def _note_memory(
+        self, result: dict[str, Any], name: str, layer: Module, graph: Graph
+    ) -> None:
+        given, mode = (*layer.parameters(), *graph.tensors), self.group.mode
+        result["kept"] = kept(call(name, layer, mode, graph), given)
+        if mode == "edge_index" and name in WEIGHTED:
+            weight = graph.weight.clone().requires_grad_()
+            learned = call(name, layer, mode, graph, weight)
+            result["kept_learned"] = kept(learned, (*given, weight))

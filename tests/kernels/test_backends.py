@@ -1,0 +1,223 @@
+"""Who computes an operation: which back end, how many threads, in which process."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import kernels
+from pyg_hyperbolic.kernels import Graph, available, backend, operator
+from tests.kernels.cases import OPERATIONS, case, expected
+
+every = pytest.mark.parametrize("name", OPERATIONS)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations that have been left to the loops."""
+    made: list[str] = []
+    loops = operator.cpu()
+    for name in ("gyro_add", "midpoint", "weighted_sum", "log_sum", "dist"):
+        for call in (name, f"{name}_backward"):
+            f = getattr(loops, call)
+            monkeypatch.setattr(
+                loops, call, lambda *x, f=f, call=call: (made.append(call), f(*x))[1]
+            )
+    return made
+
+
+@every
+def test_loops_compute_both_passes_on_a_cpu(name: str, calls: list[str]) -> None:
+    OPERATIONS[name].run(case())
+    assert len(calls) == 2 and calls[1] == f"{calls[0]}_backward"
+    for other in ("portable", "reference"):
+        with backend(other):
+            OPERATIONS[name].run(case())
+    assert len(calls) == 2
+
+
+def test_back_ends_are_nested(calls: list[str]) -> None:
+    x = torch.randn(3, 2)
+    with backend("portable"):
+        with backend("cpu"):
+            kernels.gyro_add(x, x, 1.0)
+        assert calls == ["gyro_add"]
+        with pytest.raises(RuntimeError), backend("reference"):
+            raise RuntimeError
+        kernels.gyro_add(x, x, 1.0)
+        assert calls == ["gyro_add"]
+    kernels.gyro_add(x, x, 1.0)
+    assert calls == ["gyro_add", "gyro_add"]
+
+
+def test_the_reference_computes_in_float64() -> None:
+    given, operation = case(20.0), OPERATIONS["midpoint"]
+    single = given.to(torch.float32)
+    with backend("reference"):
+        out = operation.fast(single, *single.at(operation.arguments))
+    true = operation.slow(given, *given.at(operation.arguments))
+    assert torch.equal(out, true.float())
+
+
+def test_unknown_back_ends() -> None:
+    with pytest.raises(ValueError, match=r"^'name' must be one of .* \(got 'cuda'\)"):
+        backend("cuda").__enter__()
+
+
+@pytest.fixture
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(available, "_loaded", [])
+    monkeypatch.delattr(kernels, "cpu", raising=False)
+    monkeypatch.setitem(sys.modules, "pyg_hyperbolic.kernels.cpu", None)
+    monkeypatch.setattr(available, "INSTALLED", False)
+    monkeypatch.setattr(operator, "INSTALLED", False)
+
+
+@pytest.mark.usefixtures("without_numba")
+def test_without_numba_the_portable_back_end_takes_over_and_says_so_once() -> None:
+    with pytest.warns(UserWarning, match="without Numba.*pip install numba"):
+        kernels.gyro_add(torch.ones(1, 2), torch.ones(1, 2), 1.0)
+    for name, operation in OPERATIONS.items():  # a second warning would be an error
+        given, grad, true = expected(name, 3.0, 1.0)
+        for a, b in zip(operation.run(given, grad), true, strict=True):
+            bar = 1e-10 * b.abs().max().item()
+            torch.testing.assert_close(a, b, rtol=0, atol=bar)
+
+
+@pytest.mark.usefixtures("without_numba")
+@pytest.mark.filterwarnings("ignore:.*without Numba")
+def test_without_numba_its_back_end_cannot_be_had() -> None:
+    with pytest.raises(ValueError, match="must not be 'cpu' without Numba"):
+        backend("cpu").__enter__()
+
+
+@pytest.mark.usefixtures("without_numba")
+@pytest.mark.filterwarnings("ignore:.*without Numba")
+def test_without_numba_edges_out_of_range_are_named_too() -> None:
+    with pytest.raises(ValueError, match=r"^'edge_index' must hold target indices"):
+        Graph(torch.tensor([0]), torch.tensor([3]), 3, 3).rows()
+
+
+@pytest.mark.usefixtures("without_numba")
+@pytest.mark.filterwarnings("ignore:.*without Numba")
+def test_compiled_without_numba() -> None:
+    torch.compiler.reset()
+    x, ends = torch.randn(5, 3, requires_grad=True), torch.randint(5, (2, 12))
+
+    def f(x: Tensor) -> Tensor:
+        return kernels.weighted_sum(x, Graph(ends[0], ends[1], 5, 5))
+
+    out = torch.compile(f, fullgraph=True, backend="aot_eager")(x)
+    torch.testing.assert_close(out, f(x))
+    out.sum().backward()
+    assert x.grad.isfinite().all()
+
+
+def large(name: str, n: int = 4000) -> list[Tensor]:
+    """Result and gradients where there is enough to do for several threads."""
+    source = torch.Generator().manual_seed(0)  # threads share the global one
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=source)
+
+    e, width = 12000, 16
+    ends = torch.randint(n, (2, e), generator=source).unbind()
+    graph = Graph(*ends, n, n)
+    x, u, w = normal(n, 2, width), normal(n, 2, width), normal(e, 2).abs()
+    one, c = normal(2, width), torch.tensor(0.8, dtype=torch.float64)
+    f, leaves = {
+        "sum_of_rows": (lambda x, u, c: kernels.gyro_add(x, u, c), [x, u, c]),
+        "sum_with_one": (lambda x, u, c: kernels.gyro_add(x, u, c), [x, one, c]),
+        "midpoint": (lambda x, w, c: kernels.midpoint(x, graph, c, w), [x, w, c]),
+        "midpoint_of_sums": (
+            lambda x, w, c, b: kernels.midpoint(x, graph, c, w, b),
+            [x, w, c, one],
+        ),
+        "weighted_sum": (lambda x, w: kernels.weighted_sum(x, graph, w), [x, w]),
+        "log_sum": (
+            lambda x, u, w, c: kernels.log_sum(x, u, graph, c, w),
+            [x, u, w, c],
+        ),
+        "dist": (lambda x, u, c: kernels.dist(x, u, c, *ends), [x, u, c]),
+        "sqdist": (lambda x, u, c: kernels.sqdist(x, u, c, *ends), [x, u, c]),
+    }[name]
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    out = f(*leaves)
+    return [out, *torch.autograd.grad(out, leaves, out.detach())]
+
+
+def near(got: list[Tensor], true: list[Tensor]) -> None:
+    for a, b in zip(got, true, strict=True):
+        bar = 1e-12 * b.abs().max().item()
+        torch.testing.assert_close(a, b, rtol=0, atol=bar)
+
+
+@every
+def test_any_number_of_threads_gives_the_same(name: str) -> None:
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append(large(name))
+    finally:
+        torch.set_num_threads(before)
+    for got in results[1:]:
+        near(got, results[0])
+
+
+def test_several_python_threads_at_once() -> None:
+    names = ["midpoint_of_sums", "log_sum", "dist", "midpoint_of_sums"]
+    true = {name: large(name) for name in names}
+    got: list[list[Tensor] | None] = [None] * len(names)
+
+    def compute(i: int) -> None:
+        for _ in range(3):
+            got[i] = large(names[i])
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        threads = [
+            threading.Thread(target=compute, args=(i,)) for i in range(len(names))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        torch.set_num_threads(before)
+    for name, result in zip(names, got, strict=True):
+        assert result is not None
+        near(result, true[name])
+
+
+FORK = """
+import os, signal, sys, torch
+from pyg_hyperbolic.kernels.cpu import threads
+from tests.kernels.test_backends import large, near
+torch.set_num_threads(2)
+names = ["midpoint_of_sums", "log_sum", "dist"]
+true = {name: large(name, 900) for name in names}  # PyTorch itself takes one thread
+assert threads._pools
+child = os.fork()
+signal.alarm(60)
+for name in names:
+    near(large(name, 900), true[name])
+if child == 0:
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_of_a_process_with_threads_computes_too() -> None:
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK],
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )

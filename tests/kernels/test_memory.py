@@ -1,0 +1,110 @@
+"""What is kept for the backward pass."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import kernels
+from pyg_hyperbolic.kernels import Graph, backend
+from pyg_hyperbolic.nn import HGCNConv
+
+N, E, WIDTH = 3000, 9000, 64
+LARGE = N * WIDTH  # more than all that edges have
+
+
+def leaf(*shape: int) -> Tensor:
+    return torch.rand(shape).requires_grad_()
+
+
+def kept(f: Callable[[], Tensor]) -> dict[int, int]:
+    """Numbers of entries of the memory that is kept, by its address."""
+    found: dict[int, int] = {}
+
+    def note(x: Tensor) -> Tensor:
+        memory = x.untyped_storage()
+        found[memory.data_ptr()] = memory.nbytes() // x.element_size()
+        return x
+
+    with backend("cpu"), torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+        out = f()
+    out.sum().backward()
+    return found
+
+
+@pytest.fixture
+def graph() -> Graph:
+    return Graph(torch.randint(N, (E,)), torch.randint(N, (E,)), N, N)
+
+
+def test_a_sum_keeps_its_points_alone() -> None:
+    x, bias, c = leaf(N, WIDTH), leaf(WIDTH), leaf()
+    found = kept(lambda: kernels.gyro_add(x, bias, c))
+    assert {x.data_ptr(), bias.data_ptr()} <= found.keys()
+    assert sum(found.values()) <= LARGE + WIDTH + 1
+
+
+def test_midpoints_keep_their_points_and_nothing_else_of_that_size(
+    graph: Graph,
+) -> None:
+    x, bias, c, weight = leaf(N, WIDTH), leaf(WIDTH), leaf(), leaf(E)
+    found = kept(lambda: kernels.midpoint(x, graph, c, weight, bias))
+    assert found.pop(x.data_ptr()) == LARGE
+    assert sum(found.values()) <= N + 4 * E + WIDTH + 9  # edges, weights, bias and c
+
+
+def test_sums_of_log_maps_keep_their_points_and_nothing_else_of_that_size(
+    graph: Graph,
+) -> None:
+    x, u, c, weight = leaf(N, WIDTH), leaf(N, WIDTH), leaf(), leaf(E)
+    found = kept(lambda: kernels.log_sum(x, u, graph, c, weight))
+    assert found.pop(x.data_ptr()) == found.pop(u.data_ptr()) == LARGE
+    assert sum(found.values()) <= N + 4 * E + 9
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_weighted_sums_keep_points_for_learned_weights_alone(
+    learned: bool, graph: Graph
+) -> None:
+    x, weight = leaf(N, WIDTH), leaf(E).detach().requires_grad_(learned)
+    found = kept(lambda: kernels.weighted_sum(x, graph, weight))
+    assert (x.data_ptr() in found) == learned
+    found.pop(x.data_ptr(), None)
+    assert sum(found.values()) <= N + 4 * E + 9
+
+
+@pytest.mark.parametrize("f", [kernels.dist, kernels.sqdist])
+def test_distances_keep_their_points_and_pairs(f: Callable[..., Tensor]) -> None:
+    x, u, c = leaf(N, WIDTH), leaf(N, WIDTH), leaf()
+    pairs = torch.randint(N, (E,)), torch.randint(N, (E,))
+    found = kept(lambda: f(x, u, c, *pairs))
+    assert found.pop(x.data_ptr()) == found.pop(u.data_ptr()) == LARGE
+    assert sum(found.values()) <= 2 * E + 9
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_compiled_weighted_sums_keep_no_more(learned: bool, graph: Graph) -> None:
+    torch.compiler.reset()
+    x, weight = leaf(N, WIDTH), leaf(E).detach().requires_grad_(learned)
+    rows = graph.source, graph.target
+
+    def f(x: Tensor, weight: Tensor) -> Tensor:
+        return kernels.weighted_sum(x, Graph(*rows, N, N), weight)
+
+    compiled = torch.compile(f, fullgraph=True, backend="aot_eager")
+    found = kept(lambda: compiled(x, weight))
+    assert (x.data_ptr() in found) == learned
+    found.pop(x.data_ptr(), None)
+    assert sum(found.values()) <= N + 4 * E + 9
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+@pytest.mark.parametrize("aggregation", ["midpoint", "tangent", "local"])
+def test_layers_keep_nothing_of_the_size_of_edges_times_channels(
+    aggregation: str, scale: float
+) -> None:
+    conv = HGCNConv(32, 32, aggregation=aggregation, normalize=False)
+    x, ends = scale * torch.randn(50, 32), torch.randint(50, (2, 5000))
+    found = kept(lambda: conv(x.requires_grad_(), ends, torch.rand(5000)))
+    assert max(found.values()) <= 2 * 5000  # the edges themselves
