@@ -26,6 +26,7 @@ import torch
 
 from benchmarks import runs
 from benchmarks.cli import guarded
+from benchmarks.report import unique
 from benchmarks.speed_contest import Contest
 from benchmarks.speed_layers import (
     CHANNELS,
@@ -44,12 +45,15 @@ Size = tuple[int, int]
 LARGE: list[Size] = [(20_000, 200_000), (200_000, 2_000_000)]
 SIZES = [(20, 200), (200, 2_000), (2_000, 20_000), *LARGE]
 RADII = [0.1, 1.2, 5.0, 12.0, 20.0, 50.0, 100.0]
+# What is done unless the command line says otherwise, and with --quick.
+FULL: dict[str, Any] = {"sizes": SIZES, "radii": RADII, "repeats": 15, "tries": 3}
 QUICK: dict[str, Any] = {
     "sizes": [(200, 2_000), (20_000, 200_000)],
     "radii": [1.2, 20.0],
     "repeats": 5,
+    "tries": 1,
 }
-BATCH = 50_000  # edges that calls of a repeat come to, at most 25 calls
+CALLS, MORE = 10, 3  # of small graphs: calls in a repeat, and times the repeats
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,9 +96,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--repeats", type=_positive(int), help="of each layer (default: 15)")
     add(
+        "--tries",
+        type=_positive(int),
+        help="of the first call under torch.compile (default: 3)",
+    )
+    add(
         "--quick",
         action="store_true",
-        help="a short run: two sizes, two radii and 5 repeats, where not given",
+        help="a short run: two sizes and radii, 5 repeats, one try, where not given",
     )
     add("--compile", action="store_true", help="both sides under torch.compile")
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
@@ -140,9 +149,10 @@ class Measurement:
     def __init__(self, size: Size, args: argparse.Namespace, path: Path) -> None:
         self.size, self.args, self.path = size, args, path
         self.device = usable_device(args.device)
-        nodes, edges = size
-        self.channels = SMALL_CHANNELS if nodes <= SMALL else CHANNELS
-        self.calls = max(1, min(25, BATCH // max(edges, 1)))
+        small = size[0] <= SMALL
+        self.channels = SMALL_CHANNELS if small else CHANNELS
+        self.calls = CALLS if small else 1
+        self.repeats = args.repeats * (MORE if small else 1)
         self.known = {runs.key(run) for run in runs.read(path)}
 
     def frame(self, group: Group, radius: float) -> runs.Run:
@@ -158,7 +168,7 @@ class Measurement:
                 "reference": group.reference,
                 "radius": radius,
                 "channels": self.channels,
-                "repeats": self.args.repeats,
+                "repeats": self.repeats,
                 "calls": self.calls,
                 "threads": torch.get_num_threads(),
             },
@@ -180,25 +190,26 @@ class Measurement:
         graph = None
         for group in groups(self.size[0], self.args.compile):
             missing = {r: self.missing(group, r) for r in self.args.radii}
-            names = list(dict.fromkeys(sum(missing.values(), [])))
+            names = unique(name for some in missing.values() for name in some)
             if not names:
                 continue
             if graph is None:
                 graph = random_graph(*self.size, self.channels, self.device)
-            contest = Contest(group, names, graph.at(self.args.radii[0]))
+            contest = Contest(
+                group, names, graph.at(self.args.radii[0]), self.args.tries
+            )
             for radius, some in missing.items():
                 if not some:
                     continue
-                turns = self.args.repeats, self.calls
-                results = contest.at(graph.at(radius), some, *turns)
+                at = graph.at(radius)
+                results = contest.at(at, some, self.repeats, self.calls)
                 frame = self.frame(group, radius)
                 runs.append(self.path, *(frame | result for result in results))
 
 
 def complete(args: argparse.Namespace, path: Path) -> None:
     """Measures all that is asked for and not on disk."""
-    usual = QUICK if args.quick else {"sizes": SIZES, "radii": RADII, "repeats": 15}
-    for name, value in usual.items():
+    for name, value in (QUICK if args.quick else FULL).items():
         if getattr(args, name) is None:
             setattr(args, name, value)
     before = torch.get_num_threads()

@@ -1,122 +1,256 @@
-"""Ratios of time and kept memory as a table, beside their bars, and as a figure."""
+"""Ratios of time and kept memory as tables, beside their bars, and as figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.report import COLORS, markdown, unique
 from benchmarks.runs import Run
+from benchmarks.speed_layers import LABELS, MODES
 
-# The most that a layer may cost, in multiples of the layer it is compared with.
-TIME = {
-    "tangent": 1.25,
-    "midpoint": 1.5,
-    "local": 2.5,
-    "attention": 1.25,
-    "attention, 8 heads": 1.25,
+
+class Bar(NamedTuple):
+    """The most that a layer may cost, in multiples of the layer it is compared with."""
+
+    time: float
+    kept: float | None = None
+    first: float | None = None  # call under torch.compile
+
+
+# At every radius, and with every number of threads.
+BARS: Mapping[tuple[str, str], Bar] = {
+    ("CSR", "midpoint"): Bar(1.5, kept=2.1),
+    ("CSR", "tangent"): Bar(1.25, kept=2.1),
+    ("CSR", "HyboNetConv"): Bar(1.5),
+    ("edge_index", "midpoint"): Bar(0.6),
+    ("edge_index", "tangent"): Bar(0.6),
+    ("edge_index", "HSAGEConv"): Bar(1.5),
+    ("edge_index", "local"): Bar(1.25),
+    ("edge_index", "HGATConv"): Bar(1.0, kept=1.1),
+    ("edge_index", "HGATConv-distance"): Bar(1.0, kept=1.1),
+    ("edge_index", "HGATConv-8"): Bar(1.0, kept=1.1),
+    ("edge_index", "HGATConv-8-distance"): Bar(1.0, kept=1.1),
+    ("normalized", "midpoint"): Bar(1.5),
+    ("normalized", "tangent"): Bar(1.5),
+    ("compiled", "midpoint"): Bar(1.5, first=1.5),
+    ("compiled", "tangent"): Bar(1.5, first=1.5),
+    ("compiled", "HSAGEConv"): Bar(1.5, first=1.5),
+    ("compiled", "local"): Bar(1.5, first=1.5),
+    ("compiled", "HGATConv"): Bar(1.5, first=1.5),
+    ("compiled", "HGATConv-distance"): Bar(1.5, first=1.5),
+    ("compiled", "HGATConv-8"): Bar(1.5, first=1.5),
+    ("compiled", "HGATConv-8-distance"): Bar(1.5, first=1.5),
 }
-TIME_COMPILED = {"tangent": 1.15, "midpoint": 1.25, "local": 2.0}
-KEPT = {
-    "SpMM": {"tangent": 2.1, "midpoint": 3.2},
-    "gather-scatter": {"local": 2.0},
+
+Row = tuple[str, str]  # mode and layer
+HEADINGS = {
+    "kept_ratio": "kept",
+    "kept_learned_ratio": "kept, learned weights",
+    "first_seconds_ratio": "first call",
 }
-KEPT_LEARNED = {"tangent": 1.2, "midpoint": 1.3}
 
 
-def bar(run: Run, bars: Mapping[str, float]) -> float | None:
-    """The bar of a run, if it has one: not for points far out."""
-    return None if run["preset"]["radius"] > 2 else bars.get(run["model"])
+def row(run: Run) -> Row:
+    """Which row of a table a run stands in."""
+    return run["preset"]["mode"], run["model"]
 
 
-def time_bar(run: Run) -> float | None:
-    """The bar of a run's time."""
-    return bar(run, TIME_COMPILED if run["preset"]["compiled"] else TIME)
+def latest(done: Sequence[Run]) -> list[Run]:
+    """The last run of each layer, mode, radius and graph, in the order of tables."""
+
+    def place(run: Run) -> tuple[Any, ...]:
+        preset, (nodes, edges) = run["preset"], _numbers(run)
+        mode, layer = MODES.index(preset["mode"]), list(LABELS).index(run["model"])
+        return nodes, edges, preset["threads"], mode, layer, preset["radius"]
+
+    last = {place(run): run for run in done if "mode" in run["preset"]}
+    others = (last[key] for key in sorted(last))
+    return [run for run in others if run["model"] != run["reference"]]
 
 
-def label(run: Run) -> str:
-    """A layer as it is called in tables, with where its points are."""
-    radius = run["preset"]["radius"]
-    return f"{run['model']}, radius {radius:g}" if radius > 2 else str(run["model"])
+def _numbers(run: Run) -> tuple[int, ...]:
+    nodes, edges = (part.split()[0] for part in run["dataset"].split(", "))
+    return int(nodes.replace(",", "")), int(edges.replace(",", ""))
 
 
-def mode(run: Run) -> str:
-    """How a layer runs."""
-    return "compiled" if run["preset"]["compiled"] else str(run["preset"]["form"])
+def tables(done: Sequence[Run]) -> str:
+    """A table for each graph and number of threads, with a row for each layer and mode.
+
+    Medians of time at each radius, bold where they are above the bar.
+    """
+
+    def title(run: Run) -> str:
+        preset = run["preset"]
+        threads = _threads(preset["threads"])
+        return f"{run['dataset']}, {preset['channels']} channels, {threads}"
+
+    shown = latest(done)
+    parts = []
+    for name in unique(map(title, shown)):
+        own = [run for run in shown if title(run) == name]
+        parts.append(f"### {name}\n\n{table(own)}")
+    return "\n\n".join(parts)
 
 
-def table(done: Sequence[Run]) -> str:
-    """A row for each layer of each size and form, without the references."""
-    head = ["graph", "mode", "layer", "against", "time (quartiles)", "kept"]
-    rows = [[*head, "kept, learned weights"]]
-    for run in done:
-        if run["model"] == run["reference"]:
-            continue
-        low, high = run["quartiles"]
-        time = f"{run['ratio']:.2f} ({low:.2f}-{high:.2f}){_bar(time_bar(run))}"
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
+
+
+def table(shown: Sequence[Run]) -> str:
+    """The table of one graph."""
+    radii = sorted({run["preset"]["radius"] for run in shown})
+    extra = [key for key in HEADINGS if any(key in run for run in shown)]
+    head = ["mode", "layer", "against", "aimed at", *(f"r = {r:g}" for r in radii)]
+    rows = [[*head, *(HEADINGS[key] for key in extra)]]
+    for name in unique(map(row, shown)):
+        own = {run["preset"]["radius"]: run for run in shown if row(run) == name}
+        last, bar = list(own.values())[-1], BARS.get(name)
+        times = (own[r]["ratio"] if r in own else None for r in radii)
+        aimed = None if bar is None else bar.time
         rows.append(
             [
-                run["dataset"],
-                mode(run),
-                label(run),
-                run["reference"],
-                time,
-                _ratio(run.get("kept_ratio"), bar(run, KEPT[run["preset"]["form"]])),
-                _ratio(run.get("kept_learned_ratio"), bar(run, KEPT_LEARNED)),
+                name[0],
+                LABELS[name[1]],
+                LABELS[last["reference"]],
+                "-" if aimed is None else f"{aimed:g}",
+                *(_ratio(time, aimed) for time in times),
+                *(_extra(last, key, bar) for key in extra),
             ]
         )
     return markdown(rows)
 
 
 def _ratio(value: float | None, most: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}{_bar(most)}"
+    if value is None:
+        return "-"
+    missed = most is not None and round(value, 2) > most
+    return f"**{value:.2f}**" if missed else f"{value:.2f}"
 
 
-def _bar(most: float | None) -> str:
-    return "" if most is None else f" [{most:g}]"
+def _extra(run: Run, key: str, bar: Bar | None) -> str:
+    """Kept memory, or the first call, with its own bar in brackets."""
+    if key not in run:
+        return "-"
+    mosts = {
+        "kept_ratio": bar and bar.kept,
+        "first_seconds_ratio": bar and bar.first,
+    }
+    most = mosts.get(key)
+    text = _ratio(run[key], most) + ("" if most is None else f" [{most:g}]")
+    seconds = run.get("first_seconds")
+    return f"{seconds:.1f} s, {text}" if key == "first_seconds_ratio" else text
 
 
-def figure(done: Sequence[Run], path: Path) -> None:
-    """A panel for each size: bars of time, with quartiles and what was asked for."""
+def write(done: Sequence[Run], folder: Path) -> str:
+    """Writes tables and figures into a folder; returns the tables."""
+    text = tables(done)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.md").write_text(text + "\n")
+    for name, compiled in (("speed.png", False), ("speed_compiled.png", True)):
+        shown = [
+            run
+            for run in latest(done)
+            if (run["preset"]["mode"] == "compiled") == compiled
+        ]
+        if shown:
+            figure(shown, folder / name)
+    return text
+
+
+def figure(shown: Sequence[Run], path: Path) -> None:
+    """A row for each graph, small ones side by side; a panel for each reference."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = [run for run in done if run["model"] != run["reference"]]
-    sizes = unique(run["dataset"] for run in shown)
-    modes = unique(mode(run) for run in shown)
-    most = max(sum(run["dataset"] == size for run in shown) for size in sizes)
+    def place(run: Run) -> tuple[str, str, str]:
+        return run["dataset"], run["preset"]["mode"], run["reference"]
+
+    lines: dict[str, list[list[Run]]] = {}
+    for key in unique(map(place, shown)):
+        line = "small" if key[1] == "normalized" else key[0]
+        own = [run for run in shown if place(run) == key]
+        lines.setdefault(line, []).append(own)
+    columns = max(map(len, lines.values()))
     figure_, panels = pyplot.subplots(
-        1,
-        len(sizes),
-        figsize=(6 * len(sizes), 1.2 + 0.28 * most),
+        len(lines),
+        columns,
+        figsize=(max(3.3 * columns, 6), 4.0 * len(lines) + 0.4),
         layout="constrained",
         squeeze=False,
     )
-    for panel, size in zip(panels[0], sizes, strict=True):
-        some = [run for run in shown if run["dataset"] == size]
-        for i, run in enumerate(some):
-            low, high = run["quartiles"]
-            style: dict[str, Any] = {"color": COLORS[modes.index(mode(run))]}
-            panel.barh(i, run["ratio"], **style)
-            panel.plot([low, high], [i, i], color="black", lw=1.5)
-            asked = time_bar(run)
-            if asked is not None:
-                panel.plot([asked] * 2, [i - 0.45, i + 0.45], color="black", ls=":")
-        panel.set_yticks(range(len(some)), [label(run) for run in some])
-        panel.invert_yaxis()
-        panel.set_xscale("log")
-        ticks = [0.5, 1, 2, 5, 10, 20]
-        panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        panel.minorticks_off()
-        panel.axvline(1, color="gray", lw=0.8)
-        panel.set_title(size, fontsize=10)
-        panel.set_xlabel("in multiples of GCNConv's time (local, attention: GATConv's)")
-        panel.spines[["top", "right"]].set_visible(False)
-    for i, name in enumerate(modes):
-        panels[0][-1].barh(0, 0, color=COLORS[i], label=name)
-    panels[0][-1].plot([], [], ":", color="black", label="at most")
-    figure_.legend(loc="outside lower center", ncols=4, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    threads = sorted({run["preset"]["threads"] for run in shown})
+    for across, groups in zip(panels, lines.values(), strict=True):
+        for panel in across[len(groups) :]:
+            panel.set_visible(False)
+        for panel, own in zip(across, groups, strict=False):
+            _panel(panel, own, threads)
+    for number in threads:
+        look = {"color": "gray", "label": _threads(number)}
+        panels[0][0].plot([], [], _style(number, threads), **look)
+    panels[0][0].plot([], [], ":", color="gray", label="aimed at (black: several)")
+    handles = panels[0][0].get_lines()[-len(threads) - 1 :]
+    figure_.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
     figure_.savefig(path, dpi=150)
     pyplot.close(figure_)
+
+
+def _style(number: int, threads: Sequence[int]) -> str:
+    return ("-", "--", "-.")[threads.index(number) % 3]
+
+
+def _panel(panel: Any, shown: Sequence[Run], threads: Sequence[int]) -> None:
+    """Ratios to one reference by radius, with quartiles, and the bars."""
+    radii = sorted({run["preset"]["radius"] for run in shown})
+    bars: dict[float, str] = {}
+    for i, name in enumerate(unique(map(row, shown))):
+        color, label = COLORS[i % len(COLORS)], LABELS[name[1]]
+        for number in threads:
+            own = [
+                run
+                for run in shown
+                if row(run) == name and run["preset"]["threads"] == number
+            ]
+            if not own:
+                continue
+            style = _style(number, threads)
+            at = [radii.index(run["preset"]["radius"]) for run in own]
+            ratios = [run["ratio"] for run in own]
+            panel.plot(at, ratios, style, color=color, marker="o", ms=3, label=label)
+            low, high = zip(*(run["quartiles"] for run in own), strict=True)
+            panel.vlines(at, low, high, color=color, lw=0.8)
+            label = "_"  # once is enough
+        if name in BARS:
+            most = BARS[name].time
+            bars[most] = "black" if most in bars else color
+    for most, color in bars.items():
+        panel.axhline(most, color=color, ls=":")
+    panel.axhline(1, color="gray", lw=0.6, zorder=0)
+    _axes(panel, radii)
+    mode, against = shown[0]["preset"]["mode"], LABELS[shown[0]["reference"]]
+    title = f"{shown[0]['dataset']}\n{mode}, times {against}"
+    panel.set_title(title, fontsize=9)
+    panel.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        fontsize=8,
+        frameon=False,
+    )
+
+
+def _axes(panel: Any, radii: Sequence[float]) -> None:
+    """Radii at equal distances, so that their names stay apart, and round ratios."""
+    panel.set_yscale("log")
+    panel.margins(x=0.06, y=0.12)
+    low, high = panel.get_ylim()
+    ticks = [base * 10.0**power for power in range(-3, 4) for base in (1, 2, 5)]
+    if high / low < 5:
+        ticks = sorted({*ticks, 0.3, 0.4, 0.6, 0.7, 0.8, 1.25, 1.5, 3, 4})
+    inside = [tick for tick in ticks if low <= tick <= high]
+    panel.set_yticks(inside, [f"{tick:g}" for tick in inside], fontsize=8)
+    panel.minorticks_off()
+    panel.set_ylim(low, high)
+    panel.set_xticks(range(len(radii)), [f"{r:g}" for r in radii], fontsize=8)
+    panel.set_xlabel("radius", fontsize=8, labelpad=1)
+    panel.spines[["top", "right"]].set_visible(False)

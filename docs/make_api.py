@@ -7,6 +7,7 @@ MODULES = {
     "pyg_hyperbolic": "Curvature",
     "pyg_hyperbolic.nn": "Layers and models",
     "pyg_hyperbolic.geometry": "Geometry",
+    "pyg_hyperbolic.kernels": "Kernels",
     "pyg_hyperbolic.datasets": "Datasets",
     "pyg_hyperbolic.utils": "Measures of graphs",
     "pyg_hyperbolic.visualization": "Pictures",

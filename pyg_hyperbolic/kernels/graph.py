@@ -249,8 +249,12 @@ _memory: dict[int, _Entry] = {}
 def _states(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
     """What changes with a tensor's values, or with the memory they are in."""
     return tuple(
-        None if x is None else (x._version, x.data_ptr(), x.shape) for x in tensors
+        None if x is None else (x._version, x.shape, _address(x)) for x in tensors
     )
+
+
+def _address(x: Tensor) -> int:
+    return x.data_ptr() if x.layout == torch.strided else 0
 
 
 def remembered(

@@ -20,6 +20,10 @@ _midpoint = Operator(
     f"Tensor x, Tensor? bias, Tensor? weight, Tensor c, {_ROWS}",
     4,
     lambda x, bias, weight, c, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:]],
+    extra=(
+        lambda x, bias, weight, c, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:]],
+        lambda x, bias, weight, c, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:-1], 6],
+    ),
 )
 _weighted_sum = Operator(
     "weighted_sum",

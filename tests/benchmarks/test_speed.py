@@ -1,77 +1,209 @@
 """The measurements themselves: what is counted, and what is said of it."""
 
+import functools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from benchmarks import speed, speed_layers, speed_report
+from benchmarks import epochs, runs, speed, speed_contest, speed_layers, speed_report
+from benchmarks.graphs import MissingDataset
+
+
+@pytest.fixture
+def graph() -> speed_layers.Graph:
+    cpu = torch.device("cpu")
+    return speed_layers.random_graph(30, 90, speed_layers.CHANNELS, cpu)
 
 
 def test_kept_is_what_the_backward_pass_needs_and_nobody_gave() -> None:
     x = torch.randn(100, 7, requires_grad=True)
     w = torch.randn(100, 7, requires_grad=True)
-    assert speed.kept(lambda: x * w, ()) == 2 * 100 * 7 * 4
-    assert speed.kept(lambda: x * w, (w,)) == 100 * 7 * 4
-    assert speed.kept(lambda: x.exp() * w, (x, w)) == 100 * 7 * 4  # the result, once
-    assert speed.kept(lambda: x + w, ()) == 0
+    kept = speed_contest.kept
+    assert kept(lambda: x * w, ()) == 2 * 100 * 7 * 4
+    assert kept(lambda: x * w, (w,)) == 100 * 7 * 4
+    assert kept(lambda: x.exp() * w, (x, w)) == 100 * 7 * 4  # the result, once
+    assert kept(lambda: x + w, ()) == 0
 
 
-def test_a_sparse_matrix_counts_as_given() -> None:
-    graph = speed_layers.random_graph(30, 90, 1.0, torch.device("cpu"))
-    layer = speed_layers.build("GCNConv")
+def test_a_sparse_matrix_counts_as_given(graph: speed_layers.Graph) -> None:
+    layer = speed_layers.build("GCNConv", "CSR")
     given = (*layer.parameters(), *graph.tensors)
-    forward = speed_layers.call("GCNConv", layer, "SpMM", graph)
-    assert speed.kept(forward, given) == 30 * 64 * 4  # its input
+    forward = speed_layers.call("GCNConv", layer, "CSR", graph)
+    assert speed_contest.kept(forward, given) == 30 * 64 * 4  # its input
 
 
-def test_both_forms_of_a_graph_are_the_same() -> None:
-    graph = speed_layers.random_graph(30, 90, 1.0, torch.device("cpu"))
-    for name in ("GCNConv", "tangent", "midpoint"):
-        layer = speed_layers.build(name)
+def test_both_forms_of_a_graph_are_the_same(graph: speed_layers.Graph) -> None:
+    for name in speed_layers.MEANS:
         one, other = (
-            speed_layers.call(name, layer, form, graph)() for form in speed_layers.FORMS
+            speed_layers.call(name, speed_layers.build(name, mode), mode, graph)()
+            for mode in ("CSR", "edge_index")
         )
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_short_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(speed, "PEERS", ("geoopt-ball",))
-    threads = torch.get_num_threads()
-    argv = ["--sizes", "200x900", "--repeats", "2", "--threads", str(threads)]
-    argv += ["--out", str(tmp_path)]
-    assert speed.main(argv) == 0
+def test_features_have_the_radius_that_is_asked_for(graph: speed_layers.Graph) -> None:
+    far = graph.at(20.0)
+    assert far.x.norm(dim=1).mean().item() == pytest.approx(20)
+    assert far.x.requires_grad and far.edge_index is graph.edge_index
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_every_layer_but_a_librarys_has_a_bar(compiled: bool) -> None:
+    groups = [
+        group for nodes in (20, 5_000) for group in speed_layers.groups(nodes, compiled)
+    ]
+    own = {
+        (group.mode, name)
+        for group in groups
+        for name in group.others
+        if name not in (*speed_layers.PEERS, "GCNConv-cached")
+    }
+    modes = {mode for mode, _ in own}
+    assert own == {row for row in speed_report.BARS if row[0] in modes}
+    assert modes == ({"compiled"} if compiled else {*speed_layers.MODES} - {"compiled"})
+
+
+def test_other_libraries_stay_near_the_origin() -> None:
+    group = speed_layers.Group("edge_index", "GCNConv", ("midpoint", "hypll"))
+    assert group.at(1.2) == ("GCNConv", "midpoint", "hypll")
+    assert group.at(5.0) == ("GCNConv", "midpoint")
+
+
+def speed_run(tmp_path: Path, *args: str) -> list[runs.Run]:
+    assert speed.main([*args, "--out", str(tmp_path)]) == 0
     lines = (tmp_path / "speed.jsonl").read_text().splitlines()
-    done = [json.loads(line) for line in lines]
-    assert len(done) == 8 + 3 + 2 + 4 * 2
+    return [json.loads(line) for line in lines]
+
+
+def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    threads = torch.get_num_threads()
+    argv = ["--sizes", "20x60", "2100x300", "--repeats", "2", "--threads", "1"]
+    argv += ["--radii", "1.2", "20"]
+    done = speed_run(tmp_path, *argv)
+    assert torch.get_num_threads() == threads
+    groups = [g for n in (20, 2_100) for g in speed_layers.groups(n, False)]
+    expected = sum(len(group.at(r)) for group in groups for r in (1.2, 20))
+    assert len(done) == expected
     for run in done:
         low, high = run["quartiles"]
-        assert low <= run["ratio"] <= high
+        assert low <= run["ratio"] <= high and run["seconds"] > 0
         assert (run["ratio"] == 1) == (run["model"] == run["reference"])
-    # The layer itself: its input and the points, and what each row has a few of.
-    tangent = next(run for run in done if run["model"] == "tangent")
-    assert 2 < tangent["kept_ratio"] < 2.1
+    small = [run for run in done if run["preset"]["mode"] == "normalized"]
+    assert len(small) == 2 * 4
+    assert {run["preset"]["channels"] for run in small} == {16}
     out = capsys.readouterr().out
-    assert "[1.25]" in out and "[3.2]" in out
-    assert "midpoint, radius 20" in out
+    assert "### 20 nodes, 60 edges, 16 channels, 1 thread" in out
+    assert "| r = 1.2 | r = 20 |" in " ".join(out.split())
+    assert "HGATConv, 8 heads, distance" in out
     assert (tmp_path / "speed.png").stat().st_size > 10_000
+    assert not (tmp_path / "speed_compiled.png").exists()
     # Once more, and nothing is left to do.
-    assert speed.main(argv) == 0
-    assert (tmp_path / "speed.jsonl").read_text().splitlines() == lines
+    assert speed_run(tmp_path, *argv) == done
 
 
-def test_far_out_there_is_no_bar() -> None:
-    run = {"model": "midpoint", "preset": {"radius": 5.0, "compiled": False}}
-    assert speed_report.time_bar(run) is None
-    run["preset"] = {"radius": 1.2, "compiled": True}
-    assert speed_report.time_bar(run) == 1.25
+def test_only_what_is_missing_is_done(tmp_path: Path) -> None:
+    argv = ["--sizes", "2100x300", "--radii", "3", "--repeats", "1", "--threads", "1"]
+    first = speed_run(tmp_path, *argv, "--layers", "HSAGEConv")
+    assert [run["model"] for run in first] == ["SAGEConv", "HSAGEConv"]
+    both = speed_run(tmp_path, *argv, "--layers", "HSAGEConv", "local")
+    assert [run["model"] for run in both[2:]] == ["GATConv", "local"]
 
 
-@pytest.mark.parametrize("text", ["20000", "ax3", "0x5", "5x-1"])
-def test_a_size_that_is_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
+def test_first_calls_of_a_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the C++ compiler, which takes half a minute.
+    quick = functools.partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", quick)
+    argv = ["--sizes", "2100x300", "--radii", "1.2", "--repeats", "1", "--threads", "1"]
+    argv += ["--compile", "--tries", "1", "--layers", "tangent"]
+    reference, tangent = speed_run(tmp_path, *argv)
+    seconds = [run["first_seconds"] for run in (reference, tangent)]
+    assert min(seconds) > 10 * tangent["seconds"]
+    assert tangent["first_seconds_ratio"] == pytest.approx(seconds[1] / seconds[0])
+    assert " s, " in (tmp_path / "speed.md").read_text()
+    assert (tmp_path / "speed_compiled.png").exists()
+
+
+def a_run(model: str, ratio: float, **more: Any) -> runs.Run:
+    preset = {"mode": "CSR", "radius": 5.0, "channels": 64, "threads": 2}
+    run = {"dataset": "2,000 nodes, 9 edges", "model": model, "reference": "GCNConv"}
+    return run | {"preset": preset, "ratio": ratio, "quartiles": [1, 2]} | more
+
+
+def test_what_misses_its_bar_is_bold() -> None:
+    text = speed_report.tables(
+        [
+            a_run("midpoint", 9.0),
+            a_run("midpoint", 1.504, kept_ratio=2.11),  # the last of them counts
+            a_run("tangent", 1.26, kept_ratio=2.1),
+            a_run("GCNConv", 1.0),
+        ]
+    )
+    title, _, _, _, midpoint, tangent = text.splitlines()
+    assert title == "### 2,000 nodes, 9 edges, 64 channels, 2 threads"
+    assert "| 1.50 " in midpoint and "**2.11** [2.1]" in midpoint
+    assert "| **1.26** " in tangent and "| 2.10 [2.1]" in tangent
+
+
+@pytest.mark.parametrize(
+    "name, text, said",
+    [
+        *(("--sizes", text, "NODESxEDGES") for text in ("20000", "ax3", "0x5", "5x-1")),
+        ("--radii", "0", "must be above 0"),
+        ("--threads", "-1", "must be above 0"),
+        ("--layers", "GIN", "invalid choice"),
+    ],
+)
+def test_options_that_make_no_sense(
+    name: str, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        speed.main(["--sizes", text])
-    assert "NODESxEDGES" in capsys.readouterr().err
+        speed.main([name, text])
+    assert said in capsys.readouterr().err
+
+
+EPOCHS = ["--threads", "1", "--epochs", "3", "--warm-up", "3"]
+
+
+def test_epochs_of_real_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [*EPOCHS, "--dataset", "disease-tree", "--own", "--out", str(tmp_path)]
+    assert epochs.main(argv) == 0
+    done = runs.read(tmp_path / "epochs.jsonl")
+    assert [run["model"] for run in done] == ["gcn", "hgcn", "hgcn-tangent"] * 2
+    for run in done:
+        assert run["seconds_per_epoch"] > 0 and run["seconds_per_evaluation"] > 0
+        assert (run["radii"] is None) == (run["model"] == "gcn")
+        middle, most = run["radii"] or (1, 2)
+        assert 0 < middle < most
+    assert {run["preset"]["adjacency"] for run in done[3:]} == {"row"}
+    assert done[0]["ratio"] == 1 and done[0]["preset"]["adjacency"] == "symmetric"
+    assert "hgcn-tangent" in capsys.readouterr().out
+    # Once more, and nothing is left to do; with one preset for all, there is.
+    assert epochs.main(argv) == 0
+    assert runs.read(tmp_path / "epochs.jsonl") == done
+    argv.remove("--own")
+    assert epochs.main(argv) == 0
+    shared = runs.read(tmp_path / "epochs.jsonl")[len(done) :]
+    assert len(shared) == 3  # what is asked for twice is done once
+    assert {run["preset"]["adjacency"] for run in shared} == {"row"}
+
+
+def test_epochs_leave_out_what_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise MissingDataset("cora: no network")
+
+    monkeypatch.setattr(epochs, "load_graph", refuse)
+    argv = [*EPOCHS, "--dataset", "cora", "--out", str(tmp_path)]
+    assert epochs.main(argv) == 0
+    out = capsys.readouterr().out
+    assert "left out node_classification on cora: no network\n" in out
+    assert "nothing was measured" in out

@@ -122,12 +122,14 @@ def test_points_nearly_opposite_or_nearly_equal(
     with backend(by):
         out = fast(*inputs)
         got = torch.autograd.grad(out, inputs, grad.to(dtype))
-    bar = 1e-9 if dtype == DOUBLE else 3e-6
-    for a, b in zip(
-        [out, *got], [true, *torch.autograd.grad(true, exact, grad)], strict=True
-    ):
-        error, size = ((x.norm(dim=-1) if x.dim() else x.abs()) for x in (a - b, b))
-        assert (error <= bar * size).all()
+    # as much as they move with a rounding of the points
+    bar = 8 * torch.finfo(dtype).eps / apart.squeeze()
+    truth = [true, *torch.autograd.grad(true, exact, grad)]
+    for a, b in zip([out, *got], truth, strict=True):
+        if b.dim() > 0:
+            assert ((a - b).norm(dim=-1) <= bar * b.norm(dim=-1)).all()
+        else:
+            assert (a - b).abs() <= bar.max() * b.abs()
 
 
 @backends

@@ -61,6 +61,9 @@ def test_second_derivatives_through_what_arguments_have_in_common() -> None:
     c = torch.tensor([0.7, 1.2], dtype=torch.float64, requires_grad=True)
     assert gradcheck(f, c)
     assert gradgradcheck(f, c, fast_mode=True)
+    plain = torch.autograd.grad(f(c).sum(), c)
+    again = torch.autograd.grad(f(c).sum(), c, create_graph=True)
+    torch.testing.assert_close(again, plain)
 
 
 @every

@@ -109,31 +109,29 @@ def midpoint(
     ptr: Tensor,
     source: Tensor,
     order: Tensor,
-) -> Tensor:
-    """Weighted midpoints of every target's neighbors, a bias added to each."""
-    out = empty_like(x, ptr.numel() - 1)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weighted midpoints of every target's neighbors, a bias added to each.
+
+    Returns:
+        The midpoints, and two tensors for the backward pass.
+    """
+    number = ptr.numel() - 1
+    out, shift = empty_like(x, number), empty_like(x, number)
+    kept = x.new_empty((*out.shape[:-1], mid.KEPT))
     curvature, array, node = _ready(x, bias, c)
     _, heads, width = array.shape
     links = edge_arrays(ptr, source, order, weight, x.dtype)
-    result = points(out)
+    result, shifts, numbers = points(out), points(shift), points(kept)
 
     def task(_: int, lo: int, hi: int) -> None:
-        narrow, wide = np.empty(width, array.dtype), np.empty(width)
+        wide = np.empty(width)
         mid.forward(
-            lo,
-            hi,
-            links,
-            array,
-            node,
-            curvature,
-            narrow,
-            wide,
-            result,
+            lo, hi, links, array, node, curvature, wide, result, shifts, numbers
         )
 
     count = threads.parts(source.numel() * heads * (width + 20))
     threads.run(task, threads.by_edges(links.ptr, count))
-    return out
+    return out, shift, kept
 
 
 def _ready(
@@ -164,17 +162,18 @@ def midpoint_backward(
     ptr: Tensor,
     source: Tensor,
     order: Tensor,
+    shift: Tensor,
+    kept: Tensor,
     needed: list[bool],
 ) -> Gradients:
     """Gradients of x, bias, weight and c.
 
-    Points with their bias, and the midpoints, are computed again: keeping them would
-    double or triple the memory between the passes, and takes longer where it is large.
+    Points with their bias are computed again, which takes less than keeping them.
     """
     curvature, array, node = _ready(x, bias, c)
     rows, heads, width = array.shape
     links = edge_arrays(ptr, source, order, weight, x.dtype)
-    upstream = points(grad)
+    upstream, shifts, numbers = points(grad), points(shift), points(kept)
     by_weight = np.empty((len(links.source), heads) if needed[2] else (0, 0))
 
     count = threads.parts(source.numel() * heads * (width + 20))
@@ -190,7 +189,9 @@ def midpoint_backward(
             node,
             curvature,
             upstream,
-            np.empty((2, width), array.dtype),
+            shifts,
+            numbers,
+            np.empty(width, array.dtype),
             np.empty((2, width)),
             shares[part],
             by_mass[part],

@@ -17,7 +17,9 @@ from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope, radial
 # Of each point: tanh(a)/a, cosh(a) e^-E, E, and its squared Klein radius over c.
 KAPPA, COSH, EXPONENT, SQUARE = range(4)
 NODE = 4
-# Beyond this radius squares of differences leave float32; they are taken in float64.
+# Beyond the first radius float32 can't tell points on one ray from each other;
+# differences are taken in float64.  Beyond the second their squares leave float32.
+_WIDE = math.cosh(12.0)
 _FAR = math.cosh(38.0)
 _LARGEST = 700.0  # the largest power of e that float64 holds
 _ROOM = 600.0  # that the heaviest mass is above 1, beyond that radius
@@ -53,14 +55,15 @@ class Heaviest(NamedTuple):
     edge: int  # of the largest w cosh(a), -1 where there is none
     exponent: float  # of its mass; less, far out, so that light masses are in range
     least: float  # the smallest exponent E of a neighbor
-    far: bool  # whether differences leave float32, or masses float64
+    wide: bool  # whether differences are to be taken in float64
+    far: bool  # whether squares of them leave float32, or masses float64
 
 
 @scalar
 def heaviest(i, k, edges, node):
     """Looks at the weights and radii of a target's neighbors."""
     best, best_mass, best_exponent = -1, 0.0, 0.0
-    least, far = math.inf, False
+    least, wide, far = math.inf, False, False
     for e in range(edges.ptr[i], edges.ptr[i + 1]):
         w = weight_of(edges, e, k)
         if w <= 0:
@@ -69,6 +72,7 @@ def heaviest(i, k, edges, node):
         cosh, exponent = node[j, k, COSH], node[j, k, EXPONENT]
         mass = w * cosh
         least = min(least, exponent)
+        wide = wide or cosh > _WIDE
         far = far or cosh > _FAR or exponent > 0
         heavier = mass > best_mass
         if exponent != best_exponent:
@@ -77,7 +81,7 @@ def heaviest(i, k, edges, node):
             best, best_mass, best_exponent = e, mass, exponent
     if far:
         best_exponent -= min(_ROOM, 2 * best_exponent)
-    return Heaviest(best, best_exponent, least, far)
+    return Heaviest(best, best_exponent, least, wide, far)
 
 
 @scalar
@@ -121,13 +125,13 @@ def pull(x, j, h, k, kappa, rise, shift, scale, beta, mass, twice, grad):
     z is the difference of k_j to the midpoint, shift times scale that of the midpoint
     to k_h.
     """
-    kind = shift.dtype.type
+    kind = beta.dtype.type
     kappa, rise, mass, twice = kind(kappa), kind(rise), kind(mass), kind(twice)
     scale = kind(scale)
     zz, zb = kind(0), kind(0)
     for t in range(x.shape[2]):
         there = kind(x[h, k, t])
-        z = kappa * (kind(x[j, k, t]) - there) + rise * there - scale * shift[t]
+        z = kappa * (kind(x[j, k, t]) - there) + rise * there - scale * kind(shift[t])
         zz += z * z
         zb += z * beta[t]
         grad[j, k, t] += grad.dtype.type(mass * beta[t] + twice * z)
@@ -135,10 +139,9 @@ def pull(x, j, h, k, kappa, rise, shift, scale, beta, mass, twice, grad):
 
 
 @scalar
-def center(i, k, top, far, edges, x, node, c, shift, soon):
+def center(i, k, top, far, edges, x, node, c, shift):
     """The midpoint of a target's neighbors.
 
-    The neighbors' rows of :obj:`soon`, unless it is empty, are asked for on the way.
     The shift that is filled in is from the Klein point of the heaviest, times the
     total.
     """
@@ -149,11 +152,8 @@ def center(i, k, top, far, edges, x, node, c, shift, soon):
     total, inverse, squares = 0.0, 0.0, 0.0
     for e in range(edges.ptr[i], edges.ptr[i + 1]):
         j = edges.source[e]
-        if k == 0:
-            if e + AHEAD < edges.source.shape[0]:
-                prefetch(x, edges.source[e + AHEAD])
-            if soon.shape[0] > 0:
-                prefetch(soon, j)
+        if k == 0 and e + AHEAD < edges.source.shape[0]:
+            prefetch(x, edges.source[e + AHEAD])
         w = weight_of(edges, e, k)
         m, i_m = masses(w * per_unit, node[j, k, COSH], node[j, k, EXPONENT], top, far)
         total += m
@@ -206,8 +206,13 @@ def stretch(rr, log_gap, c):
     return value, (value * math.exp(log_gap) - 1) / (2 * z)
 
 
+# What a forward pass keeps of each midpoint, but for the shift.
+STEP, TOTAL, INVERSE, SPREAD, LOG_GAP, SHARE = range(6)
+KEPT = 6
+
+
 @loop
-def forward(lo, hi, edges, x, node, c, shift, wide, out):
+def forward(lo, hi, edges, x, node, c, wide, out, shift, kept):
     """Midpoints of the rows from lo to hi.
 
     Args:
@@ -217,27 +222,53 @@ def forward(lo, hi, edges, x, node, c, shift, wide, out):
         x: Points, [N, H, d].
         node: See :func:`radii`.
         c: [H].
-        shift: Space for one vector [d] of the dtype of points.
         wide: Space for one vector [d] in float64.
         out: [M, H, d].
+        shift: From the heaviest neighbor's Klein point, [M, H, d]; not of far targets.
+        kept: What else a backward pass needs, [M, H, KEPT].  Its first number is -1
+            where there is no neighbor, -2 for far targets, computed again there, and
+            -3 and less where differences are taken in float64.
     """
     for i in range(lo, hi):
         for k in range(x.shape[1]):
             top = heaviest(i, k, edges, node)
             if top.edge < 0:
                 out[i, k, :] = 0
+                kept[i, k, STEP] = -1
             elif top.far:
-                finish(i, k, top, 1, edges, x, node, c, wide, out)
+                at = center(i, k, top, 1, edges, x, node, c[k], wide)
+                finish(i, k, top, edges, x, node, c, wide, at, out)
+                kept[i, k, STEP] = -2
+            elif top.wide:
+                at = center(i, k, top, None, edges, x, node, c[k], wide)
+                finish(i, k, top, edges, x, node, c, wide, at, out)
+                for t in range(x.shape[2]):
+                    shift[i, k, t] = wide[t]
+                keep(kept[i, k], edges.ptr[i] - 3 - top.edge, at)
             else:
-                finish(i, k, top, None, edges, x, node, c, shift, out)
+                own = shift[i, k]
+                at = center(i, k, top, None, edges, x, node, c[k], own)
+                finish(i, k, top, edges, x, node, c, own, at, out)
+                keep(kept[i, k], top.edge - edges.ptr[i], at)
+
+
+@inner
+def keep(of, step, at):
+    """What a backward pass needs of a midpoint."""
+    of[STEP] = step
+    of[TOTAL], of[INVERSE], of[SPREAD] = at.total, at.inverse, at.spread
+    of[LOG_GAP], of[SHARE] = at.log_gap, at.share
 
 
 @scalar
-def finish(i, k, top, far, edges, x, node, c, shift, out):
-    """One midpoint."""
-    at = center(i, k, top, far, edges, x, node, c[k], shift, x[:0])
+def finish(i, k, top, edges, x, node, c, shift, at, out):
+    """The vector to one midpoint; divides the shift by the total where that is due."""
     h = edges.source[top.edge]
     kappa, per_total = node[h, k, KAPPA], 1 / at.total
+    if not top.far:
+        for t in range(x.shape[2]):
+            shift[t] *= shift.dtype.type(per_total)
+        per_total = 1.0
     rr = 0.0
     for t in range(x.shape[2]):
         m = kappa * np.float64(x[h, k, t]) + np.float64(shift[t]) * per_total
@@ -250,20 +281,9 @@ def finish(i, k, top, far, edges, x, node, c, shift, out):
 
 @loop
 def backward(
-    lo,
-    hi,
-    edges,
-    x,
-    node,
-    c,
-    grad,
-    space,
-    wide,
-    by_klein,
-    by_mass,
-    by_weight,
-    by_c,
-):
+    lo, hi, edges, x, node, c, grad, shift, kept, space, wide,
+    by_klein, by_mass, by_weight, by_c,
+):  # fmt: skip
     """Gradients of the rows from lo to hi.
 
     Args:
@@ -274,8 +294,10 @@ def backward(
         node: See :func:`radii`.
         c: [H].
         grad: Gradient of the midpoints, [M, H, d].
-        space: Space for two vectors [2, d] of the dtype of points.
-        wide: The same in float64.
+        shift: See :func:`forward`.
+        kept: See :func:`forward`.
+        space: Space for one vector [d] of the dtype of points.
+        wide: Space for two vectors [2, d] in float64.
         by_klein: Gradient of the Klein points, [N, H, d], added to.
         by_mass: [N, H, 2], added to: gradient of the logarithm of a point's mass,
             without the factor that all its edges share; and the gradient of its Klein
@@ -285,52 +307,70 @@ def backward(
     """
     for i in range(lo, hi):
         for k in range(x.shape[1]):
-            top = heaviest(i, k, edges, node)
-            if top.edge < 0:
+            of = kept[i, k]
+            if of[STEP] == -1:
                 if by_weight.shape[0] > 0:
                     for e in range(edges.ptr[i], edges.ptr[i + 1]):
                         by_weight[place(edges, e), k] = 0
-            elif top.far:
+            elif of[STEP] == -2:
+                top = heaviest(i, k, edges, node)
+                at = center(i, k, top, 1, edges, x, node, c[k], wide[0])
                 spread_gradient(
-                    i, k, top, 1, edges, x, node, c[k], grad,
+                    i, k, top, at, 1, edges, x, node, c[k], grad,
                     wide[0], wide[1], by_klein, by_mass, by_weight, by_c,
                 )  # fmt: skip
             else:
-                spread_gradient(
-                    i, k, top, None, edges, x, node, c[k], grad,
-                    space[0], space[1], by_klein, by_mass, by_weight, by_c,
-                )  # fmt: skip
+                step = np.int64(of[STEP])
+                step = step if step >= 0 else -3 - step
+                top = Heaviest(edges.ptr[i] + step, 0.0, 0.0, False, False)
+                at = Center(
+                    np.float64(of[TOTAL]),
+                    np.float64(of[INVERSE]),
+                    np.float64(of[SPREAD]),
+                    np.float64(of[LOG_GAP]),
+                    np.float64(of[SHARE]),
+                )
+                if of[STEP] < 0:
+                    spread_gradient(
+                        i, k, top, at, None, edges, x, node, c[k], grad,
+                        shift[i, k], wide[1], by_klein, by_mass, by_weight, by_c,
+                    )  # fmt: skip
+                else:
+                    spread_gradient(
+                        i, k, top, at, None, edges, x, node, c[k], grad,
+                        shift[i, k], space, by_klein, by_mass, by_weight, by_c,
+                    )  # fmt: skip
 
 
 @scalar
 def spread_gradient(
-    i, k, top, far, edges, x, node, c, grad,
+    i, k, top, at, far, edges, x, node, c, grad,
     shift, beta, by_klein, by_mass, by_weight, by_c,
 ):  # fmt: skip
     """The gradient of one midpoint, handed to its neighbors."""
     learned = by_weight.shape[0] > 0
-    at = center(i, k, top, far, edges, x, node, c, shift, by_klein)
     h = edges.source[top.edge]
     kappa, per_total = node[h, k, KAPPA], 1 / at.total
     per_unit = 1 / weight_of(edges, top.edge, k)
+    scale = 1.0  # what is missing to the shift
+    if far is not None:
+        scale = per_total
     rr = along = 0.0
     for t in range(x.shape[2]):
-        m = kappa * np.float64(x[h, k, t]) + np.float64(shift[t]) * per_total
+        m = kappa * np.float64(x[h, k, t]) + np.float64(shift[t]) * scale
         rr += m * m
         along += m * np.float64(grad[i, k, t])
     value, slope = stretch(rr, at.log_gap, c)
     for t in range(x.shape[2]):
         beta[t] = value * grad[i, k, t]
-        if far is None:
-            shift[t] *= shift.dtype.type(per_total)
     by_gap = along * slope  # derivative with respect to the gap, times the gap
     gap = math.exp(at.log_gap)
     log_scale = math.log(at.total) + at.log_gap
-    scale = 1.0  # what is missing to the shift
-    if far is not None:
-        scale = per_total
     by_c[k] += 2 * by_gap * at.spread
     for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        if k == 0 and e + AHEAD < edges.source.shape[0]:
+            prefetch(x, edges.source[e + AHEAD])
+            prefetch(by_klein, edges.source[e + AHEAD])
         w = weight_of(edges, e, k)
         if w == 0 and not learned:
             continue
