@@ -87,7 +87,7 @@ def test_the_distance_of_equal_points_has_the_gradient_zero(
 
 
 @backends
-@pytest.mark.parametrize("radius", [0.1, 1.0, 3.0, 8.0, 30.0, 80.0])
+@pytest.mark.parametrize("radius", [0.1, 1.0, 8.0, 80.0])
 @pytest.mark.parametrize("f", ["gyro_add", "log_sum", "dist", "sqdist"])
 def test_points_nearly_opposite_or_nearly_equal(
     f: str, radius: float, by: str, dtype: torch.dtype
@@ -173,6 +173,7 @@ def test_points_on_one_line_far_out(radius: float, by: str, dtype: torch.dtype) 
 
 
 @backends
+@pytest.mark.parametrize("radius", [1e-3, 1.0, 20.0, 300.0, 1000.0])
 @pytest.mark.parametrize(
     "points",
     [
@@ -184,7 +185,6 @@ def test_points_on_one_line_far_out(radius: float, by: str, dtype: torch.dtype) 
         [[0.0, 1.0], [0.0, 0.0]],
     ],
 )
-@pytest.mark.parametrize("radius", [1e-3, 1.0, 20.0, 100.0, 300.0, 1000.0])
 def test_midpoints_as_by_the_textbook(
     radius: float, points: list[list[float]], by: str
 ) -> None:
