@@ -12,7 +12,7 @@ from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import index_sort, is_torch_sparse_tensor, to_edge_index
 
 from pyg_hyperbolic.kernels.available import cpu
-from pyg_hyperbolic.kernels.operator import tracing
+from pyg_hyperbolic.kernels.operator import _transformed, tracing
 
 Made = TypeVar("Made")
 
@@ -62,7 +62,7 @@ class Graph:
         if self._rows is not None:
             return self._rows
         arguments = self.source, self.target, self.num_sources, self.num_targets
-        if tracing():
+        if tracing() or _transformed() or type(self.source) is not Tensor:
             return _by_target(*arguments)
         rows = _grouped(*arguments)
         self._rows = rows
@@ -225,6 +225,10 @@ class _Made(NamedTuple):
     states: tuple[Any, ...]
     value: Any
 
+    def is_over(self) -> bool:
+        """Whether one of the tensors is gone."""
+        return any(known is not None and known() is None for known in self.others)
+
     def holds_for(self, others: tuple[Tensor | None, ...]) -> bool:
         same = all(
             (None if known is None else known()) is x
@@ -285,6 +289,8 @@ def remembered(
     key = settings, tuple(id(x) for x in others)
     made = entry.made.get(key)
     if made is None or not made.holds_for(others):
+        for gone in [k for k, old in entry.made.items() if old.is_over()]:
+            del entry.made[gone]
         refs = tuple(None if x is None else ref(x) for x in others)
         made = entry.made[key] = _Made(refs, _states(others), make())
     out: Made = made.value

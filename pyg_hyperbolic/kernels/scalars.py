@@ -140,9 +140,8 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
     k2 = u.sinhc * ru * (v2 / rv if rv > 0 else 0.0) * f_u
     hyp = math.sqrt(m1 * m1 + m2 * m2)  # exponents keep squares in range
     if hyp == 0:  # w is the origin, where all directions are alike
-        return Sum(
-            0.0, 1.0, 0.0, -1.0, 0.0, v.sinhc, v.sinhc, 1.0, 0.0, v.sinhc, 0.0, 0.0
-        )
+        grow = v.sinhc * math.exp(min(ev, 560.0))
+        return Sum(0.0, 1.0, 0.0, -1.0, 0.0, grow, grow, 1.0, 0.0, grow, 0.0, 0.0)
 
     cosh = math.sqrt(unit * unit + c * hyp * hyp)
     if shift > 0:

@@ -24,7 +24,7 @@ def one_or_many(v: Tensor, like: Tensor) -> np.ndarray:
 def curvatures(c: Tensor, heads: int) -> np.ndarray:
     """The curvature of each head in float64, [H]."""
     out = c.detach().numpy().reshape(-1).astype(np.float64, copy=False)
-    return out if out.size == heads else np.repeat(out, heads)
+    return np.ascontiguousarray(out) if out.size == heads else np.repeat(out, heads)
 
 
 def edge_arrays(

@@ -33,6 +33,7 @@ class Row(NamedTuple):
     w: Sum
     by_u: float  # w = by_u u + by_x x
     by_x: float
+    limit: float
 
 
 @scalar
@@ -68,7 +69,7 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
     ru, rv = math.sqrt(uu), math.sqrt(vv)
     if uu == 0:
         w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
-        return Row(0.0, rv, rv, 0.0, 0.0, excess, at_v, w, 0.0, 1.0)
+        return Row(0.0, rv, rv, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
     share = uv / uu
     square = vv - share * uv
     if square < 0.5 * vv:
@@ -82,10 +83,22 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
         rest = np.float64(s_rest)
         share = np.float64(step) + rest / uu
         square = max(np.float64(s_xx) - rest * rest / uu, 0.0)
+    if u.shape[2] == 1:
+        square = 0.0
     v2 = math.sqrt(square)
     w = gyro_sum(ru, at_u, share * ru, rv, at_v, v2, excess, c)
     return Row(
-        ru, rv, share * ru, v2, share, excess, at_v, w, w.length * w.cos / ru, w.r
+        ru,
+        rv,
+        share * ru,
+        v2,
+        share,
+        excess,
+        at_v,
+        w,
+        w.length * w.cos / ru,
+        w.length * w.sin / v2 if v2 > 0 else 0.0,
+        1e30 if u.itemsize == 4 else 1e250,
     )
 
 
@@ -119,11 +132,11 @@ def slopes(row, at_u, with_u, with_x, c):
     u_e = w.cos * along - w.sin * w.u_across * across
     u_f = w.f_along * along + w.f_across * across
     cos, sin = (row.v1 / row.rv, row.v2 / row.rv) if row.rv > 0 else (1.0, 0.0)
-    growth = row.radial_v.sinhc * math.exp(min(row.radial_v.exponent, 700.0))
+    p, r = min(w.p, row.limit), min(w.r, row.limit)
     v_along = w.cos_v * along + w.sin_v * shrink * across
     v_across = w.cos_v * w.r * across
-    if w.sin_v != 0:
-        v_across -= growth * w.sin_v * along
+    if row.rv > 0:
+        v_across -= w.f_along * row.ru / row.rv * along
     v_e = cos * v_along - sin * v_across
     v_f = sin * v_along + cos * v_across
     by_c = 0.0
@@ -134,12 +147,12 @@ def slopes(row, at_u, with_u, with_x, c):
         by_c = c_along * along + c_across * across
     to_e, to_f = 1 / row.ru, 1 / row.v2 if row.v2 > 0 else 0.0
     return Slopes(
-        w.p,
-        (u_e - w.p * g_e) * to_e,
-        (u_f - w.p * g_f) * to_f,
-        w.r,
-        (v_e - w.r * g_e) * to_e,
-        (v_f - w.r * g_f) * to_f,
+        p,
+        (u_e - p * g_e) * to_e,
+        (u_f - p * g_f) * to_f,
+        r,
+        (v_e - r * g_e) * to_e,
+        (v_f - r * g_f) * to_f,
         by_c,
     )
 

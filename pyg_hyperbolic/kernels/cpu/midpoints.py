@@ -22,6 +22,8 @@ NODE = 4
 _WIDE = math.cosh(12.0)
 _FAR = math.cosh(38.0)
 _LARGEST = 700.0  # the largest power of e that float64 holds
+# Gradients beyond these powers of e, which points have far out, stay there: numbers.
+_LIMIT_32, _LIMIT_64 = 75.0, 630.0
 _ROOM = 600.0  # that the heaviest mass is above 1, beyond that radius
 
 
@@ -367,6 +369,7 @@ def spread_gradient(
     gap = math.exp(at.log_gap)
     log_scale = math.log(at.total) + at.log_gap
     by_c[k] += 2 * by_gap * at.spread
+    limit = _LIMIT_32 if x.itemsize == 4 else _LIMIT_64
     for e in range(edges.ptr[i], edges.ptr[i + 1]):
         if k == 0 and e + AHEAD < edges.source.shape[0]:
             prefetch(x, edges.source[e + AHEAD])
@@ -376,21 +379,23 @@ def spread_gradient(
             continue
         j = edges.source[e]
         cosh, exponent, own = node[j, k, COSH], node[j, k, EXPONENT], node[j, k, KAPPA]
-        one, one_inverse = masses(per_unit, cosh, exponent, top, far)
+        # An edge of weight 0 has no part in anything but the gradient of its weight.
+        part, ratio = (1.0, w * per_unit) if w != 0 else (0.0, per_unit)
+        one, one_inverse = masses(ratio, cosh, exponent, top, far)
         one *= per_total
         if far is not None:
             # over the gap: of light neighbors in range where neither of both is
             log_cosh = math.log(cosh) + exponent
-            log_over = math.log(per_unit) + log_cosh - top.exponent - log_scale
-            over_gap = math.exp(min(log_over, _LARGEST))
+            log_over = math.log(ratio) + log_cosh - top.exponent - log_scale
+            over_gap = math.exp(min(log_over, limit))
             sech2_over_gap = math.exp(min(log_over - 2 * log_cosh, _LARGEST))
         else:
             over_gap = one / gap
             sech2_over_gap = over_gap / (cosh * cosh)
-        twice = 2 * c * by_gap * w * over_gap
+        twice = 2 * c * by_gap * part * over_gap
         if far is not None and j == h:
-            step = 2 * c * by_gap * w * one * math.exp(min(-log_scale, _LARGEST))
-            zz, zb = pull_heaviest(h, k, shift, scale, beta, w * one, step, by_klein)
+            step = 2 * c * by_gap * part * one * math.exp(min(-log_scale, _LARGEST))
+            zz, zb = pull_heaviest(h, k, shift, scale, beta, part * one, step, by_klein)
         else:
             zz, zb = pull(
                 x,
@@ -402,23 +407,23 @@ def spread_gradient(
                 shift,
                 scale,
                 beta,
-                w * one,
+                part * one,
                 twice,
                 by_klein,
             )
         # derivative with respect to the mass per weight, and the weighted inverse
         by_one = one * (zb - by_gap) + by_gap * c * over_gap * zz
         by_inverse = by_gap * at.share * one_inverse / at.inverse
-        by_mass[j, k, 0] += w * (by_one - by_inverse)
+        by_mass[j, k, 0] += part * (by_one - by_inverse)
         # the part of the difference z along k_j, from squares
         along_own = one * (along * value + zb)
         if c * node[j, k, SQUARE] < 0.3:
             along_own += by_gap * over_gap * c * (node[j, k, SQUARE] - rr + zz)
         else:
             along_own += by_gap * (one + c * over_gap * zz - sech2_over_gap)
-        by_mass[j, k, 1] += w * along_own
+        by_mass[j, k, 1] += part * along_own
         if learned:
-            found = by_one + by_inverse
+            found = (by_one + by_inverse) / (w if w != 0 else 1.0)
             # out of range for an edge of weight 0 to a point far beyond all others
             in_range = w != 0 or found - found == 0
             by_weight[place(edges, e), k] = found if in_range else 0.0
@@ -428,12 +433,14 @@ def spread_gradient(
 def pull_heaviest(h, k, shift, scale, beta, mass, step, grad):
     """As :func:`pull` for the heaviest itself, whose difference is minus the shift."""
     kind = grad.dtype.type
+    most = math.exp(_LIMIT_32 if grad.itemsize == 4 else _LIMIT_64)
     zz = zb = 0.0
     for t in range(grad.shape[2]):
         z = -np.float64(shift[t]) * scale
         zz += z * z
         zb += z * np.float64(beta[t])
-        grad[h, k, t] += kind(mass * np.float64(beta[t]) - step * np.float64(shift[t]))
+        own = mass * np.float64(beta[t]) - step * np.float64(shift[t])
+        grad[h, k, t] += kind(min(max(own, -most), most))
     return zz, zb
 
 
