@@ -85,6 +85,10 @@ def _grouped(
 ) -> tuple[Tensor, Tensor, Tensor]:
     module = cpu()
     if module is None or source.device.type != "cpu":
+        if source.device.type == "cpu" and _outside(
+            source, num_sources, target, num_targets
+        ):
+            raise _out_of_range(source, target, num_sources, num_targets)
         ordered, order = index_sort(target, max_value=num_targets)
         return index2ptr(ordered, num_targets), source[order], order
     *arrays, found = module.by_target(
@@ -97,6 +101,17 @@ def _grouped(
         raise _out_of_range(source, target, num_sources, num_targets)
     ptr, by_target, order = (torch.from_numpy(array) for array in arrays)
     return ptr, by_target, order[:0] if found else order
+
+
+def _outside(
+    source: Tensor, num_sources: int, target: Tensor, num_targets: int
+) -> bool:
+    """Whether an index names no node; looks at all of them."""
+    ends = (source, num_sources), (target, num_targets)
+    return any(
+        x.numel() > 0 and bool((x.min() < 0) | (x.max() >= number))
+        for x, number in ends
+    )
 
 
 def _out_of_range(

@@ -412,7 +412,9 @@ def spread_gradient(
                 by_klein,
             )
         # derivative with respect to the mass per weight, and the weighted inverse
-        by_one = one * (zb - by_gap) + by_gap * c * over_gap * zz
+        # their share of the gap is at most their number: more is a mass out of range
+        bent = min(c * over_gap * zz, 1e9)
+        by_one = one * (zb - by_gap) + by_gap * bent
         by_inverse = by_gap * at.share * one_inverse / at.inverse
         by_mass[j, k, 0] += part * (by_one - by_inverse)
         # the part of the difference z along k_j, from squares
@@ -420,12 +422,12 @@ def spread_gradient(
         if c * node[j, k, SQUARE] < 0.3:
             along_own += by_gap * over_gap * c * (node[j, k, SQUARE] - rr + zz)
         else:
-            along_own += by_gap * (one + c * over_gap * zz - sech2_over_gap)
+            along_own += by_gap * (one + bent - sech2_over_gap)
         by_mass[j, k, 1] += part * along_own
         if learned:
             found = (by_one + by_inverse) / (w if w != 0 else 1.0)
             # out of range for an edge of weight 0 to a point far beyond all others
-            in_range = w != 0 or found - found == 0
+            in_range = w != 0 or abs(found) < 1e290
             by_weight[place(edges, e), k] = found if in_range else 0.0
 
 
