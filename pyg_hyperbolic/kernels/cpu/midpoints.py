@@ -23,7 +23,7 @@ _WIDE = math.cosh(12.0)
 _FAR = math.cosh(38.0)
 _LARGEST = 700.0  # the largest power of e that float64 holds
 # Gradients beyond these powers of e, which points have far out, stay there: numbers.
-_LIMIT_32, _LIMIT_64 = 75.0, 630.0
+_LIMIT_32, _LIMIT_64 = 75.0, 300.0
 _ROOM = 600.0  # that the heaviest mass is above 1, beyond that radius
 
 
@@ -388,7 +388,7 @@ def spread_gradient(
             log_cosh = math.log(cosh) + exponent
             log_over = math.log(ratio) + log_cosh - top.exponent - log_scale
             over_gap = math.exp(min(log_over, limit))
-            sech2_over_gap = math.exp(min(log_over - 2 * log_cosh, _LARGEST))
+            sech2_over_gap = math.exp(min(log_over - 2 * log_cosh, 0.0))
         else:
             over_gap = one / gap
             sech2_over_gap = over_gap / (cosh * cosh)
