@@ -380,7 +380,7 @@ def spread_gradient(
         j = edges.source[e]
         cosh, exponent, own = node[j, k, COSH], node[j, k, EXPONENT], node[j, k, KAPPA]
         # An edge of weight 0 has no part in anything but the gradient of its weight.
-        part, ratio = (1.0, w * per_unit) if w != 0 else (0.0, per_unit)
+        ratio = w * per_unit if w != 0 else per_unit
         one, one_inverse = masses(ratio, cosh, exponent, top, far)
         one *= per_total
         if far is not None:
@@ -392,10 +392,12 @@ def spread_gradient(
         else:
             over_gap = one / gap
             sech2_over_gap = over_gap / (cosh * cosh)
-        twice = 2 * c * by_gap * part * over_gap
+        twice = 2 * c * by_gap * (over_gap if w != 0 else 0.0)
         if far is not None and j == h:
-            step = 2 * c * by_gap * part * one * math.exp(min(-log_scale, _LARGEST))
-            zz, zb = pull_heaviest(h, k, shift, scale, beta, part * one, step, by_klein)
+            step = 2 * c * by_gap * one * math.exp(min(-log_scale, _LARGEST))
+            zz, zb = pull_heaviest(
+                h, k, shift, scale, beta, one if w != 0 else 0.0, step, by_klein
+            )
         else:
             zz, zb = pull(
                 x,
@@ -407,7 +409,7 @@ def spread_gradient(
                 shift,
                 scale,
                 beta,
-                part * one,
+                one if w != 0 else 0.0,
                 twice,
                 by_klein,
             )
@@ -416,14 +418,16 @@ def spread_gradient(
         bent = min(c * over_gap * zz, 1e9)
         by_one = one * (zb - by_gap) + by_gap * bent
         by_inverse = by_gap * at.share * one_inverse / at.inverse
-        by_mass[j, k, 0] += part * (by_one - by_inverse)
+        if w != 0:
+            by_mass[j, k, 0] += by_one - by_inverse
         # the part of the difference z along k_j, from squares
         along_own = one * (along * value + zb)
         if c * node[j, k, SQUARE] < 0.3:
             along_own += by_gap * over_gap * c * (node[j, k, SQUARE] - rr + zz)
         else:
             along_own += by_gap * (one + bent - sech2_over_gap)
-        by_mass[j, k, 1] += part * along_own
+        if w != 0:
+            by_mass[j, k, 1] += along_own
         if learned:
             found = (by_one + by_inverse) / (w if w != 0 else 1.0)
             # out of range for an edge of weight 0 to a point far beyond all others
