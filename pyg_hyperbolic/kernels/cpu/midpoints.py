@@ -1,4 +1,4 @@
-"""Loops of the weighted midpoint over a graph: DESIGN in docs/geometry.md.
+"""Loops of the weighted midpoint over a graph, see docs/geometry.md.
 
 Klein points k = tanh(a)/a v are measured from that of each target's heaviest neighbor,
 written k_j - k_h = kappa_j (v_j - v_h) + (kappa_j - kappa_h) v_h, which is exactly zero
