@@ -2,9 +2,9 @@
 
 In eager mode an operation is an ``autograd.Function``.  For ``torch.compile`` and
 ``torch.export`` it is a custom op, one node of their graph whatever it does inside.
-Second derivatives, and all that transforms functions (``torch.func``, forward-mode
-differentiation, tensors that are no plain ones), are those of the portable back end,
-which is written in PyTorch throughout.
+So it is for tensors that are no plain ones.  Second derivatives, and all that
+transforms functions (``torch.func``, forward-mode differentiation), are those of the
+portable back end, which is written in PyTorch throughout.
 """
 
 from collections.abc import Callable, Iterator, Sequence
