@@ -4,7 +4,7 @@ Hyperbolic random graphs of mean degree 10 (NetworKit's generator) and trees, no
 an order that keeps neighbors near each other; two layers of 64, 64 features, cross
 entropy on all nodes, Adam; full batches.  The adjacency is normalized beforehand and
 goes to every model as the same sparse CSR tensor.  Features have norm 1 or so: at radii
-beyond 12 the midpoint takes a second pass, which is not measured here.
+beyond 12 the midpoint is summed in float64, which is not measured here.
 
 Each size runs in a process of its own.  Its peak memory is predicted from the smaller
 sizes; one that would not fit is not started, and one that dies of memory is a result.

@@ -27,7 +27,7 @@ WIDTH, LAYERS = 64, 2
 MODELS = ("gcn", *AGGREGATIONS)
 # Steps, the same number at all sizes: a heap grows in holes with every step.
 WARM_UP, TIMED = 2, 10
-# So small that no point gets to where the midpoint takes its second pass.
+# So small that no point gets to where the midpoint is summed in float64.
 RATE = 1e-6
 STATM = Path("/proc/self/statm")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
