@@ -282,3 +282,27 @@ def test_what_is_not_a_number_is_not_made_one(name: str, by: str) -> None:
         with backend(by):
             out = operation.fast(given, *given.at(operation.arguments))
         assert out[:-1].isnan().all(), argument
+
+
+@backends
+@pytest.mark.parametrize("radius", [2.0, 20.0, 200.0])
+def test_an_edge_of_weight_0_changes_no_gradient(radius: float, by: str) -> None:
+    """Not even a second one from the neighbor that counts most."""
+    x = (radius * torch.randn(3, 2, dtype=DOUBLE)).requires_grad_()
+    c = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True)
+    farthest = int(x.norm(dim=-1).argmax())
+    grads = []
+    for source, weight in (
+        ([0, 1, 2], [1.0, 1.0, 1.0]),
+        ([0, 1, 2, farthest], [1.0, 1.0, 1.0, 0.0]),
+    ):
+        graph = Graph(torch.tensor(source), torch.zeros(len(source)).long(), 3, 1)
+        with backend(by):
+            out = kernels.midpoint(x, graph, c, torch.tensor(weight, dtype=DOUBLE))
+            # with weights that learn, a loop looks at edges of weight 0 too
+            w = torch.tensor(weight, dtype=DOUBLE, requires_grad=True)
+            learned = kernels.midpoint(x, graph, c, w)
+            for result in (out, learned):
+                grads.append(torch.autograd.grad(result.sin().sum(), (x, c)))
+    for other in grads[1:]:
+        torch.testing.assert_close(other, grads[0], rtol=1e-9, atol=1e-12)

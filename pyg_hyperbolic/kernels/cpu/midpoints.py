@@ -392,30 +392,17 @@ def spread_gradient(
         else:
             over_gap = one / gap
             sech2_over_gap = over_gap / (cosh * cosh)
-        twice = 2 * c * by_gap * (over_gap if w != 0 else 0.0)
+        mass, twice = (one, 2 * c * by_gap * over_gap) if w != 0 else (0.0, 0.0)
         if far is not None and j == h:
-            step = 2 * c * by_gap * one * math.exp(min(-log_scale, _LARGEST))
-            zz, zb = pull_heaviest(
-                h, k, shift, scale, beta, one if w != 0 else 0.0, step, by_klein
-            )
+            step = 2 * c * by_gap * mass * math.exp(min(-log_scale, _LARGEST))
+            zz, zb = pull_heaviest(h, k, shift, scale, beta, mass, step, by_klein)
         else:
             zz, zb = pull(
-                x,
-                j,
-                h,
-                k,
-                own,
-                own - kappa,
-                shift,
-                scale,
-                beta,
-                one if w != 0 else 0.0,
-                twice,
-                by_klein,
+                x, j, h, k, own, own - kappa, shift, scale, beta, mass, twice, by_klein
             )
-        # derivative with respect to the mass per weight, and the weighted inverse
-        # their share of the gap is at most their number: more is a mass out of range
+        # At most the number of neighbors: more is of a mass that is out of range.
         bent = min(c * over_gap * zz, 1e9)
+        # By the logarithms of the mass w cosh(a) and of its inverse w / cosh(a).
         by_one = one * (zb - by_gap) + by_gap * bent
         by_inverse = by_gap * at.share * one_inverse / at.inverse
         if w != 0:
