@@ -15,6 +15,8 @@ from pyg_hyperbolic.kernels.available import cpu
 from pyg_hyperbolic.kernels.operator import _transformed, tracing
 
 Made = TypeVar("Made")
+# First edge of each row, the other ends of its edges, and where these stand.
+Rows = tuple[Tensor, Tensor, Tensor]
 
 
 class Graph:
@@ -38,7 +40,8 @@ class Graph:
         self._target = target
         self.num_sources = num_sources
         self.num_targets = num_targets
-        self._rows: tuple[Tensor, Tensor, Tensor] | None = None
+        self._rows: Rows | None = None
+        self._columns: Rows | None = None
 
     @property
     def target(self) -> Tensor:
@@ -49,7 +52,7 @@ class Graph:
             self._target = ptr2index(ptr, output_size=source.numel())
         return self._target
 
-    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
+    def rows(self) -> Rows:
         """The edges as rows of a sparse matrix, one for each target.
 
         Returns:
@@ -61,12 +64,33 @@ class Graph:
         """
         if self._rows is not None:
             return self._rows
-        arguments = self.source, self.target, self.num_sources, self.num_targets
-        if tracing() or _transformed() or type(self.source) is not Tensor:
-            return _by_target(*arguments)
-        rows = _grouped(*arguments)
-        self._rows = rows
-        return rows
+        ends = self.source, self.target, self.num_sources, self.num_targets
+        if self._is_seen_through():
+            return _by_target(*ends)
+        self._rows = _grouped(*ends)
+        return self._rows
+
+    def columns(self) -> Rows:
+        """The same edges reversed: a row for each source.
+
+        Returns:
+            First edge of each source, shape [N + 1]; targets, shape [E]; where each of
+            these edges stands in the user's order, shape [E], or [0] for no change.
+
+        Raises:
+            ValueError: If an index is out of range.
+        """
+        if self._columns is not None:
+            return self._columns
+        ends = self.target, self.source, self.num_targets, self.num_sources
+        if self._is_seen_through():
+            return _by_target(*ends)
+        self._columns = _grouped(*ends)
+        return self._columns
+
+    def _is_seen_through(self) -> bool:
+        """Whether edges are looked at by a compiler or the like."""
+        return tracing() or _transformed() or type(self.source) is not Tensor
 
     @classmethod
     def of_rows(cls, ptr: Tensor, source: Tensor, num_sources: int) -> "Graph":
@@ -82,7 +106,7 @@ class Graph:
 
 def _grouped(
     source: Tensor, target: Tensor, num_sources: int, num_targets: int
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> Rows:
     module = cpu()
     if module is None or source.device.type != "cpu":
         if source.device.type == "cpu" and _outside(
@@ -203,8 +227,12 @@ def graph_of(
         return Graph(source, target, num_sources, num_targets)
 
     graph = remembered(edge_index, (), ("graph", size, flow), make)
-    if isinstance(edge_index, SparseTensor) or is_torch_sparse_tensor(edge_index):
-        edge_weight = edges(edge_index, None)[2]
+    if isinstance(edge_index, SparseTensor):
+        edge_weight = edge_index.storage.value()
+    elif is_torch_sparse_tensor(edge_index):
+        # in the order of the edges, as :func:`edges` gives them
+        coalesced = edge_index.layout == torch.sparse_coo
+        edge_weight = (edge_index.coalesce() if coalesced else edge_index).values()
     return graph, edge_weight
 
 
@@ -256,8 +284,8 @@ class _Entry:
     """What was made of a tensor, as long as it lives and is not written to."""
 
     def __init__(self, tensor: Tensor) -> None:
-        key = id(tensor)
-        self.tensor = ref(tensor, lambda _: _memory.pop(key, None))
+        key, memory = id(tensor), _memory  # at exit the module's names are gone first
+        self.tensor = ref(tensor, lambda _: memory.pop(key, None))
         self.state = _states((tensor,))
         self.made: dict[Hashable, _Made] = {}
 

@@ -10,24 +10,27 @@ from pyg_hyperbolic.kernels.graph import Graph
 from pyg_hyperbolic.kernels.operator import Operator
 
 _ROWS = "Tensor ptr, Tensor source, Tensor order"
+_BOTH = f"{_ROWS}, Tensor reverse_ptr, Tensor target, Tensor reverse_order"
 
 
 _gyro_add = Operator(
     "gyro_add", "Tensor u, Tensor v, Tensor c", 3, lambda u, v, c: u.shape
 )
+_lorentz_map = Operator(
+    "lorentz_map",
+    "Tensor h, Tensor x, Tensor time, Tensor? bias, Tensor c",
+    5,
+    lambda h, *_: h.shape,
+)
 _midpoint = Operator(
     "midpoint",
-    f"Tensor x, Tensor? bias, Tensor? weight, Tensor c, {_ROWS}",
+    f"Tensor x, Tensor? bias, Tensor? weight, Tensor c, {_BOTH}",
     4,
     lambda x, bias, weight, c, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:]],
-    extra=(
-        lambda x, bias, weight, c, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:]],
-        lambda x, bias, weight, c, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:-1], 6],
-    ),
 )
 _weighted_sum = Operator(
     "weighted_sum",
-    f"Tensor x, Tensor? weight, {_ROWS}",
+    f"Tensor x, Tensor? weight, {_BOTH}",
     2,
     lambda x, weight, ptr, *_: [ptr.shape[0] - 1, *x.shape[1:]],
     # points are read for the gradient of weights alone
@@ -90,6 +93,16 @@ def _check_curvature(c: Tensor, x: Tensor) -> None:
         _check("c", c, [], x.shape[1:-1])
 
 
+def _both(graph: Graph, *points: Tensor | None) -> tuple[Tensor, ...]:
+    """Rows, and columns if points have gradients: those are summed by source."""
+    rows = graph.rows()
+    if torch.is_grad_enabled() and any(
+        x is not None and x.requires_grad for x in points
+    ):
+        return *rows, *graph.columns()
+    return *rows, *(3 * (rows[1].new_empty(0),))
+
+
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     r"""Gyro-sums :math:`u \oplus v`, see :func:`pyg_hyperbolic.geometry.gyro_add`.
 
@@ -104,6 +117,30 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     _check("v", v, u.shape, u.shape[1:])
     _check_curvature(c, u)
     return _gyro_add(u, v, c).to(dtype)
+
+
+def lorentz_map(
+    h: Tensor, x: Tensor, time: Tensor, bias: Tensor | None, c: Curved
+) -> Tensor:
+    """The Lorentz linear map, see :func:`pyg_hyperbolic.geometry.lorentz.lorentz_map`.
+
+    Args:
+        h: Linear images of points, shape :math:`(N, d')`.
+        x: The points, shape :math:`(N, d)`.
+        time: Column of the weight that is for the time, shape :math:`(d')`.
+        bias: Translation of the space coordinates, shape :math:`(d')`.
+        c: Absolute value of the curvature, shape :math:`()`.
+    """
+    dtype = h.dtype
+    given = (h, x, time) if bias is None else (h, x, time, bias)
+    c, (h, x, time, *rest) = _ready(c, *given)
+    _check("h", h, [x.shape[0], h.shape[-1]])
+    _check("x", x, [h.shape[0], x.shape[-1]])
+    _check("time", time, h.shape[1:])
+    _check("c", c, [])
+    if rest:
+        _check("bias", rest[0], h.shape[1:])
+    return _lorentz_map(h, x, time, rest[0] if rest else None, c).to(dtype)
 
 
 def midpoint(
@@ -135,7 +172,7 @@ def midpoint(
     _check_curvature(c, x)
     if bias is not None:
         _check("bias", bias, x.shape[1:])
-    return _midpoint(x, bias, weight, c, *graph.rows()).to(dtype)
+    return _midpoint(x, bias, weight, c, *_both(graph, x, bias, c)).to(dtype)
 
 
 def weighted_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
@@ -143,7 +180,7 @@ def weighted_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tenso
     dtype = x.dtype
     x = x.to(torch.promote_types(dtype, torch.float32))
     _check_graph(x, graph, weight)
-    return _weighted_sum(x, weight, *graph.rows()).to(dtype)
+    return _weighted_sum(x, weight, *_both(graph, x)).to(dtype)
 
 
 def log_sum(

@@ -77,7 +77,6 @@ class Operator:
         shape: The shape of the result, from the arguments.
         kept: Which arguments the backward pass needs the values of, from which have to
             have gradients; all by default.  Of the others it gets the shape.
-        extra: The shapes of more results, which are for the backward pass alone.
     """
 
     def __init__(
@@ -87,13 +86,11 @@ class Operator:
         differentiable: int,
         shape: Callable[..., Sequence[int]],
         kept: Callable[[Sequence[bool]], Sequence[bool]] | None = None,
-        extra: Sequence[Callable[..., Sequence[int]]] = (),
     ) -> None:
         self.name = name
         self.differentiable = differentiable
         self.shape = shape
         self.kept = kept
-        self.extra = extra
         self._portable = getattr(portable, name)
         self._function = self._make_function()
         self._compiled = self._make_custom_op(arguments)
@@ -107,25 +104,22 @@ class Operator:
         if chosen == "portable":
             return self._portable(*args)
         if tracing():
-            return self._compiled(*args)[0]
+            return self._compiled(*args)
         if _transformed():
             return self._portable(*args)
         if type(args[0]) not in (Tensor, torch.nn.Parameter):
-            return self._compiled(*args)[0]
+            return self._compiled(*args)
         return self._function.apply(*args)
 
-    def forward(self, *args: Any) -> list[Tensor]:
-        """The results by the CPU's loops, without autograd."""
-        out = getattr(cpu(), self.name)(*args)
-        return list(out) if self.extra else [out]
+    def forward(self, *args: Any) -> Tensor:
+        """The result by the CPU's loops, without autograd."""
+        out: Tensor = getattr(cpu(), self.name)(*args)
+        return out
 
     def backward(
         self, grad: Tensor, args: Sequence[Any], needed: list[bool]
     ) -> list[Tensor | None]:
-        """The gradients by the CPU's loops, without autograd.
-
-        The arguments end with what the forward pass gave for this.
-        """
+        """The gradients by the CPU's loops, without autograd."""
         return list(getattr(cpu(), f"{self.name}_backward")(grad, *args, needed))
 
     def _saved(self, args: Sequence[Any], needed: Sequence[bool]) -> list[Any]:
@@ -164,91 +158,86 @@ class Operator:
             @staticmethod
             def forward(ctx: Any, *args: Any) -> Tensor:
                 needed = ctx.needs_input_grad[: operator.differentiable]
-                out, *extra = operator.forward(*args)
-                saved = operator._saved(args, needed) + extra
+                saved = operator._saved(args, needed)
                 ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
                 ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
-                return out
+                return operator.forward(*args)
 
             @staticmethod
             def backward(ctx: Any, grad: Tensor) -> Any:
                 tensors = iter(ctx.saved_tensors)
                 args = [next(tensors) if x is None else x[0] for x in ctx.rest]
                 needed = list(ctx.needs_input_grad[: operator.differentiable])
-                number = len(args) - len(operator.extra)
+                differentiate = operator.backward
                 if torch.is_grad_enabled():
-                    grads = operator._differentiate(grad, args[:number], needed)
-                else:
-                    grads = operator.backward(grad, args, needed)
-                missing = number - operator.differentiable
-                return *_masked(grads, needed), *(None for _ in range(missing))
+                    differentiate = operator._differentiate
+                return operator._all(differentiate(grad, args, needed), needed, args)
 
         Function.__name__ = Function.__qualname__ = self.name
         return Function
 
-    def _make_custom_op(self, arguments: str) -> Callable[..., list[Tensor]]:
+    def _make_custom_op(self, arguments: str) -> Callable[..., Tensor]:
         """The operation as one node of a compiler's graph."""
-        operator, count, more = self, self.differentiable, self.extra
+        operator, count = self, self.differentiable
 
-        def forward(*args: Any) -> list[Tensor]:
+        def forward(*args: Any) -> Tensor:
             return operator.forward(*args)
 
         def backward(grad: Tensor, *rest: Any) -> list[Tensor]:
-            *args, extra, needed = rest
-            grads = operator.backward(grad, [*args, *extra], needed)
+            *args, needed = rest
+            grads = operator.backward(grad, args, list(needed))
             return [
-                grad.new_empty(0) if x is None else x
-                for x in _masked(grads, list(needed))
+                x if need and x is not None else grad.new_empty(0)
+                for x, need in zip(grads, needed, strict=True)
             ]
 
         name = f"pyg_hyperbolic::{self.name}"
         op = torch.library.custom_op(
-            name, forward, mutates_args=(), schema=f"({arguments}) -> Tensor[]"
+            name, forward, mutates_args=(), schema=f"({arguments}) -> Tensor"
         )
         back = torch.library.custom_op(
             f"{name}_backward",
             backward,
             mutates_args=(),
-            schema=f"(Tensor grad, {arguments}, Tensor[] extra, bool[] needed) "
-            "-> Tensor[]",
+            schema=f"(Tensor grad, {arguments}, bool[] needed) -> Tensor[]",
         )
 
         @op.register_fake
-        def _(*args: Any) -> list[Tensor]:
-            return [args[0].new_empty(f(*args)) for f in (operator.shape, *more)]
+        def _(*args: Any) -> Tensor:
+            return args[0].new_empty(operator.shape(*args))
 
         @back.register_fake
         def _(grad: Tensor, *rest: Any) -> list[Tensor]:
-            *args, _, needed = rest
+            *args, needed = rest
             return [
                 x.new_empty(x.shape) if need else grad.new_empty(0)
                 for x, need in zip(args[:count], needed, strict=True)
             ]
 
-        def setup_context(ctx: Any, inputs: Any, output: list[Tensor]) -> None:
+        def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
             needed = [isinstance(x, Tensor) and x.requires_grad for x in inputs[:count]]
-            saved = operator._saved(inputs, needed) + output[1:]
+            saved = operator._saved(inputs, needed)
             ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
             ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
             ctx.needed = needed
 
-        def differentiate(ctx: Any, grads: list[Tensor]) -> Any:
+        def differentiate(ctx: Any, grad: Tensor) -> Any:
             tensors = iter(ctx.saved_tensors)
-            saved = [next(tensors) if x is None else x[0] for x in ctx.rest]
-            number = len(saved) - len(more)
-            args, extra = saved[:number], saved[number:]
-            found = back(grads[0], *args, extra, ctx.needed)
-            masked = _masked(found, ctx.needed)
-            return *masked, *(None for _ in range(number - count))
+            args = [next(tensors) if x is None else x[0] for x in ctx.rest]
+            return operator._all(back(grad, *args, ctx.needed), ctx.needed, args)
 
         op.register_autograd(differentiate, setup_context=setup_context)
         return op
 
-
-def _masked(
-    grads: Sequence[Tensor | None], needed: Sequence[bool]
-) -> list[Tensor | None]:
-    return [x if need else None for x, need in zip(grads, needed, strict=True)]
+    def _all(
+        self,
+        grads: Sequence[Tensor | None],
+        needed: Sequence[bool],
+        args: Sequence[Any],
+    ) -> tuple[Tensor | None, ...]:
+        """A gradient or None for each argument."""
+        found = [x if need else None for x, need in zip(grads, needed, strict=True)]
+        return *found, *(None for _ in range(len(args) - self.differentiable))
 
 
 def _wide(x: Any) -> Any:

@@ -22,6 +22,7 @@ from torch.nn.functional import pad
 from torch_geometric.utils import scatter
 
 from pyg_hyperbolic import geometry
+from pyg_hyperbolic.geometry import lorentz
 from pyg_hyperbolic.geometry.midpoint import midpoints
 from pyg_hyperbolic.geometry.rows import Curved, prepare, wide_dtype
 
@@ -29,6 +30,13 @@ from pyg_hyperbolic.geometry.rows import Curved, prepare, wide_dtype
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     r"""Gyro-sums :math:`u \oplus v`, of [N, H, d] and [N, H, d] or [H, d]."""
     return geometry.gyro_add(u, v, c).to(u.dtype)
+
+
+def lorentz_map(
+    h: Tensor, x: Tensor, time: Tensor, bias: Tensor | None, c: Curved
+) -> Tensor:
+    r"""Points with the space coordinates S h + C t + b; S and C are those of x."""
+    return lorentz.lorentz_map(x, h, time, bias, c).to(h.dtype)
 
 
 def weighted_sum(

@@ -36,6 +36,7 @@ def midpoint(
     ptr: Tensor,
     source: Tensor,
     order: Tensor,
+    *_: Tensor,
 ) -> Tensor:
     """See :func:`pyg_hyperbolic.kernels.midpoint`."""
     weight, target = _edges(weight, ptr, source, order)
@@ -47,7 +48,12 @@ def midpoint(
 
 
 def weighted_sum(
-    x: Tensor, weight: Tensor | None, ptr: Tensor, source: Tensor, order: Tensor
+    x: Tensor,
+    weight: Tensor | None,
+    ptr: Tensor,
+    source: Tensor,
+    order: Tensor,
+    *_: Tensor,
 ) -> Tensor:
     """See :func:`pyg_hyperbolic.kernels.weighted_sum`."""
     weight, target = _edges(weight, ptr, source, order)
@@ -78,3 +84,6 @@ def dist(
     measure = portable.sqdist if squared else portable.dist
     out = measure(_heads(v), _heads(u), c, second, first)
     return out.view(first.numel(), *u.shape[1:-1])
+
+
+lorentz_map = portable.lorentz_map

@@ -38,6 +38,54 @@ def radial(a):
 
 
 @scalar
+def lift_slope(z, sinhc, cosh):
+    """Derivative of sinh(a)/a with respect to z = a^2."""
+    if z > 0.05:
+        return (cosh - sinhc) / (2 * z)
+    return 1 / 6 + z * (1 / 60 + z * (1 / 1680 + z * (1 / 90720 + z / 7983360)))
+
+
+@scalar
+def stretch(z, log_gap):
+    """artanh(r)/r for r = sqrt(z), 1 - z = e^log_gap, and its slope times 1 - z."""
+    if z < 1e-2:
+        value = 1 + z * (
+            1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13))))
+        )
+        slope = 1 / 3 + z * (
+            2 / 5 + z * (3 / 7 + z * (4 / 9 + z * (5 / 11 + z * (6 / 13))))
+        )
+        return value, slope * math.exp(log_gap)
+    r = math.sqrt(z)
+    value = (math.log1p(r) - log_gap / 2) / r
+    return value, (1 - value * math.exp(log_gap)) / (2 * z)
+
+
+@scalar
+def arsinhc(z, exponent):
+    """f = arsinh(x)/x for x = sqrt(z) e^E, times e^E; and df/dx^2, times e^3E.
+
+    This is what a vector that is kept times e^-E needs.
+    """
+    if exponent == 0 and z < 1e-2:
+        value = 1 - z * (1 / 6 - z * (3 / 40 - z * (5 / 112 - z * (35 / 1152))))
+        value -= z * z * z * z * z * (63 / 2816 - z * 231 / 13312)
+        slope = -1 / 6 + z * (
+            3 / 20 - z * (15 / 112 - z * (35 / 288 - z * (315 / 2816)))
+        )
+        return value, slope + z * z * z * z * z * (693 / 6656)
+    if z == 0:  # far out, and nothing is left
+        return 0.0, 0.0
+    x, unit = math.sqrt(z), math.exp(-exponent)
+    cosh = math.sqrt(unit * unit + z)
+    if exponent == 0:
+        value = math.log1p(x + z / (1 + cosh)) / x
+    else:
+        value = (exponent + math.log(x + cosh)) / x
+    return value, (1 / cosh - value) / (2 * z)
+
+
+@scalar
 def klein_slope(z, kappa, sech2):
     """(1/cosh(a)^2 - tanh(a)/a) / a^2: a Klein point moves less along itself."""
     if z > 1e-2:

@@ -19,9 +19,9 @@ every = pytest.mark.parametrize("name", OPERATIONS)
 OWN = {
     "sum_of_rows": ["gyro_add"],
     "sum_with_one": ["gyro_add"],
-    "midpoint": ["by_target", "midpoint"],
-    "midpoint_of_sums": ["by_target", "midpoint"],
-    "weighted_sum": ["by_target", "weighted_sum"],
+    "midpoint": ["by_target", "by_target", "midpoint"],
+    "midpoint_of_sums": ["by_target", "by_target", "midpoint"],
+    "weighted_sum": ["by_target", "by_target", "weighted_sum"],
     "log_sum": ["by_target", "log_sum"],
     "dist": ["dist"],
     "sqdist": ["dist"],

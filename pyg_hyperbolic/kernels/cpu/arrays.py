@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.kernels.cpu import threads
+from pyg_hyperbolic.kernels.cpu import edges, threads
 from pyg_hyperbolic.kernels.cpu.rows import Edges
 
 
@@ -32,7 +32,7 @@ def edge_arrays(
     source: Tensor,
     order: Tensor,
     weight: Tensor | None,
-    dtype: torch.dtype,
+    dtype: np.dtype,
 ) -> Edges:
     """Edges as arrays.
 
@@ -41,9 +41,8 @@ def edge_arrays(
     """
     rows = ptr.numpy(), source.numpy(), order.numpy()
     if weight is None:
-        kind = np.float32 if dtype == torch.float32 else np.float64
-        return Edges(*rows, np.empty((0, 0), kind))
-    wide = torch.float64 in (dtype, weight.dtype)
+        return Edges(*rows, np.empty((0, 0), dtype))
+    wide = dtype == np.float64 or weight.dtype == torch.float64
     out = weight.detach().to(torch.float64 if wide else torch.float32)
     array = out.contiguous().numpy()
     return Edges(*rows, array if array.ndim == 2 else array[:, None])
@@ -95,6 +94,18 @@ def each_row(rows: int, width: int, task: Callable[[int, int], None]) -> None:
     """Splits rows that have nothing to do with each other."""
     bounds = threads.even(rows, threads.parts(rows * width))
     threads.run(lambda _, lo, hi: task(lo, hi), bounds)
+
+
+def radials(x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    """sinh(a)/a, cosh(a) and the exponent E of each point, [N, H, 3]."""
+    rows, heads, width = x.shape
+    at = np.empty((rows, heads, 3))
+    each_row(
+        rows,
+        heads * (width + 50),
+        lambda lo, hi: edges.radials(lo, hi, x, curvature, at),
+    )
+    return at
 
 
 def of_weight(array: np.ndarray, weight: Tensor | None) -> Tensor | None:

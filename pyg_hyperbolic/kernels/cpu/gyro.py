@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import loop, scalar
-from pyg_hyperbolic.kernels.cpu.rows import square
+from pyg_hyperbolic.kernels.cpu.rows import bounded, square
 from pyg_hyperbolic.kernels.scalars import (
     Radial,
     Sum,
@@ -210,5 +210,5 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
             for t in range(u.shape[2]):
                 p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
                 x = np.float64(v[j, k, t]) - row.share * p
-                by_u[i, k, t] = s.p * g + s.u_u * p + s.u_x * x
-                by_v[j, k, t] += s.r * g + s.v_u * p + s.v_x * x
+                by_u[i, k, t] = bounded(s.p * g + s.u_u * p + s.u_x * x, u)
+                by_v[j, k, t] += bounded(s.r * g + s.v_u * p + s.v_x * x, u)

@@ -11,11 +11,6 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
-# Sums may be reordered, so that they are vectorized.  What must stay as it is written
-# is written so that reordering does no harm: the difference of a point to itself is 0
-# whichever way it is rounded.  NaN and infinity are kept.
-_FLAGS = {"reassoc", "contract", "nsz"}
-
 _SOURCES = [
     *sorted(Path(__file__).parent.glob("*.py")),
     Path(__file__).parents[1] / "scalars.py",
@@ -43,27 +38,34 @@ class _Cache(FunctionCache):
         return (*key, self._FINGERPRINT)
 
 
+# Sums may be reordered, so that they are vectorized.  What must stay as it is written
+# is written so that reordering does no harm: the difference of a point to itself is 0
+# whichever way it is rounded.  NaN and infinity are kept.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
-    "fastmath": _FLAGS,
+    "fastmath": {"reassoc", "contract", "nsz"},
     "error_model": "numpy",
     "_nrt": False,  # loops make no arrays: without it each call counts references
 }
 
 
 def scalar(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of numbers, compiled as a part of the loops that call it."""
-    return njit(function, **_OPTIONS)
+    """A function of numbers, compiled into the loops that call it.
+
+    As a function of its own a process would have it several times, and take any of
+    them, which may be rounded in different ways.
+    """
+    return njit(function, forceinline=True, **_OPTIONS)
 
 
 def inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that is called for every edge, so often that calls would count."""
+    """A function that is put into loops early, so that they are vectorized with it."""
     return njit(function, inline="always", **_OPTIONS)
 
 
 def loop(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of arrays, compiled when it is first called with arrays of a dtype."""
-    dispatcher = scalar(function)
+    dispatcher = njit(function, **_OPTIONS)
     # mypy takes a dispatcher for the function
     setattr(dispatcher, "_cache", _Cache(function))  # noqa: B010
     return dispatcher
@@ -100,15 +102,20 @@ def _prefetch(context: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
 
 
 @inner
-def prefetch(array: Any, i: int) -> None:
-    """Asks for the lines of array[i, :, :], an edge that comes soon.
+def prefetch_head(array: Any, i: int, k: int) -> None:
+    """Asks for the lines of array[i, k, :], of an edge that comes soon.
 
-    Neighbors lie anywhere in memory: without this a loop over edges waits for it.
+    Neighbors lie anywhere in memory: without this a loop over edges waits for them.
     """
-    step = 64 // array.itemsize
+    for t in range(0, array.shape[2], 64 // array.itemsize):
+        _prefetch(array, i, k, t)
+
+
+@inner
+def prefetch(array: Any, i: int) -> None:
+    """Asks for the lines of all heads."""
     for k in range(array.shape[1]):
-        for t in range(0, array.shape[2], step):
-            _prefetch(array, i, k, t)
+        prefetch_head(array, i, k)
 
 
 AHEAD = 8  # edges; more is no faster

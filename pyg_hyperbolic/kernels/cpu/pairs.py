@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from pyg_hyperbolic.kernels.cpu import edges, threads
+from pyg_hyperbolic.kernels.cpu import distances, edges, threads
 from pyg_hyperbolic.kernels.cpu.arrays import (
     curvatures,
     each_row,
@@ -13,6 +13,7 @@ from pyg_hyperbolic.kernels.cpu.arrays import (
     of_curvature,
     of_weight,
     points,
+    radials,
     zeros,
 )
 from pyg_hyperbolic.kernels.cpu.grouping import outside
@@ -20,17 +21,6 @@ from pyg_hyperbolic.kernels.cpu.grouping import outside
 _SCALARS = 150  # a gyro-sum takes as long as so many multiplications
 
 Gradients = tuple[Tensor | None, ...]
-
-
-def _radials(x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-    rows, heads, width = x.shape
-    node = np.empty((rows, heads, 3))
-    each_row(
-        rows,
-        heads * (width + 50),
-        lambda lo, hi: edges.radials(lo, hi, x, curvature, node),
-    )
-    return node
 
 
 def log_sum(
@@ -47,8 +37,8 @@ def log_sum(
     u, v, result = points(target), points(x), points(out)
     _, heads, width = v.shape
     curvature = curvatures(c, heads)
-    at_u, at_v = _radials(u, curvature), _radials(v, curvature)
-    links = edge_arrays(ptr, source, order, weight, x.dtype)
+    at_u, at_v = radials(u, curvature), radials(v, curvature)
+    links = edge_arrays(ptr, source, order, weight, v.dtype)
 
     def task(_: int, lo: int, hi: int) -> None:
         edges.log_forward(lo, hi, links, v, u, curvature, at_v, at_u, result)
@@ -73,8 +63,8 @@ def log_sum_backward(
     u, v, upstream = points(target), points(x), points(grad)
     _, heads, width = v.shape
     curvature = curvatures(c, heads)
-    at_u, at_v = _radials(u, curvature), _radials(v, curvature)
-    links = edge_arrays(ptr, source, order, weight, x.dtype)
+    at_u, at_v = radials(u, curvature), radials(v, curvature)
+    links = edge_arrays(ptr, source, order, weight, v.dtype)
     by_weight = np.empty((len(links.source), heads) if needed[2] else (0, 0))
     count = threads.parts(source.numel() * heads * (width + _SCALARS))
     by_x, shares = gradient(x, count)
@@ -111,7 +101,7 @@ def dist(
     left, right = points(u), points(v)
     _, heads, width = left.shape
     curvature = curvatures(c, heads)
-    at_u, at_v = _radials(left, curvature), _radials(right, curvature)
+    at_u, at_v = radials(left, curvature), radials(right, curvature)
     one, other = first.contiguous().numpy(), second.contiguous().numpy()
     if outside(one, 0, len(u) - 1) or outside(other, 0, len(v) - 1):
         raise IndexError(
@@ -123,7 +113,7 @@ def dist(
     each_row(
         first.numel(),
         heads * (width + _SCALARS),
-        lambda lo, hi: edges.dist_forward(
+        lambda lo, hi: distances.dist_forward(
             lo, hi, one, other, squared, left, right, curvature, at_u, at_v, result
         ),
     )
@@ -144,7 +134,7 @@ def dist_backward(
     left, right = points(u), points(v)
     _, heads, width = left.shape
     curvature = curvatures(c, heads)
-    at_u, at_v = _radials(left, curvature), _radials(right, curvature)
+    at_u, at_v = radials(left, curvature), radials(right, curvature)
     one, other = first.contiguous().numpy(), second.contiguous().numpy()
     upstream = grad.detach().contiguous().numpy().reshape(-1, heads)
     count = threads.parts(first.numel() * heads * (width + _SCALARS))
@@ -152,7 +142,7 @@ def dist_backward(
     by_c = zeros(count, heads)
 
     def task(part: int, lo: int, hi: int) -> None:
-        edges.dist_backward(
+        distances.dist_backward(
             lo,
             hi,
             one,

@@ -1,5 +1,6 @@
 """What loops have in common: the edges of a target, and the rows of arrays."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,23 @@ def ask_for(array, edges, i):
     last = min(edges.ptr[i + 1] + AHEAD, edges.source.shape[0])
     for e in range(edges.ptr[i] + AHEAD, last):
         prefetch(array, edges.source[e])
+
+
+# Gradients grow as e^a.  Beyond these powers of e they stay there: numbers, and so are
+# their squares in an optimizer.
+LIMIT_32, LIMIT_64 = 41.0, 300.0
+_MOST_32, _MOST_64 = math.exp(LIMIT_32), math.exp(LIMIT_64)
+
+
+@inner
+def bounded(value, array):
+    """A part of a gradient that is to be added to an array; NaN stays."""
+    most = _MOST_32 if array.itemsize == 4 else _MOST_64
+    if value > most:
+        value = most
+    if value < -most:
+        value = -most
+    return value
 
 
 @inner

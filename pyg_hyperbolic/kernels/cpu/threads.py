@@ -1,12 +1,18 @@
 """Rows split over threads.
 
-The loops release the interpreter's lock.  Numba's own threads are not used: they end
-the process after a fork, or when two threads call them.
+The loops release the interpreter's lock.  They run in PyTorch's own OpenMP threads
+where these can be had: for some milliseconds after each of PyTorch's loops its threads
+wait busily for the next, and threads of a pool would fight with them for the cores.
+Elsewhere, and in a child process, which has none of its parent's threads, a pool does
+it.  Numba's own threads end the process after a fork, or when two threads call them.
 """
 
+import ctypes
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +20,19 @@ import torch
 # Multiplications below which a second thread costs more than it saves.
 _GRAIN = 400_000
 
+Task = Callable[[int, int, int], None]
+
 _pools: dict[int, ThreadPoolExecutor] = {}
-# A child process has none of its parent's threads.
+_forked: list[bool] = []
+
+
+def _after_fork() -> None:
+    _pools.clear()
+    _forked.append(True)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def parts(work: int) -> int:
@@ -41,7 +56,7 @@ def by_edges(ptr: np.ndarray, count: int) -> Sequence[int]:
     return (0, *inner.tolist(), rows)
 
 
-def run(task: Callable[[int, int, int], None], bounds: Sequence[int]) -> None:
+def run(task: Task, bounds: Sequence[int]) -> None:
     """Calls ``task(part, first row, row behind the last)`` for each part at once.
 
     Args:
@@ -49,14 +64,55 @@ def run(task: Callable[[int, int, int], None], bounds: Sequence[int]) -> None:
         bounds: Of the runs: one more than there are parts.
     """
     count = len(bounds) - 1
-    rest = []
-    if count > 1:
-        if count not in _pools:
-            _pools[count] = ThreadPoolExecutor(count - 1, "pyg_hyperbolic")
-        rest = [
-            _pools[count].submit(task, part, bounds[part], bounds[part + 1])
-            for part in range(1, count)
-        ]
+    if count == 1:
+        task(0, bounds[0], bounds[1])
+    elif _openmp() is None or _forked:
+        _run_in_pool(task, bounds, count)
+    else:
+        _run_in_openmp(task, bounds, count)
+
+
+def _run_in_pool(task: Task, bounds: Sequence[int], count: int) -> None:
+    if count not in _pools:
+        _pools[count] = ThreadPoolExecutor(count - 1, "pyg_hyperbolic")
+    rest = [
+        _pools[count].submit(task, part, bounds[part], bounds[part + 1])
+        for part in range(1, count)
+    ]
     task(0, bounds[0], bounds[1])
     for future in rest:
         future.result()
+
+
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+@cache
+def _openmp() -> Any:
+    """GNU OpenMP's function that has another one called by several threads, or None.
+
+    PyTorch loads its OpenMP library for the whole process, if it has this one.
+    """
+    try:
+        function = ctypes.CDLL(None).GOMP_parallel
+    except (AttributeError, OSError, TypeError):
+        return None
+    function.argtypes = (_CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    function.restype = None
+    return function
+
+
+def _run_in_openmp(task: Task, bounds: Sequence[int], count: int) -> None:
+    remaining, errors = iter(range(count)), list[BaseException]()
+
+    def work(_: int | None) -> None:
+        # OpenMP may give fewer threads than asked for.
+        for part in remaining:
+            try:
+                task(part, bounds[part], bounds[part + 1])
+            except BaseException as error:
+                errors.append(error)
+
+    _openmp()(_CALLBACK(work), None, count, 0)
+    if errors:
+        raise errors[0]

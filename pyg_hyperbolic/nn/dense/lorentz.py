@@ -8,6 +8,7 @@ from torch.nn import Parameter
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 
+from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
 
@@ -68,7 +69,12 @@ class LorentzMap(torch.nn.Module):
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """Images of points at the curvature c."""
-        out = lorentz_map(x, self.space(x), self.time, self.bias, c)
+        h, shared = self.space(x), (self.time, self.bias, c)
+        if x.layout != torch.strided:
+            out = lorentz_map(x, h, *shared)
+        else:
+            images, points = (y.reshape(-1, y.size(-1)) for y in (h, x))
+            out = kernels.lorentz_map(images, points, *shared).view(h.shape)
         if not self.bounded:
             return out
         gate = lorentz_form(x, self.gate(x), self.gate_time, c) + self.gate_bias

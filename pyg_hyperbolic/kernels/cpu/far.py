@@ -1,0 +1,261 @@
+"""Loops of the weighted midpoint where neighbors are far out, see docs/geometry.md.
+
+Klein points are measured from that of each target's heaviest neighbor, and all masses
+are logarithms.  What differences there are is summed in units of the second heaviest
+neighbor: beside the heaviest it may be e^-2000, and decides the radius all the same.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from pyg_hyperbolic.kernels.cpu.jit import inner, loop, scalar
+from pyg_hyperbolic.kernels.cpu.klein import add_difference, kappa_of, pull
+from pyg_hyperbolic.kernels.cpu.rows import (
+    LIMIT_32,
+    LIMIT_64,
+    bounded,
+    place,
+    weight_of,
+)
+from pyg_hyperbolic.kernels.scalars import stretch
+
+_LARGEST = 700.0  # the largest power of e that float64 holds
+_RANGE = 600.0  # how much lighter than its unit a mass may be
+
+
+class Center(NamedTuple):
+    """What is known of one target's midpoint, but for the vector to it."""
+
+    total: float  # logarithm of the sum of w cosh(a)
+    inverse: float  # of the sum of w / cosh(a)
+    spread: float  # variance of the Klein points, over the gap
+    log_gap: float  # log(1 - the squared radius of the Klein midpoint)
+    share: float  # of the sum of inverses in that gap; the rest is the variance's
+    unit: float  # logarithm of what the shift is counted in
+
+
+@scalar
+def log_masses(edges, at, e, k):
+    """Logarithms of w cosh(a) and w / cosh(a) of an edge, and of cosh(a)."""
+    w, j = weight_of(edges, e, k), edges.source[e]
+    log = math.log(w) if w > 0 else -math.inf
+    log_cosh = math.log(at[j, k, 1]) + at[j, k, 2]
+    return log + log_cosh, log - log_cosh, log_cosh
+
+
+@scalar
+def heaviest(i, k, edges, at):
+    """The neighbor of the largest mass."""
+    best, most = edges.source[edges.ptr[i]], -math.inf
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        mass, _, _ = log_masses(edges, at, e, k)
+        if mass > most:
+            best, most = edges.source[e], mass
+    return best
+
+
+@scalar
+def sum_masses(i, k, h, edges, at):
+    """Logarithms of the sums of w cosh(a) and w / cosh(a), and the largest but h's."""
+    most, most_inverse, second = -math.inf, -math.inf, -math.inf
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        mass, inverse, _ = log_masses(edges, at, e, k)
+        most, most_inverse = max(most, mass), max(most_inverse, inverse)
+        if edges.source[e] != h:
+            second = max(second, mass)
+    total = total_inverse = 0.0
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        mass, inverse, _ = log_masses(edges, at, e, k)
+        total += math.exp(mass - most)
+        total_inverse += math.exp(inverse - most_inverse)
+    return most + math.log(total), most_inverse + math.log(total_inverse), second
+
+
+@scalar
+def center(i, k, h, edges, x, at, c, shift):
+    """The midpoint of a target's neighbors, of which h is the heaviest.
+
+    The shift that is filled in is from the Klein point of h.
+    """
+    kappa = kappa_of(at, h, k)
+    log_total, log_inverse, unit = sum_masses(i, k, h, edges, at)
+    squares = 0.0
+    while squares == 0 and unit > -math.inf:
+        shift[:] = 0
+        lighter = -math.inf
+        for e in range(edges.ptr[i], edges.ptr[i + 1]):
+            j = edges.source[e]
+            mass, _, _ = log_masses(edges, at, e, k)
+            if j == h or mass == -math.inf:
+                continue
+            if mass < unit - _RANGE:
+                lighter = max(lighter, mass)
+                continue
+            m, own = math.exp(min(mass - unit, _RANGE)), kappa_of(at, j, k)
+            squares += m * add_difference(x, j, h, k, own, own - kappa, m, shift)
+        if squares == 0:  # copies of the heaviest: what counts is lighter
+            unit = lighter
+    log_part = log_inverse - log_total
+    if not squares > 0 or c == 0:
+        shift[:] = 0
+        return Center(log_total, log_inverse, 0.0, log_part, 1.0, 0.0)
+    away = 0.0
+    for t in range(x.shape[2]):
+        away += shift[t] * shift[t]
+    # the square of the mean difference, over the mean square
+    rest = 1 - away / squares * math.exp(unit - log_total)
+    log_spread = math.log(squares * max(rest, 1e-16)) + unit - log_total
+    most = max(log_part, log_spread + math.log(c))
+    part, bent = math.exp(log_part - most), c * math.exp(log_spread - most)
+    log_gap = most + math.log(part + bent)
+    spread = math.exp(log_spread - log_gap)
+    share = part / (part + bent)
+    return Center(log_total, log_inverse, spread, log_gap, share, unit)
+
+
+@loop
+def forward(lo, hi, edges, x, at, c, left, shift, out):
+    """Midpoints of those targets from lo to hi that are left.
+
+    Args:
+        lo: First target.
+        hi: Target behind the last.
+        edges: The edges of the targets, and their weights.
+        x: Points, [N, H, d].
+        at: sinh(a)/a, cosh(a) and the exponent E of each, [N, H, 3].
+        c: [H].
+        left: Not 0 for targets that are left, [M, H].
+        shift: Space, [d].
+        out: [M, H, d].
+    """
+    for i in range(lo, hi):
+        for k in range(x.shape[1]):
+            if left[i, k] == 0:
+                continue
+            h = heaviest(i, k, edges, at)
+            mid = center(i, k, h, edges, x, at, c[k], shift)
+            kappa, scale = kappa_of(at, h, k), math.exp(mid.unit - mid.total)
+            rr = 0.0
+            for t in range(x.shape[2]):
+                m = kappa * np.float64(x[h, k, t]) + shift[t] * scale
+                rr += m * m
+            value, _ = stretch(c[k] * rr, mid.log_gap)
+            for t in range(x.shape[2]):
+                m = kappa * np.float64(x[h, k, t]) + shift[t] * scale
+                out[i, k, t] = value * m
+
+
+@loop
+def backward(
+    lo, hi, edges, x, at, c, left, grad, space, by_klein, by_mass, by_weight, by_c
+):
+    """Gradients of :func:`forward`.
+
+    Args:
+        lo: First target.
+        hi: Target behind the last.
+        edges: See :func:`forward`.
+        x: See :func:`forward`.
+        at: See :func:`forward`.
+        c: [H].
+        left: See :func:`forward`.
+        grad: Gradient of the midpoints, [M, H, d].
+        space: Space, [2, d].
+        by_klein: Gradient of the Klein points, [N, H, d], added to.
+        by_mass: [N, H, 2], added to: gradient of the logarithm of a point's mass,
+            without the factor that all its edges share; and the gradient of its Klein
+            point along itself.
+        by_weight: Gradient of weights, [E, H], or [0, 0] where it is not needed.
+        by_c: The part of c's gradient that belongs to targets, [H], added to.
+    """
+    for i in range(lo, hi):
+        for k in range(x.shape[1]):
+            if left[i, k] != 0:
+                gradient(
+                    i, k, edges, x, at, c[k], grad, space[0], space[1],
+                    by_klein, by_mass, by_weight, by_c,
+                )  # fmt: skip
+
+
+@scalar
+def gradient(
+    i, k, edges, x, at, c, grad, shift, beta, by_klein, by_mass, by_weight, by_c
+):
+    """The gradient of one midpoint, handed to its neighbors."""
+    learned = by_weight.shape[0] > 0
+    h = heaviest(i, k, edges, at)
+    mid = center(i, k, h, edges, x, at, c, shift)
+    kappa, scale = kappa_of(at, h, k), math.exp(mid.unit - mid.total)
+    rr = along = 0.0
+    for t in range(x.shape[2]):
+        m = kappa * np.float64(x[h, k, t]) + shift[t] * scale
+        rr += m * m
+        along += m * np.float64(grad[i, k, t])
+    value, slope = stretch(c * rr, mid.log_gap)
+    for t in range(x.shape[2]):
+        beta[t] = value * grad[i, k, t]
+    by_gap = -along * slope  # derivative with respect to the gap, times the gap
+    by_c[k] += by_gap * mid.spread
+    log_limit = LIMIT_32 if x.itemsize == 4 else LIMIT_64
+    for e in range(edges.ptr[i], edges.ptr[i + 1]):
+        j, w = edges.source[e], weight_of(edges, e, k)
+        if w == 0 and not learned:
+            continue
+        log_mass, log_inverse, log_cosh = log_masses(edges, at, e, k)
+        if w == 0:  # then its mass is that of a weight 1, of which only this is needed
+            log_mass, log_inverse = log_cosh, -log_cosh
+        # Shares of the total, of the gap, and of the sum of inverses; the first may be
+        # out of range where the second is not.
+        one = math.exp(min(log_mass - mid.total, _LARGEST))
+        log_over = log_mass - mid.total - mid.log_gap
+        over_gap = math.exp(min(log_over, log_limit))
+        inverse = mid.share * math.exp(min(log_inverse - mid.inverse, _LARGEST))
+        mass, twice = (one, 2 * c * by_gap * over_gap) if w != 0 else (0.0, 0.0)
+        if j == h:
+            step = 0.0
+            if w != 0:
+                log_step = log_over + mid.unit - mid.total
+                step = 2 * c * by_gap * math.exp(min(log_step, _LARGEST))
+            zz, zb = pull_heaviest(h, k, shift, scale, beta, mass, step, x, by_klein)
+        else:
+            own = kappa_of(at, j, k)
+            zz, zb = pull(
+                x, j, h, k, own, own - kappa, shift, scale, beta, mass, twice, by_klein
+            )
+        # At most the number of neighbors: more is of a mass that is out of range.
+        bent = 0.0
+        if zz > 0:
+            bent = math.exp(min(log_over + math.log(c * zz), 20.0))
+        by_one = one * (zb - by_gap) + by_gap * bent
+        by_inverse = by_gap * inverse
+        if w != 0:
+            by_mass[j, k, 0] += by_one - by_inverse
+            # the part of the difference z along k_j, from squares
+            along_own = one * (along * value + zb)
+            flat = math.exp(-2 * log_cosh)
+            if flat > 0.7:
+                along_own += by_gap * (over_gap * (1 - flat - c * rr) + bent)
+            else:
+                # at most 1: the share of its inverse in the gap
+                flat = math.exp(min(log_over - 2 * log_cosh, 0.0))
+                along_own += by_gap * (one + bent - flat)
+            by_mass[j, k, 1] += along_own
+        if learned:
+            found = (by_one + by_inverse) / (w if w != 0 else 1.0)
+            # out of range for an edge of weight 0 to a point far beyond all others
+            in_range = w != 0 or abs(found) < 1e290
+            by_weight[place(edges, e), k] = found if in_range else 0.0
+
+
+@inner
+def pull_heaviest(h, k, shift, scale, beta, mass, step, x, grad):
+    """As :func:`pull` for the heaviest itself, whose difference is minus the shift."""
+    zz = zb = 0.0
+    for t in range(grad.shape[2]):
+        z = -shift[t] * scale
+        zz += z * z
+        zb += z * beta[t]
+        grad[h, k, t] += bounded(mass * beta[t] - step * shift[t], x)
+    return zz, zb

@@ -1,0 +1,111 @@
+"""The Lorentz map's kernel beside the reference, which is in double precision."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic import kernels
+from pyg_hyperbolic.geometry.lorentz import lorentz_map
+
+DOUBLE = torch.float64
+RADII = [0.0, 1e-5, 0.03, 0.2, 1.0, 5.0, 12.0, 50.0, 170.0, 400.0]
+
+
+def inputs(radius: float, dtype: torch.dtype, rows: int = 30) -> list[Tensor]:
+    """h, x, time, bias and c."""
+    torch.manual_seed(0)
+    x = torch.nn.functional.normalize(torch.randn(rows, 7), dim=-1) * radius
+    h = x @ torch.randn(7, 5) * 0.4
+    time, bias = torch.randn(5) / 5, torch.randn(5)
+    leaves = [y.to(dtype) for y in (h, x, time, bias)]
+    leaves.append(torch.tensor(1.3, dtype=DOUBLE))
+    return [y.requires_grad_() for y in leaves]
+
+
+def reference(h: Tensor, x: Tensor, *rest: Tensor) -> Tensor:
+    return lorentz_map(x, h, *rest)
+
+
+def finite(x: Tensor) -> bool:
+    return bool(x.isfinite().all())
+
+
+@pytest.mark.parametrize("by", ["cpu", "portable"])
+@pytest.mark.parametrize("radius", RADII)
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_values_and_gradients(dtype: torch.dtype, radius: float, by: str) -> None:
+    given = inputs(radius, dtype)
+    wide = [y.detach().double().requires_grad_() for y in given]
+    grad = torch.randn(30, 5)
+    with kernels.backend(by):
+        out = kernels.lorentz_map(*given)
+        got = torch.autograd.grad(out, given, grad.to(dtype))
+    if dtype == torch.float32 and radius > 80:  # gradients out of its range
+        assert out.isfinite().all() and (by != "cpu" or all(map(finite, got)))
+        return
+    true = reference(*wide)
+    expected = torch.autograd.grad(true, wide, grad.double())
+    bar = 1e-11
+    if dtype == torch.float32:
+        bar = 1e-5 if by == "cpu" else 1e-4  # which sums over rows in float32
+    for a, b in zip((out, *got), (true, *expected), strict=True):
+        scale = max(b.abs().max().item(), 1e-300)
+        torch.testing.assert_close(a.double(), b, rtol=0, atol=bar * scale)
+
+
+@pytest.mark.parametrize("radius", [0.03, 1.0, 5.0])
+def test_second_derivatives(radius: float) -> None:
+    given = inputs(radius, DOUBLE, rows=3)
+    assert torch.autograd.gradcheck(kernels.lorentz_map, given)
+    assert torch.autograd.gradgradcheck(kernels.lorentz_map, given)
+
+
+def test_no_bias_no_rows_and_half_precision() -> None:
+    h, x, time, bias, c = inputs(1.0, torch.float32)
+    without = kernels.lorentz_map(h, x, time, None, c)
+    zero = torch.zeros_like(bias)
+    torch.testing.assert_close(without, kernels.lorentz_map(h, x, time, zero, c))
+    assert kernels.lorentz_map(h[:0], x[:0], time, bias, c).shape == (0, 5)
+    half = kernels.lorentz_map(h.half(), x.half(), time.half(), None, c)
+    assert half.dtype == torch.half
+    torch.testing.assert_close(half.float(), without, rtol=1e-2, atol=1e-2)
+
+
+def test_compiled_into_one_graph() -> None:
+    given = inputs(1.0, torch.float32)
+    compiled = torch.compile(kernels.lorentz_map, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(*given), kernels.lorentz_map(*given))
+    grads = (
+        torch.autograd.grad(f(*given).sum(), given)
+        for f in (compiled, kernels.lorentz_map)
+    )
+    for a, b in zip(*grads, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_any_number_of_threads_gives_the_same() -> None:
+    given, before, results = (
+        inputs(1.0, DOUBLE, rows=40_000),
+        torch.get_num_threads(),
+        [],
+    )
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            out = kernels.lorentz_map(*given)
+            results.append([out, *torch.autograd.grad(out.square().sum(), given)])
+    finally:
+        torch.set_num_threads(before)
+    for others in results[1:]:
+        for a, b in zip(results[0], others, strict=True):
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("name", ["h", "x", "time", "bias", "c"])
+def test_shapes_that_do_not_fit(name: str) -> None:
+    names = ["h", "x", "time", "bias", "c"]
+    given = inputs(1.0, torch.float32)
+    given[names.index(name)] = torch.ones(2, 3)
+    named = "h" if name == "x" else name
+    with pytest.raises(ValueError, match=f"'{named}'"):
+        kernels.lorentz_map(*given)
