@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.kernels.cpu import edges, threads
-from pyg_hyperbolic.kernels.cpu.rows import Edges
+from pyg_hyperbolic.kernels.cpu.rows import RADII, Edges
 
 
 def points(x: Tensor) -> np.ndarray:
@@ -97,9 +97,9 @@ def each_row(rows: int, width: int, task: Callable[[int, int], None]) -> None:
 
 
 def radials(x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-    """sinh(a)/a, cosh(a) and the exponent E of each point, [N, H, 3]."""
+    """What loops need of the radius of each point, [N, H, RADII]."""
     rows, heads, width = x.shape
-    at = np.empty((rows, heads, 3))
+    at = np.empty((rows, heads, RADII))
     each_row(
         rows,
         heads * (width + 50),

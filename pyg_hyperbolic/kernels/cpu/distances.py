@@ -13,8 +13,7 @@ import numpy as np
 from pyg_hyperbolic.kernels.cpu.edges import known
 from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
-from pyg_hyperbolic.kernels.cpu.rows import bounded
-from pyg_hyperbolic.kernels.scalars import lift_slope
+from pyg_hyperbolic.kernels.cpu.rows import SLOPE, SQUARE, bounded
 
 # Below these, X - 1 over C_u C_v and C_u C_v - 1 have too few digits for float32.
 _CLOSE, _SMALL = 1e-8, 5e-3
@@ -71,13 +70,10 @@ def dist_backward(
             if g == 0:
                 continue
             one, other, rest = known(at_u, i, k), known(at_v, j, k), -1.0
-            uu = vv = dot = 0.0
+            dot = 0.0
             if narrow:
                 for t in range(u.shape[2]):
-                    p, q = np.float64(u[i, k, t]), np.float64(v[j, k, t])
-                    uu += p * p
-                    vv += q * q
-                    dot += p * q
+                    dot += np.float64(u[i, k, t]) * np.float64(v[j, k, t])
                 rest = above_one(one, other, c[k], dot)
             if not rest > 0:
                 along_sum(i, j, k, squared, u, v, c, one, other, g, by_u, by_v, by_c)
@@ -88,12 +84,11 @@ def dist_backward(
                 g *= 2 * length
             # derivatives of X with respect to c u.u, c v.v and c u.v
             both, product = c[k] * dot, one.sinhc * other.sinhc
-            slope = lift_slope(c[k] * uu, one.sinhc, one.cosh)
-            by_uu = one.sinhc * other.cosh / 2 - slope * other.sinhc * both
-            slope = lift_slope(c[k] * vv, other.sinhc, other.cosh)
-            by_vv = other.sinhc * one.cosh / 2 - slope * one.sinhc * both
+            by_uu = one.sinhc * other.cosh / 2 - at_u[i, k, SLOPE] * other.sinhc * both
+            by_vv = other.sinhc * one.cosh / 2 - at_v[j, k, SLOPE] * one.sinhc * both
             step = g / (root * math.sqrt(c[k]))
-            by_c[k] += step * (uu * by_uu + vv * by_vv - product * dot)
+            squares = at_u[i, k, SQUARE] * by_uu + at_v[j, k, SQUARE] * by_vv
+            by_c[k] += step * (squares - product * dot)
             by_c[k] -= g * length / (2 * c[k])
             step *= c[k]
             of_u, of_v, across = 2 * step * by_uu, 2 * step * by_vv, step * product

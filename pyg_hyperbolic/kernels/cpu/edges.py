@@ -7,13 +7,18 @@ import numpy as np
 from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop
 from pyg_hyperbolic.kernels.cpu.rows import (
+    COSH,
+    EXPONENT,
+    SINHC,
+    SLOPE,
+    SQUARE,
     ask_for,
     bounded,
     place,
     square,
     weight_of,
 )
-from pyg_hyperbolic.kernels.scalars import Radial, radial
+from pyg_hyperbolic.kernels.scalars import Radial, lift_slope, radial
 
 
 @loop
@@ -46,17 +51,20 @@ def dots(lo, hi, edges, x, y, by_weight):
 
 @loop
 def radials(lo, hi, x, c, node):
-    """sinh(a)/a, cosh(a) and E of each point, see :class:`Radial`."""
+    """Fills in what loops need of the radius of each point, [N, H, RADII]."""
     for j in range(lo, hi):
         for k in range(x.shape[1]):
-            f = radial(math.sqrt(c[k] * square(x, j, k)))
-            node[j, k, 0], node[j, k, 1], node[j, k, 2] = f.sinhc, f.cosh, f.exponent
+            xx = square(x, j, k)
+            f = radial(math.sqrt(c[k] * xx))
+            node[j, k, SINHC], node[j, k, COSH] = f.sinhc, f.cosh
+            node[j, k, SLOPE] = lift_slope(c[k] * xx, f.sinhc, f.cosh)
+            node[j, k, EXPONENT], node[j, k, SQUARE] = f.exponent, xx
 
 
 @inner
 def known(node, j, k):
     """The :class:`Radial` of a point from :func:`radials`."""
-    return Radial(node[j, k, 0], node[j, k, 1], node[j, k, 2])
+    return Radial(node[j, k, SINHC], node[j, k, COSH], node[j, k, EXPONENT])
 
 
 @loop

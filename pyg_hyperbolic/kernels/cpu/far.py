@@ -13,6 +13,8 @@ import numpy as np
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop, scalar
 from pyg_hyperbolic.kernels.cpu.klein import add_difference, kappa_of, pull
 from pyg_hyperbolic.kernels.cpu.rows import (
+    COSH,
+    EXPONENT,
     LIMIT_32,
     LIMIT_64,
     bounded,
@@ -41,7 +43,7 @@ def log_masses(edges, at, e, k):
     """Logarithms of w cosh(a) and w / cosh(a) of an edge, and of cosh(a)."""
     w, j = weight_of(edges, e, k), edges.source[e]
     log = math.log(w) if w > 0 else -math.inf
-    log_cosh = math.log(at[j, k, 1]) + at[j, k, 2]
+    log_cosh = math.log(at[j, k, COSH]) + at[j, k, EXPONENT]
     return log + log_cosh, log - log_cosh, log_cosh
 
 
@@ -124,7 +126,7 @@ def forward(lo, hi, edges, x, at, c, left, shift, out):
         hi: Target behind the last.
         edges: The edges of the targets, and their weights.
         x: Points, [N, H, d].
-        at: sinh(a)/a, cosh(a) and the exponent E of each, [N, H, 3].
+        at: See :data:`~pyg_hyperbolic.kernels.cpu.rows.RADII`, [N, H, RADII].
         c: [H].
         left: Not 0 for targets that are left, [M, H].
         shift: Space, [d].

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop
-from pyg_hyperbolic.kernels.cpu.rows import bounded, square
+from pyg_hyperbolic.kernels.cpu.rows import COSH, EXPONENT, SINHC, bounded, square
 from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope
 
 
@@ -46,7 +46,7 @@ def pull(x, j, h, k, kappa, rise, shift, scale, beta, mass, twice, grad):
 @inner
 def kappa_of(at, j, k):
     """tanh(a)/a of a point."""
-    return at[j, k, 0] / at[j, k, 1]
+    return at[j, k, SINHC] / at[j, k, COSH]
 
 
 @loop
@@ -60,7 +60,7 @@ def pull_back(lo, hi, x, at, c, by_klein, by_mass, by_x, by_c):
             for t in range(x.shape[2]):
                 dot += by_klein[j, k, t] * np.float64(x[j, k, t])
             kappa, by_log = kappa_of(at, j, k), by_mass[j, k, 0]
-            sech = math.exp(-at[j, k, 2]) / at[j, k, 1]
+            sech = math.exp(-at[j, k, EXPONENT]) / at[j, k, COSH]
             radial_part = c[k] * (
                 klein_slope(z, kappa, sech * sech) * dot + kappa * by_log
             )

@@ -74,12 +74,13 @@ def map_backward(
         by_c[0] += at.slope * at.yy * along
         by_sinhc = by_cosh = 0.0
         for t in range(y.shape[0]):
-            by_y = at.value * grad[i, 0, t] + radial_part * y[t]
-            by_sinhc += by_y * h[i, 0, t]
-            by_cosh += by_y * time[t]
-            by_h[i, 0, t] = bounded(at.at.sinhc * by_y, h)
-            by_time[t] += bounded(at.at.cosh * by_y, h)
-            by_bias[t] += bounded(at.unit * by_y, h)
+            y[t] = at.value * grad[i, 0, t] + radial_part * y[t]  # now its gradient
+            by_sinhc += y[t] * h[i, 0, t]
+            by_cosh += y[t] * time[t]
+            by_time[t] += at.at.cosh * y[t]
+            by_bias[t] += at.unit * y[t]
+        for t in range(y.shape[0]):
+            by_h[i, 0, t] = bounded(at.at.sinhc * y[t], h)
         slope = lift_slope(c * at.zz, at.at.sinhc, at.at.cosh)
         by_square = by_sinhc * slope + by_cosh * at.at.sinhc / 2
         by_c[0] += at.zz * by_square

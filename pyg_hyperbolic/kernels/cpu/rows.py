@@ -7,6 +7,11 @@ import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, inner, prefetch
 
+# What loops need of the radius of each point: S = sinh(a)/a, cosh(a) and the derivative
+# of S with respect to a^2, all times e^-E, the exponent E, and the squared length.
+SINHC, COSH, EXPONENT, SLOPE, SQUARE = range(5)
+RADII = 5
+
 
 class Edges(NamedTuple):
     """Edges in the order of their targets, and their weights."""
