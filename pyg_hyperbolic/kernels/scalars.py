@@ -27,13 +27,16 @@ class Radial(NamedTuple):
 @scalar
 def radial(a):
     """sinh(a)/a and cosh(a), with what they are scaled by."""
-    if a < 1e-3:
+    if a < 0.5:
         z = a * a
-        return Radial(1 + z / 6 * (1 + z / 20), 1 + z / 2 * (1 + z / 12), 0.0)
+        sinhc = cosh = 1.0
+        for k in (14, 12, 10, 8, 6, 4, 2):
+            sinhc = 1 + sinhc * z / (k * (k + 1))
+            cosh = 1 + cosh * z / (k * (k - 1))
+        return Radial(sinhc, cosh, 0.0)
     if a <= SCALED:
-        t = math.expm1(a)
-        rest = t / (1 + t)
-        return Radial((t + rest) / (2 * a), 1 + t * rest / 2, 0.0)
+        t = math.exp(a)
+        return Radial((t - 1 / t) / (2 * a), (t + 1 / t) / 2, 0.0)
     return Radial(0.5 / a, 0.5, a)  # e^-2a is below rounding
 
 
@@ -46,19 +49,35 @@ def lift_slope(z, sinhc, cosh):
 
 
 @scalar
-def stretch(z, log_gap):
-    """artanh(r)/r for r = sqrt(z), 1 - z = e^log_gap, and its slope times 1 - z."""
+def stretch(z, gap):
+    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative by z."""
     if z < 1e-2:
-        value = 1 + z * (
-            1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13))))
-        )
-        slope = 1 / 3 + z * (
-            2 / 5 + z * (3 / 7 + z * (4 / 9 + z * (5 / 11 + z * (6 / 13))))
-        )
+        return _stretch_near(z)
+    r = math.sqrt(z)
+    value = math.log((1 + r) * (1 + r) / gap) / (2 * r)
+    return value, (1 / gap - value) / (2 * z)
+
+
+@scalar
+def stretch_far(z, log_gap):
+    """The same for 1 - z = e^log_gap; the derivative is times that."""
+    if z < 1e-2:
+        value, slope = _stretch_near(z)
         return value, slope * math.exp(log_gap)
     r = math.sqrt(z)
     value = (math.log1p(r) - log_gap / 2) / r
     return value, (1 - value * math.exp(log_gap)) / (2 * z)
+
+
+@scalar
+def _stretch_near(z):
+    value = 1 + z * (
+        1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13))))
+    )
+    slope = 1 / 3 + z * (
+        2 / 5 + z * (3 / 7 + z * (4 / 9 + z * (5 / 11 + z * (6 / 13))))
+    )
+    return value, slope
 
 
 @scalar

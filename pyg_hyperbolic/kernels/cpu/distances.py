@@ -45,7 +45,7 @@ def dist_forward(lo, hi, first, second, squared, u, v, c, at_u, at_v, out):
                     dot += np.float64(u[i, k, t]) * np.float64(v[j, k, t])
                 rest = above_one(one, other, c[k], dot)
             if rest > 0:
-                length = math.log1p(rest + math.sqrt(rest * (rest + 2)))
+                length = math.log(1 + rest + math.sqrt(rest * (rest + 2)))
                 length /= math.sqrt(c[k])
             else:
                 length = add(u, i, -1.0, v, j, k, c[k], one, other).w.length
@@ -79,7 +79,7 @@ def dist_backward(
                 along_sum(i, j, k, squared, u, v, c, one, other, g, by_u, by_v, by_c)
                 continue
             root = math.sqrt(rest * (rest + 2))
-            length = math.log1p(rest + root) / math.sqrt(c[k])
+            length = math.log(1 + rest + root) / math.sqrt(c[k])
             if squared:
                 g *= 2 * length
             # derivatives of X with respect to c u.u, c v.v and c u.v

@@ -21,7 +21,7 @@ from pyg_hyperbolic.kernels.cpu.rows import (
     place,
     weight_of,
 )
-from pyg_hyperbolic.kernels.scalars import stretch
+from pyg_hyperbolic.kernels.scalars import stretch_far
 
 _LARGEST = 700.0  # the largest power of e that float64 holds
 _RANGE = 600.0  # how much lighter than its unit a mass may be
@@ -143,7 +143,7 @@ def forward(lo, hi, edges, x, at, c, left, shift, out):
             for t in range(x.shape[2]):
                 m = kappa * np.float64(x[h, k, t]) + shift[t] * scale
                 rr += m * m
-            value, _ = stretch(c[k] * rr, mid.log_gap)
+            value, _ = stretch_far(c[k] * rr, mid.log_gap)
             for t in range(x.shape[2]):
                 m = kappa * np.float64(x[h, k, t]) + shift[t] * scale
                 out[i, k, t] = value * m
@@ -195,7 +195,7 @@ def gradient(
         m = kappa * np.float64(x[h, k, t]) + shift[t] * scale
         rr += m * m
         along += m * np.float64(grad[i, k, t])
-    value, slope = stretch(c * rr, mid.log_gap)
+    value, slope = stretch_far(c * rr, mid.log_gap)
     for t in range(x.shape[2]):
         beta[t] = value * grad[i, k, t]
     by_gap = -along * slope  # derivative with respect to the gap, times the gap

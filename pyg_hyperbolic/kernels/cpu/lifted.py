@@ -23,7 +23,7 @@ from pyg_hyperbolic.kernels.scalars import lift_slope, radial, stretch
 # Of each point: alpha and C; and the size of what these are differences of.
 ALPHA, COSH, SIZE = range(3)
 # Smaller gaps have too little left of float64 for points of each dtype.
-_LEAST_32, _LEAST_64 = 1e-8, 1e-3
+_LEAST_32, _LEAST_64 = 1e-9, 1e-2
 # Sums of lifted points out of this range lose digits.
 _SMALLEST, _LARGEST = 1e-200, 1e200
 
@@ -149,7 +149,7 @@ def forward(lo, hi, edges, u, at, shift, c, sums, out, left):
                 continue
             rr, gap, exact = klein(sums, total, size, c[k], least)
             if exact:
-                value, _ = stretch(c[k] * rr, math.log(gap))
+                value, _ = stretch(c[k] * rr, gap)
                 for t in range(u.shape[2]):
                     out[i, k, t] = value * sums[t]
             else:
@@ -198,8 +198,7 @@ def backward_targets(
                 along = 0.0
                 for t in range(u.shape[2]):
                     along += sums[t] * np.float64(grad[i, k, t])
-                value, slope = stretch(c[k] * rr, math.log(gap))
-                slope /= gap
+                value, slope = stretch(c[k] * rr, gap)
                 by_c[k] += slope * rr * along
                 radial_part = 2 * c[k] * slope * along
                 for t in range(u.shape[2]):

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyg_hyperbolic.kernels.cpu.rows import Edges
+from pyg_hyperbolic.kernels.cpu.jit import loop
+from pyg_hyperbolic.kernels.cpu.rows import Edges, place
 
 
 class Rest(NamedTuple):
@@ -24,19 +25,53 @@ class Rest(NamedTuple):
             left: Not 0 for heads that are left, [M, H].
             num_nodes: The number of nodes that may be a source.
         """
-        targets = np.flatnonzero(left.any(axis=1))
-        first = edges.ptr[targets]
-        count = edges.ptr[targets + 1] - first
-        ptr = np.concatenate(([0], count.cumsum()))
-        chosen = np.arange(ptr[-1]) + np.repeat(first - ptr[:-1], count)
-        source = edges.source[chosen]
-        seen = np.zeros(num_nodes, bool)
-        seen[source] = True
-        number = seen.cumsum() - 1
-        order = edges.order[chosen] if len(edges.order) else chosen
-        return cls(
-            targets,
-            np.flatnonzero(seen),
-            Edges(ptr, number[source], order, edges.weight),
-            left[targets],
-        )
+        number, count = count_left(left, edges.ptr)
+        targets, ptr = np.empty(number, np.int64), np.empty(number + 1, np.int64)
+        source, order = np.empty(count, np.int64), np.empty(count, np.int64)
+        label, nodes = np.zeros(num_nodes, np.int64), np.empty(num_nodes, np.int64)
+        found = fill(left, edges, targets, ptr, source, order, label, nodes)
+        own = Edges(ptr, source, order, edges.weight)
+        return cls(targets, nodes[:found], own, left[targets])
+
+
+@loop
+def count_left(left, ptr):
+    """Numbers of targets that are left, and of their edges."""
+    targets = edges = 0
+    for i in range(left.shape[0]):
+        if left[i].any():
+            targets += 1
+            edges += ptr[i + 1] - ptr[i]
+    return targets, edges
+
+
+@loop
+def fill(left, edges, targets, ptr, source, order, label, nodes):
+    """Fills in the arrays of a :class:`Rest`, and returns the number of its nodes.
+
+    Args:
+        left: Not 0 for heads that are left, [M, H].
+        edges: All edges.
+        targets: Those of which a head is left.
+        ptr: First edge of each of them.
+        source: Number of the node that each edge comes from.
+        order: Where its weight stands.
+        label: 1 + number of each node here, 0 for none, [N].
+        nodes: The nodes by their numbers, [N].
+    """
+    i_here = e_here = found = 0
+    for i in range(left.shape[0]):
+        if not left[i].any():
+            continue
+        targets[i_here], ptr[i_here] = i, e_here
+        i_here += 1
+        for e in range(edges.ptr[i], edges.ptr[i + 1]):
+            j = edges.source[e]
+            if label[j] == 0:
+                nodes[found] = j
+                found += 1
+                label[j] = found
+            source[e_here], order[e_here] = label[j] - 1, place(edges, e)
+            e_here += 1
+    ptr[i_here] = e_here
+    return found

@@ -98,7 +98,7 @@ def midpoint(
             lo, hi, links, u, at, shift, curvature, space, result, left
         )  # fmt: skip
 
-    count = threads.parts(source.numel() * heads * (width + 10))
+    count = threads.parts(_work(links.ptr, heads, width))
     bounds = threads.by_edges(links.ptr, count)
     threads.run(task, bounds)
     if left.any():
@@ -115,6 +115,11 @@ def midpoint(
         threads.run(finish, threads.by_edges(rest.edges.ptr, count))
         result[rest.targets] = found
     return out
+
+
+def _work(ptr: np.ndarray, heads: int, width: int) -> int:
+    """Multiplications that midpoints take; each has scalars of its own."""
+    return int(ptr[-1] * (width + 10) + len(ptr) * (width + 100)) * heads
 
 
 class _Lifted(NamedTuple):
@@ -183,7 +188,7 @@ def midpoint_backward(
     of_sum, left = np.empty((number, heads, 2)), np.empty((number, heads), np.uint8)
     # rows that begin with a cache line
     of_klein = torch.empty(number, heads, width, dtype=torch.float64).numpy()
-    count = threads.parts(source.numel() * heads * (width + 10))
+    count = threads.parts(_work(links.ptr, heads, width))
     by_c, bounds = zeros(count, heads), threads.by_edges(links.ptr, count)
 
     def of_targets(part: int, lo: int, hi: int) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 # Multiplications below which a second thread costs more than it saves.
-_GRAIN = 400_000
+_GRAIN = 100_000
 
 Task = Callable[[int, int, int], None]
 
