@@ -3,8 +3,8 @@
 Hyperbolic random graphs of mean degree 10 (NetworKit's generator) and trees, nodes in
 an order that keeps neighbors near each other; two layers of 64, 64 features, cross
 entropy on all nodes, Adam; full batches.  The adjacency is normalized beforehand and
-goes to every model as the same sparse CSR tensor.  Features have norm 1 or so: at radii
-beyond 12 the midpoint is summed in float64, which is not measured here.
+goes to every model as the same sparse CSR tensor.  Features have norm 1 or so: what far
+neighbors in one direction cost, beyond a radius of 11, is not measured here.
 
 Each size runs in a process of its own.  Its peak memory is predicted from the smaller
 sizes; one that would not fit is not started, and one that dies of memory is a result.

@@ -43,6 +43,21 @@ def test_a_node_alone_with_itself(radius: float, by: str, dtype: torch.dtype) ->
         assert rest.abs() <= bar * max(radius, 1)
 
 
+@pytest.mark.parametrize("radius", [0.1, 5.0, 14.0])
+def test_a_bias_of_zero_has_its_gradient(radius: float, dtype: torch.dtype) -> None:
+    """As at the start of training, of neighbors in one direction, too."""
+    x = at(radius, dtype).detach() + 1e-6 * torch.randn(6, 3, dtype=dtype)
+    graph = Graph(torch.arange(6), torch.zeros(6).long(), 6, 1)
+    bias = torch.zeros(3, dtype=dtype, requires_grad=True)
+    found = []
+    for by in ("cpu", "reference"):
+        with backend(by):
+            out = kernels.midpoint(x, graph, 1.0, bias=bias)
+            found.append(torch.autograd.grad(out.sum(), bias)[0])
+    scale = found[1].abs().max().item()
+    torch.testing.assert_close(*found, rtol=0, atol=1e-4 * scale)
+
+
 @backends
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 30.0, 100.0, 300.0, 3000.0])
 def test_points_that_are_equal(radius: float, by: str, dtype: torch.dtype) -> None:

@@ -7,6 +7,7 @@ the order of their targets, see :class:`~pyg_hyperbolic.kernels.graph.Graph`.
 
 from pyg_hyperbolic.kernels.cpu.grouping import by_target, outside
 from pyg_hyperbolic.kernels.cpu.maps import lorentz_map, lorentz_map_backward
+from pyg_hyperbolic.kernels.cpu.midpoint import midpoint, midpoint_backward
 from pyg_hyperbolic.kernels.cpu.pairs import (
     dist,
     dist_backward,
@@ -16,8 +17,6 @@ from pyg_hyperbolic.kernels.cpu.pairs import (
 from pyg_hyperbolic.kernels.cpu.sums import (
     gyro_add,
     gyro_add_backward,
-    midpoint,
-    midpoint_backward,
     weighted_sum,
     weighted_sum_backward,
 )

@@ -15,8 +15,9 @@ from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
 from pyg_hyperbolic.kernels.cpu.rows import SLOPE, SQUARE, bounded
 
-# Below these, X - 1 over C_u C_v and C_u C_v - 1 have too few digits for float32.
-_CLOSE, _SMALL = 1e-8, 5e-3
+# Below the first, X - 1 over C_u C_v has too few digits for float32; below the second,
+# X - 1 times C_u C_v - 1, the derivative with respect to c has.
+_CLOSE, _SMALL = 1e-8, 1e-7
 
 
 @scalar
@@ -24,8 +25,8 @@ def above_one(u, v, c, dot):
     """X - 1, or -1 where it has too few digits; u and v are radials."""
     size = u.cosh * v.cosh
     out = size - c * u.sinhc * v.sinhc * dot - 1
-    near = u.exponent == 0 and v.exponent == 0
-    return out if near and size > 1 + _SMALL and out > _CLOSE * size else -1.0
+    exact = out > _CLOSE * size and out * (size - 1) > _SMALL
+    return out if exact and u.exponent == 0 and v.exponent == 0 else -1.0
 
 
 @loop
