@@ -23,6 +23,8 @@ from pyg_hyperbolic.kernels.cpu.rows import (
 )
 from pyg_hyperbolic.kernels.scalars import stretch_far
 
+# Of each edge of a target, logarithms of w cosh(a), w / cosh(a), and cosh(a).
+MASS, INVERSE, LOG_COSH = range(3)
 _LARGEST = 700.0  # the largest power of e that float64 holds
 _RANGE = 600.0  # how much lighter than its unit a mass may be
 
@@ -39,57 +41,57 @@ class Center(NamedTuple):
 
 
 @scalar
-def log_masses(edges, at, e, k):
-    """Logarithms of w cosh(a) and w / cosh(a) of an edge, and of cosh(a)."""
-    w, j = weight_of(edges, e, k), edges.source[e]
-    log = math.log(w) if w > 0 else -math.inf
-    log_cosh = math.log(at[j, k, COSH]) + at[j, k, EXPONENT]
-    return log + log_cosh, log - log_cosh, log_cosh
+def log_masses(i, k, edges, at, masses):
+    """Fills in logarithms of w cosh(a), w / cosh(a) and cosh(a) of a target's edges.
 
-
-@scalar
-def heaviest(i, k, edges, at):
-    """The neighbor of the largest mass."""
-    best, most = edges.source[edges.ptr[i]], -math.inf
-    for e in range(edges.ptr[i], edges.ptr[i + 1]):
-        mass, _, _ = log_masses(edges, at, e, k)
-        if mass > most:
-            best, most = edges.source[e], mass
+    Returns:
+        The neighbor of the largest mass.
+    """
+    first, best, most = edges.ptr[i], edges.source[edges.ptr[i]], -math.inf
+    for e in range(first, edges.ptr[i + 1]):
+        w, j = weight_of(edges, e, k), edges.source[e]
+        log = math.log(w) if w > 0 else -math.inf
+        log_cosh = math.log(at[j, k, COSH]) + at[j, k, EXPONENT]
+        masses[e - first, MASS] = log + log_cosh
+        masses[e - first, INVERSE] = log - log_cosh
+        masses[e - first, LOG_COSH] = log_cosh
+        if log + log_cosh > most:
+            best, most = j, log + log_cosh
     return best
 
 
 @scalar
-def sum_masses(i, k, h, edges, at):
+def sum_masses(i, h, edges, masses):
     """Logarithms of the sums of w cosh(a) and w / cosh(a), and the largest but h's."""
     most, most_inverse, second = -math.inf, -math.inf, -math.inf
-    for e in range(edges.ptr[i], edges.ptr[i + 1]):
-        mass, inverse, _ = log_masses(edges, at, e, k)
-        most, most_inverse = max(most, mass), max(most_inverse, inverse)
-        if edges.source[e] != h:
-            second = max(second, mass)
+    first, number = edges.ptr[i], edges.ptr[i + 1] - edges.ptr[i]
+    for n in range(number):
+        most = max(most, masses[n, MASS])
+        most_inverse = max(most_inverse, masses[n, INVERSE])
+        if edges.source[first + n] != h:
+            second = max(second, masses[n, MASS])
     total = total_inverse = 0.0
-    for e in range(edges.ptr[i], edges.ptr[i + 1]):
-        mass, inverse, _ = log_masses(edges, at, e, k)
-        total += math.exp(mass - most)
-        total_inverse += math.exp(inverse - most_inverse)
+    for n in range(number):
+        total += math.exp(masses[n, MASS] - most)
+        total_inverse += math.exp(masses[n, INVERSE] - most_inverse)
     return most + math.log(total), most_inverse + math.log(total_inverse), second
 
 
 @scalar
-def center(i, k, h, edges, x, at, c, shift):
+def center(i, k, h, edges, masses, x, at, c, shift):
     """The midpoint of a target's neighbors, of which h is the heaviest.
 
     The shift that is filled in is from the Klein point of h.
     """
     kappa = kappa_of(at, h, k)
-    log_total, log_inverse, unit = sum_masses(i, k, h, edges, at)
+    log_total, log_inverse, unit = sum_masses(i, h, edges, masses)
     squares = 0.0
     while squares == 0 and unit > -math.inf:
         shift[:] = 0
         lighter = -math.inf
         for e in range(edges.ptr[i], edges.ptr[i + 1]):
             j = edges.source[e]
-            mass, _, _ = log_masses(edges, at, e, k)
+            mass = masses[e - edges.ptr[i], MASS]
             if j == h or mass == -math.inf:
                 continue
             if mass < unit - _RANGE:
@@ -118,7 +120,7 @@ def center(i, k, h, edges, x, at, c, shift):
 
 
 @loop
-def forward(lo, hi, edges, x, at, c, left, shift, out):
+def forward(lo, hi, edges, x, at, c, left, masses, shift, out):
     """Midpoints of those targets from lo to hi that are left.
 
     Args:
@@ -129,6 +131,7 @@ def forward(lo, hi, edges, x, at, c, left, shift, out):
         at: See :data:`~pyg_hyperbolic.kernels.cpu.rows.RADII`, [N, H, RADII].
         c: [H].
         left: Not 0 for targets that are left, [M, H].
+        masses: Space for the edges of one target, [*, 3].
         shift: Space, [d].
         out: [M, H, d].
     """
@@ -136,8 +139,8 @@ def forward(lo, hi, edges, x, at, c, left, shift, out):
         for k in range(x.shape[1]):
             if left[i, k] == 0:
                 continue
-            h = heaviest(i, k, edges, at)
-            mid = center(i, k, h, edges, x, at, c[k], shift)
+            h = log_masses(i, k, edges, at, masses)
+            mid = center(i, k, h, edges, masses, x, at, c[k], shift)
             kappa, scale = kappa_of(at, h, k), math.exp(mid.unit - mid.total)
             rr = 0.0
             for t in range(x.shape[2]):
@@ -151,8 +154,9 @@ def forward(lo, hi, edges, x, at, c, left, shift, out):
 
 @loop
 def backward(
-    lo, hi, edges, x, at, c, left, grad, space, by_klein, by_mass, by_weight, by_c
-):
+    lo, hi, edges, x, at, c, left, grad, masses, space,
+    by_klein, by_mass, by_weight, by_c,
+):  # fmt: skip
     """Gradients of :func:`forward`.
 
     Args:
@@ -164,6 +168,7 @@ def backward(
         c: [H].
         left: See :func:`forward`.
         grad: Gradient of the midpoints, [M, H, d].
+        masses: Space for the edges of one target, [*, 3].
         space: Space, [2, d].
         by_klein: Gradient of the Klein points, [N, H, d], added to.
         by_mass: [N, H, 2], added to: gradient of the logarithm of a point's mass,
@@ -176,19 +181,20 @@ def backward(
         for k in range(x.shape[1]):
             if left[i, k] != 0:
                 gradient(
-                    i, k, edges, x, at, c[k], grad, space[0], space[1],
+                    i, k, edges, x, at, c[k], grad, masses, space[0], space[1],
                     by_klein, by_mass, by_weight, by_c,
                 )  # fmt: skip
 
 
 @scalar
 def gradient(
-    i, k, edges, x, at, c, grad, shift, beta, by_klein, by_mass, by_weight, by_c
-):
+    i, k, edges, x, at, c, grad, masses, shift, beta,
+    by_klein, by_mass, by_weight, by_c,
+):  # fmt: skip
     """The gradient of one midpoint, handed to its neighbors."""
     learned = by_weight.shape[0] > 0
-    h = heaviest(i, k, edges, at)
-    mid = center(i, k, h, edges, x, at, c, shift)
+    h = log_masses(i, k, edges, at, masses)
+    mid = center(i, k, h, edges, masses, x, at, c, shift)
     kappa, scale = kappa_of(at, h, k), math.exp(mid.unit - mid.total)
     rr = along = 0.0
     for t in range(x.shape[2]):
@@ -205,7 +211,9 @@ def gradient(
         j, w = edges.source[e], weight_of(edges, e, k)
         if w == 0 and not learned:
             continue
-        log_mass, log_inverse, log_cosh = log_masses(edges, at, e, k)
+        n = e - edges.ptr[i]
+        log_cosh = masses[n, LOG_COSH]
+        log_mass, log_inverse = masses[n, MASS], masses[n, INVERSE]
         if w == 0:  # then its mass is that of a weight 1, of which only this is needed
             log_mass, log_inverse = log_cosh, -log_cosh
         # Shares of the total, of the gap, and of the sum of inverses; the first may be

@@ -15,6 +15,7 @@ class Rest(NamedTuple):
     nodes: np.ndarray
     edges: Edges  # from numbers of nodes here to numbers of targets here
     left: np.ndarray  # not 0 for heads that are left
+    longest: int  # the largest number of edges of a target
 
     @classmethod
     def of(cls, edges: Edges, left: np.ndarray, num_nodes: int) -> "Rest":
@@ -25,24 +26,25 @@ class Rest(NamedTuple):
             left: Not 0 for heads that are left, [M, H].
             num_nodes: The number of nodes that may be a source.
         """
-        number, count = count_left(left, edges.ptr)
+        number, count, longest = count_left(left, edges.ptr)
         targets, ptr = np.empty(number, np.int64), np.empty(number + 1, np.int64)
         source, order = np.empty(count, np.int64), np.empty(count, np.int64)
         label, nodes = np.zeros(num_nodes, np.int64), np.empty(num_nodes, np.int64)
         found = fill(left, edges, targets, ptr, source, order, label, nodes)
         own = Edges(ptr, source, order, edges.weight)
-        return cls(targets, nodes[:found], own, left[targets])
+        return cls(targets, nodes[:found], own, left[targets], longest)
 
 
 @loop
 def count_left(left, ptr):
-    """Numbers of targets that are left, and of their edges."""
-    targets = edges = 0
+    """Numbers of targets that are left, of their edges, and of edges of one at most."""
+    targets = edges = longest = 0
     for i in range(left.shape[0]):
         if left[i].any():
             targets += 1
             edges += ptr[i + 1] - ptr[i]
-    return targets, edges
+            longest = max(longest, ptr[i + 1] - ptr[i])
+    return targets, edges, longest
 
 
 @loop
