@@ -6,7 +6,7 @@ from weakref import ref
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
+from torch_geometric import EdgeIndex, Index
 from torch_geometric.index import index2ptr, ptr2index
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import index_sort, is_torch_sparse_tensor, to_edge_index
@@ -36,8 +36,8 @@ class Graph:
         num_sources: int,
         num_targets: int,
     ) -> None:
-        self.source = source
-        self._target = target
+        self.source = _plain(source)
+        self._target = None if target is None else _plain(target)
         self.num_sources = num_sources
         self.num_targets = num_targets
         self._rows: Rows | None = None
@@ -102,6 +102,11 @@ class Graph:
         if module is not None and module.outside(rows[1].numpy(), 0, num_sources - 1):
             raise _out_of_range(source, graph.target, num_sources, graph.num_targets)
         return graph
+
+
+def _plain(index: Tensor) -> Tensor:
+    """An index as a tensor, of which PyG's own kind may not be looked at by NumPy."""
+    return index.as_tensor() if isinstance(index, Index) else index
 
 
 def _grouped(

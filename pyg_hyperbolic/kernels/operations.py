@@ -66,7 +66,10 @@ def _ready(c: Curved, *points: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 def _check(name: str, got: Tensor, *shapes: Sequence[int]) -> None:
     """Raises where a loop would read beyond the end of an array."""
-    if all(list(got.shape) != list(shape) for shape in shapes):
+    # Numbers of axes first: torch.export takes a comparison of sizes for a promise.
+    if all(
+        got.dim() != len(shape) or list(got.shape) != list(shape) for shape in shapes
+    ):
         expected = " or ".join(str(list(shape)) for shape in shapes)
         raise ValueError(
             f"'{name}' must have the shape {expected} (got {list(got.shape)})"

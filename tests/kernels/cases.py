@@ -1,5 +1,6 @@
 """The operations by the kernels, and by the geometry at all pairs of nodes at once."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -13,7 +14,8 @@ DOUBLE = torch.float64
 SOURCES, TARGETS, WIDTH = 9, 8, 4  # nobody sends to the last target
 
 
-class Case(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Case:
     """Edges, and all that operations have gradients by."""
 
     source: Tensor
@@ -31,10 +33,10 @@ class Case(NamedTuple):
             name: x.detach().to(DOUBLE if name == "c" else dtype).requires_grad_()
             for name, x in self.leaves.items()
         }
-        return self._replace(leaves=leaves)
+        return dataclasses.replace(self, leaves=leaves)
 
     def replace(self, **leaves: Tensor) -> "Case":
-        return self._replace(leaves=self.leaves | leaves)
+        return dataclasses.replace(self, leaves=self.leaves | leaves)
 
     def at(self, arguments: Sequence[str]) -> list[Tensor]:
         return [self.leaves[name] for name in arguments]

@@ -85,6 +85,7 @@ def test_transforms_of_torch_func(name: str) -> None:
 
 
 @every
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
 def test_vmap(name: str) -> None:
     f, inputs = function(name)
     copies = [torch.stack([x, 0.5 * x]) for x in inputs]

@@ -155,6 +155,7 @@ def test_first_and_second_derivatives(name: str, radius: float) -> None:
 
 
 @every
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
 def test_transforms_of_torch_func(name: str) -> None:
     f, inputs = operations(graph(1.0))[name]
     everything = tuple(range(len(inputs)))

@@ -252,18 +252,22 @@ class HGATConv(HyperbolicConv):
     def _with_loops(
         self, edge_index: Adj, edge_attr: OptTensor, num_nodes: int
     ) -> tuple[Tensor, OptTensor]:
-        def make() -> tuple[Tensor, OptTensor]:
-            first, second, _ = edges(edge_index, None)
-            ends = torch.stack([first, second])
-            if not self.add_self_loops:
-                return ends, edge_attr
-            ends, attr = remove_self_loops(ends, edge_attr)
-            return add_self_loops(ends, attr, self.fill_value, num_nodes)
-
         if edge_attr is not None:
-            return make()
+            return self._new_loops(edge_index, edge_attr, num_nodes)
         key = "self-loops", self.add_self_loops, num_nodes
-        return remembered(edge_index, (), key, make)
+        return remembered(
+            edge_index, (), key, lambda: self._new_loops(edge_index, None, num_nodes)
+        )
+
+    def _new_loops(
+        self, edge_index: Adj, edge_attr: OptTensor, num_nodes: int
+    ) -> tuple[Tensor, OptTensor]:
+        first, second, _ = edges(edge_index, None)
+        ends = torch.stack([first, second])
+        if not self.add_self_loops:
+            return ends, edge_attr
+        ends, attr = remove_self_loops(ends, edge_attr)
+        return add_self_loops(ends, attr, self.fill_value, num_nodes)
 
     def _head_midpoints(
         self,

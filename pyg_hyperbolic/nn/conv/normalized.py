@@ -73,12 +73,12 @@ class NormalizedConv(HyperbolicConv):
             return edge_index, edge_weight
         num_nodes = x.shape[self.node_dim]
         settings = num_nodes, self.improved, self.add_self_loops, self.flow, x.dtype
-
-        def make() -> tuple[Adj, OptTensor]:
-            return gcn_normalize(edge_index, edge_weight, *settings)
-
-        key = ("gcn_norm", *settings)
-        return remembered(edge_index, (edge_weight,), key, make)
+        return remembered(
+            edge_index,
+            (edge_weight,),
+            ("gcn_norm", *settings),
+            lambda: gcn_normalize(edge_index, edge_weight, *settings),
+        )
 
     def on_seen_graph(self) -> HyperbolicConv:
         """A copy with the same parameters, which takes its graph for normalized."""
