@@ -40,17 +40,18 @@ class Graph:
         self._target = None if target is None else _plain(target)
         self.num_sources = num_sources
         self.num_targets = num_targets
-        self._rows: Rows | None = None
-        self._columns: Rows | None = None
+        self._known: dict[bool, Rows] = {}  # by whether edges are reversed
 
     @property
     def target(self) -> Tensor:
         """Where each edge leads to, shape [E]."""
         if self._target is None:
-            assert self._rows is not None
-            ptr, source, _ = self._rows
-            self._target = ptr2index(ptr, output_size=source.numel())
+            self._target = self._target_of_rows()
         return self._target
+
+    def _target_of_rows(self) -> Tensor:
+        ptr, source, _ = self._known[False]
+        return ptr2index(ptr, output_size=source.numel())
 
     def rows(self) -> Rows:
         """The edges as rows of a sparse matrix, one for each target.
@@ -62,35 +63,24 @@ class Graph:
         Raises:
             ValueError: If an index is out of range.
         """
-        if self._rows is not None:
-            return self._rows
-        ends = self.source, self.target, self.num_sources, self.num_targets
-        if self._is_seen_through():
-            return _by_target(*ends)
-        self._rows = _grouped(*ends)
-        return self._rows
+        return self._ordered(False)
 
     def columns(self) -> Rows:
-        """The same edges reversed: a row for each source.
+        """The same of the reversed edges: first edge of each source, and targets."""
+        return self._ordered(True)
 
-        Returns:
-            First edge of each source, shape [N + 1]; targets, shape [E]; where each of
-            these edges stands in the user's order, shape [E], or [0] for no change.
-
-        Raises:
-            ValueError: If an index is out of range.
-        """
-        if self._columns is not None:
-            return self._columns
-        ends = self.target, self.source, self.num_targets, self.num_sources
-        if self._is_seen_through():
+    def _ordered(self, reverse: bool) -> Rows:
+        if reverse in self._known:
+            return self._known[reverse]
+        # Not kept: it is as large as what is made of it.
+        target = self._target if self._target is not None else self._target_of_rows()
+        ends = self.source, target, self.num_sources, self.num_targets
+        if reverse:
+            ends = target, self.source, self.num_targets, self.num_sources
+        if tracing() or _transformed() or type(self.source) is not Tensor:
             return _by_target(*ends)
-        self._columns = _grouped(*ends)
-        return self._columns
-
-    def _is_seen_through(self) -> bool:
-        """Whether edges are looked at by a compiler or the like."""
-        return tracing() or _transformed() or type(self.source) is not Tensor
+        self._known[reverse] = _grouped(*ends)
+        return self._known[reverse]
 
     @classmethod
     def of_rows(cls, ptr: Tensor, source: Tensor, num_sources: int) -> "Graph":
@@ -98,7 +88,7 @@ class Graph:
         graph = cls(source, None, num_sources, ptr.numel() - 1)
         module = cpu() if source.device.type == "cpu" and not tracing() else None
         rows = ptr.contiguous(), source.contiguous(), source.new_empty(0)
-        graph._rows = rows
+        graph._known[False] = rows
         if module is not None and module.outside(rows[1].numpy(), 0, num_sources - 1):
             raise _out_of_range(source, graph.target, num_sources, graph.num_targets)
         return graph

@@ -299,6 +299,25 @@ def test_what_is_not_a_number_is_not_made_one(name: str, by: str) -> None:
         assert out[:-1].isnan().all(), argument
 
 
+@pytest.mark.parametrize("far", [20.0, 160.0])
+def test_a_weight_of_0_has_its_derivative_however_far_its_point(far: float) -> None:
+    """It is as large as the mass that the point would have."""
+    x = torch.tensor([[0.3, 0.1], [-0.2, 0.4], [far, 3.0]], dtype=DOUBLE)
+    weight = torch.tensor([1.0, 0.5, 0.0], dtype=DOUBLE, requires_grad=True)
+    graph = Graph(torch.arange(3), torch.zeros(3).long(), 3, 1)
+    with backend("cpu"):
+        out = kernels.midpoint(x, graph, 1.0, weight)
+        (got,) = torch.autograd.grad(out.sum(), weight)
+    with mp.workdps(400):
+        points, step = [textbook.vector(v) for v in x], mp.mpf(10) ** -120
+        before, after = (
+            mp.fsum(textbook.midpoint(points, [mp.mpf(1), mp.mpf("0.5"), w], mp.mpf(1)))
+            for w in (mp.mpf(0), step)
+        )
+        true = float((after - before) / step)
+    assert got[2].item() == pytest.approx(true, rel=1e-9)
+
+
 @backends
 @pytest.mark.parametrize("radius", [2.0, 20.0, 200.0])
 def test_an_edge_of_weight_0_changes_no_gradient(radius: float, by: str) -> None:

@@ -56,6 +56,22 @@ def test_rows_have_the_edges_of_each_target(sort: bool, dtype: torch.dtype) -> N
     ]
 
 
+@pytest.mark.parametrize("of_rows", [False, True])
+def test_columns_have_the_edges_of_each_source(of_rows: bool) -> None:
+    source, target = edge_index()
+    graph = Graph(source, target, *SIZE)
+    if of_rows:
+        ptr, source, order = graph.rows()
+        target = target[order]
+        graph = Graph.of_rows(ptr, source, SIZE[0])
+    ptr, targets, order = graph.columns()
+    assert ptr.numel() == SIZE[0] + 1 and graph.columns() is graph.columns()
+    for j, (a, b) in enumerate(pairwise(ptr)):
+        places = (source == j).nonzero().flatten()
+        assert order[a:b].tolist() == places.tolist()
+        assert targets[a:b].tolist() == target[places].tolist()
+
+
 @pytest.mark.parametrize("sizes", [(0, 0), (3, 0), (0, 3), (3, 4)])
 def test_rows_without_edges(sizes: tuple[int, int]) -> None:
     none = torch.empty(0, dtype=torch.long)

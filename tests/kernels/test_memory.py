@@ -45,14 +45,14 @@ def test_a_sum_keeps_its_points_alone() -> None:
     assert sum(found.values()) <= LARGE + WIDTH + 1
 
 
-def test_midpoints_keep_their_points_and_what_targets_have() -> None:
-    targets = 100
-    graph = Graph(torch.randint(N, (E,)), torch.randint(targets, (E,)), N, targets)
+def test_midpoints_keep_their_points_and_nothing_else_of_that_size(
+    graph: Graph,
+) -> None:
     x, bias, c, weight = leaf(N, WIDTH), leaf(WIDTH), leaf(), leaf(E)
     found = kept(lambda: kernels.midpoint(x, graph, c, weight, bias))
     assert found.pop(x.data_ptr()) == LARGE
-    # one vector and six numbers of each target; edges, weights, bias and c
-    assert sum(found.values()) <= targets * (WIDTH + 7) + 9 * E + WIDTH + 9
+    # edges by target and by source, weights, bias and c
+    assert sum(found.values()) <= 4 * N + 9 * E + WIDTH + 9
 
 
 def test_sums_of_log_maps_keep_their_points_and_nothing_else_of_that_size(

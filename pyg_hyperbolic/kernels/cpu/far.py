@@ -234,10 +234,11 @@ def gradient(
             zz, zb = pull(
                 x, j, h, k, own, own - kappa, shift, scale, beta, mass, twice, by_klein
             )
-        # At most the number of neighbors: more is of a mass that is out of range.
-        bent = 0.0
+        # Of neighbors that count at most their number: more is of a mass that is out of
+        # range.
+        bent, most = 0.0, 20.0 if w != 0 else _LARGEST
         if zz > 0:
-            bent = math.exp(min(log_over + math.log(c * zz), 20.0))
+            bent = math.exp(min(log_over + math.log(c * zz), most))
         by_one = one * (zb - by_gap) + by_gap * bent
         by_inverse = by_gap * inverse
         if w != 0:

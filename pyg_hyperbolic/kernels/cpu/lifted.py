@@ -98,7 +98,8 @@ def add_neighbors(i, k, edges, u, at, shift, sums):
         for t in range(u.shape[2]):
             sums[t] += own * np.float64(u[j, k, t])
         total += w * at[j, k, COSH]
-        size += w * at[j, k, SIZE] if w != 0 else 0.0
+        reach = at[j, k, SIZE]  # infinite counts at a weight of 0, too
+        size += w * reach if reach < math.inf else reach
         shifts += w
     for t in range(u.shape[2]):
         sums[t] += shifts * shift[k, t]
