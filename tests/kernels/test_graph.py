@@ -13,6 +13,7 @@ from torch_geometric import EdgeIndex
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, graph_of, remembered
+from pyg_hyperbolic.kernels.cpu.midpoint import _work
 from tests.nn.conftest import FORMS, form_of
 
 SIZE = (6, 5)  # nobody sends to node 2 of the second kind
@@ -249,3 +250,8 @@ def test_an_edge_index_that_knows_its_order_is_remembered() -> None:
     made = remembered(given, (), "a", Made)
     assert remembered(given, (), "a", Made) is made
     assert remembered(given.sort_by("col")[0], (), "a", Made) is not made
+
+
+def test_work_of_a_large_graph_of_32_bit_indices_does_not_overflow() -> None:
+    ptr = np.array([0, 2**31 - 1], np.int32)
+    assert _work(ptr, heads=8, width=64) > 2**31

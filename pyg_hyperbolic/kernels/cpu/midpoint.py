@@ -69,7 +69,8 @@ def midpoint(
 
 def _work(ptr: np.ndarray, heads: int, width: int) -> int:
     """Multiplications that midpoints take; each has scalars of its own."""
-    return int(ptr[-1] * (width + 10) + len(ptr) * (width + 100)) * heads
+    edges = int(ptr[-1])  # that of 32-bit indices would overflow
+    return (edges * (width + 10) + len(ptr) * (width + 100)) * heads
 
 
 class _Lifted(NamedTuple):
