@@ -1,5 +1,6 @@
 """Two tasks that train curvatures, however these are parametrized."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -36,9 +37,11 @@ class Raw(torch.nn.Module):
         super().__init__()
         self.raw = Parameter(torch.tensor(init))
 
-    def forward(self) -> Tensor:
-        """Returns c."""
-        return self.raw
+    def forward(self, points: Tensor | None = None) -> Tensor:
+        """Returns c; of layers, which refuse a negative one, what is no number."""
+        if points is None:
+            return self.raw
+        return self.raw.where(self.raw >= 0, math.nan)
 
 
 def make_curvature(parametrization: str, init: float) -> torch.nn.Module:

@@ -36,6 +36,11 @@ HYPERBOLIC: dict[str, Callable[..., torch.nn.Module]] = {
     "hnn": HNN,
 }
 MODELS = (*EUCLIDEAN, *HYPERBOLIC)
+# Those of the guide's recipe for classes, in benchmarks/twins.py.
+SCALED: dict[str, Callable[..., torch.nn.Module]] = {
+    "hgcn-scaled": partial(HGCN, normalize=False, scale=True),
+    "hybonet-scaled": partial(HyboNet, normalize=False, scale=True),
+}
 # Models whose first step is not a linear map, which sparse features could go through.
 DENSE = ("sage", "hsage")
 SPARSE = 0.1  # features with a smaller share of entries other than 0 are kept sparse
@@ -84,11 +89,11 @@ class Encoder(torch.nn.Module):
             sizes = [in_channels, *hidden, out_channels]
             self.net: Any = MLP(sizes, norm=None, **options)
         else:
-            if model in HYPERBOLIC:
+            if model not in EUCLIDEAN:
                 options["curvature"] = preset.curvature
             if "gat" in model:
                 options["heads"] = preset.heads
-            build = (EUCLIDEAN | HYPERBOLIC)[model]
+            build = (EUCLIDEAN | HYPERBOLIC | SCALED)[model]
             self.net = build(*channels, **options)
         self.dense = model in DENSE
 

@@ -31,7 +31,7 @@ class Preset:
     out_channels: int = 16  # link prediction; node classification has one per class
     act: str | None = "relu"
     heads: int = 1  # of attention
-    curvature: float = 1.0  # where it starts
+    curvature: float | str = 1.0  # where it starts
     adjacency: str = "symmetric"  # normalization: "symmetric" or "row"
     input_dropout: float = 0.0
     dropout: float = 0.0  # between layers

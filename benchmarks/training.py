@@ -81,6 +81,7 @@ def fit(
     preset: Preset,
     tick: Callable[[int], object] = lambda epoch: None,
     checkpoint: Checkpoint | None = None,
+    curvature_lr: float | None = None,
 ) -> Fit:
     """Trains until the validation score has stood still for the preset's patience.
 
@@ -89,11 +90,14 @@ def fit(
         preset: Its hyper-parameters.
         tick: Called with the number of every epoch that is over.
         checkpoint: Where training is kept, and perhaps goes on from.
+        curvature_lr: Learning rate of curvatures, by default the preset's.
 
     Raises:
         FloatingPointError: If a loss is not finite.
     """
-    groups = parameter_groups(task.module, preset.weight_decay)
+    groups = parameter_groups(
+        task.module, preset.weight_decay, curvature_lr=curvature_lr
+    )
     optimizer = torch.optim.Adam(groups, lr=preset.lr)
     progress = Progress()
 

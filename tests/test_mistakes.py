@@ -42,7 +42,6 @@ def test_1_memory_that_nobody_wrote_to(conv: Any, monkeypatch: Any) -> None:
 
     monkeypatch.setattr(torch, "empty", filled)
     monkeypatch.setattr("pyg_hyperbolic.nn.conv.hgcn_conv.empty", filled)
-    monkeypatch.setattr("pyg_hyperbolic.nn.conv.hsage_conv.empty", filled)
     layer = conv(3, 4)
     assert all(p.isfinite().all() for p in layer.parameters())
     with torch.no_grad():

@@ -3,13 +3,19 @@
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import Parameter, UninitializedParameter
+
+from pyg_hyperbolic.curvature.module import Curvature
 
 
 def parameter_groups(
-    module: torch.nn.Module, weight_decay: float, **options: Any
+    module: torch.nn.Module,
+    weight_decay: float,
+    *,
+    curvature_lr: float | None = None,
+    **options: Any,
 ) -> list[dict[str, Any]]:
-    """Groups for any optimizer: single numbers without weight decay, all else with it.
+    """Groups for any optimizer: curvatures and single numbers without weight decay.
 
     Decay would pull a curvature's parameter, and with it c, to a value that has nothing
     to do with the data.  The same holds of every other parameter that is one number
@@ -19,34 +25,44 @@ def parameter_groups(
 
     Args:
         module: The model.  A curvature that layers share is in its group once.
-        weight_decay: Weight decay of all parameters with at least one dimension.
-        **options: Other options of both groups, such as :obj:`lr`.
+        weight_decay: Weight decay of all other parameters.
+        curvature_lr: Learning rate of curvatures, by default that of all parameters.
+        **options: Other options of all groups, such as :obj:`lr`.
 
     Returns:
-        The group with weight decay, then the one without; an empty group is left out.
+        The group with weight decay, then the one without, then that of the curvatures
+        if they have a learning rate of their own; an empty group is left out.
 
     Raises:
-        ValueError: If :obj:`weight_decay` is negative or not a number, or the module
-            has no parameters.
+        ValueError: If :obj:`weight_decay` or :obj:`curvature_lr` is negative or not a
+            number, or the module has no parameters.
     """
-    if not weight_decay >= 0:
-        raise ValueError(
-            f"'weight_decay' must be a number >= 0 (got {weight_decay}); pass 0 to "
-            f"decay nothing"
-        )
+    for name, value in (("weight_decay", weight_decay), ("curvature_lr", curvature_lr)):
+        if value is not None and not value >= 0:
+            raise ValueError(
+                f"'{name}' must be a number >= 0 (got {value}); pass 0 for none"
+            )
     parameters = list(module.parameters())
     if not parameters:
         raise ValueError(
             f"'module' has no parameters (got {type(module).__name__}); build its "
             f"layers first, or run a lazy module once"
         )
+    curvatures = {
+        id(child.raw) for child in module.modules() if isinstance(child, Curvature)
+    }
+    decayed: list[Parameter] = []
+    spared: list[Parameter] = []
+    own: list[Parameter] = []
+    for parameter in parameters:
+        if id(parameter) in curvatures:
+            (spared if curvature_lr is None else own).append(parameter)
+        else:
+            (spared if _is_number(parameter) else decayed).append(parameter)
     groups = [
-        {
-            "params": [p for p in parameters if _is_number(p) == of_numbers],
-            "weight_decay": decay,
-            **options,
-        }
-        for of_numbers, decay in ((False, weight_decay), (True, 0.0))
+        {"params": decayed, "weight_decay": weight_decay, **options},
+        {"params": spared, "weight_decay": 0.0, **options},
+        {"params": own, "weight_decay": 0.0, **options, "lr": curvature_lr},
     ]
     return [group for group in groups if group["params"]]
 

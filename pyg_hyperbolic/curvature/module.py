@@ -8,10 +8,10 @@ a bounded parameter that is put back into its bounds *after* the optimizer's ste
 (``projected``, with :func:`~pyg_hyperbolic.project_curvatures`).
 """
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from numbers import Real
+from typing import Any, cast
 from uuid import uuid4
 
 import torch
@@ -19,8 +19,15 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.functional import softplus
 
+from pyg_hyperbolic.curvature.auto import (
+    AUTO,
+    auto,
+    check_auto,
+    inside,
+    sampled_lengths,
+)
 from pyg_hyperbolic.curvature.bounds import check_init, check_order, rounded_inwards
-from pyg_hyperbolic.geometry.rows import wide_dtype
+from pyg_hyperbolic.geometry.rows import is_plain, wide_dtype
 
 PARAMETRIZATIONS = ("softplus", "sigmoid", "projected", "clamp")
 _PLAIN = ("projected", "clamp")  # those whose parameter is c itself
@@ -63,7 +70,10 @@ class Curvature(torch.nn.Module):
 
     Args:
         init: Initial :math:`c > 0`; or several, such as one for each head of a layer,
-            to be learned together: :math:`c` then has the shape :math:`(n)`.
+            to be learned together: :math:`c` then has the shape :math:`(n)`.  With
+            ``"auto"`` the first points that a layer computes with it set it, once, to
+            :math:`(0.3/\operatorname{median} \lVert \mathbf{x} \rVert)^2`, but at most
+            to 0.1: a start that is nearly flat, whatever the unit of the features.
         learnable: If :obj:`False`, :math:`c` stays at :obj:`init`.
         parametrization: ``"softplus"``, ``"sigmoid"``, ``"projected"`` or ``"clamp"``.
         bounds: Lower and upper end :math:`0 < l < h` of the admissible :math:`c`, by
@@ -81,7 +91,7 @@ class Curvature(torch.nn.Module):
 
     def __init__(
         self,
-        init: float | Sequence[float] = 1.0,
+        init: float | Sequence[float] | str = 1.0,
         *,
         learnable: bool = True,
         parametrization: str = "softplus",
@@ -95,16 +105,23 @@ class Curvature(torch.nn.Module):
             )
         if bounds is None and parametrization != "softplus":
             bounds = (0.1, 10.0)
-        self.init = (
-            tuple(map(float, init)) if isinstance(init, Sequence) else float(init)
-        )
-        check_init(self._inits, bounds, parametrization)
+        self.init: float | tuple[float, ...] | str
+        if isinstance(init, str):
+            check_auto(init)
+            self.init = init
+        else:
+            self.init = (
+                tuple(map(float, init)) if isinstance(init, Sequence) else float(init)
+            )
+            check_init(self._inits, bounds, parametrization)
         self.learnable = learnable
         self.parametrization = parametrization
         self._bounds = bounds
         # Deep copies keep it: by this `tie_curvatures` knows them for what they are.
         self.origin = uuid4().hex
-        raw = torch.empty(() if isinstance(self.init, float) else len(self.init))
+        # Of some points that it was used with last, for `curvature_report`.
+        self.lengths: Tensor | None = None
+        raw = torch.empty(len(self.init) if isinstance(self.init, tuple) else ())
         if learnable:
             self.raw = Parameter(raw)
         else:
@@ -112,8 +129,12 @@ class Curvature(torch.nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Sets :math:`c` back to the initial value."""
-        rho = [self._inverse(c) for c in self._inits]
+        """Sets :math:`c` back to the initial value, or to none with ``"auto"``."""
+        self.is_set = self.init != AUTO
+        self._set(*self._inits)
+
+    def _set(self, *values: float) -> None:
+        rho = [self._inverse(c) for c in values]
         with torch.no_grad():
             self.raw.copy_(torch.tensor(rho, dtype=torch.float64).view_as(self.raw))
         if self.parametrization in _PLAIN:  # rounding may have led past a bound
@@ -121,16 +142,25 @@ class Curvature(torch.nn.Module):
 
     @property
     def _inits(self) -> tuple[float, ...]:
+        if isinstance(self.init, str):
+            return (math.nan,)
         return (self.init,) if isinstance(self.init, float) else self.init
 
-    def independent_copy(self) -> "Curvature":
-        """A copy that :func:`~pyg_hyperbolic.tie_curvatures` does not tie to it."""
-        other = copy.deepcopy(self)
-        other.origin = uuid4().hex
-        return other
+    def forward(self, points: Tensor | None = None) -> Tensor:
+        """Returns c in float64, whatever the dtype of the parameter.
 
-    def forward(self) -> Tensor:
-        """Returns c in float64, whatever the dtype of the parameter."""
+        Args:
+            points: What it is to be used with, shape :math:`(*, d)`: they set an
+                ``"auto"`` curvature that is not set yet.
+
+        Raises:
+            ValueError: If it is not set, and there is nothing to set it by.
+        """
+        if not self.is_set:
+            self._set(inside(auto(points), self._bounds))
+            self.is_set = True
+        if points is not None and is_plain(points):
+            self.lengths = sampled_lengths(points)
         # In float32 c would be 0 from rho = -104 on, where optimizers do get to; in
         # float64 from -745 on.
         dtype = wide_dtype(self.raw.device)
@@ -214,6 +244,8 @@ class Curvature(torch.nn.Module):
             )
             return
         super()._load_from_state_dict(state_dict, prefix, *others)
+        if self.init == AUTO:
+            self.is_set = not bool(self.raw.isnan())
 
     def _differs(self, state: Tensor) -> bool:
         """Whether a checkpoint's parameter means another c than here."""
@@ -223,14 +255,35 @@ class Curvature(torch.nn.Module):
 
     def extra_repr(self) -> str:
         """The module's settings, for ``repr``."""
-        init = ", ".join(f"{c:g}" for c in self._inits)
-        init = init if isinstance(self.init, float) else f"({init})"
+        if isinstance(self.init, str):
+            init = repr(self.init)
+        else:
+            init = ", ".join(f"{c:g}" for c in self._inits)
+            init = init if isinstance(self.init, float) else f"({init})"
         out = f"{init}, parametrization={self.parametrization!r}"
         if self.bounds is not None:
             out += f", bounds=({self.bounds[0]:g}, {self.bounds[1]:g})"
         return out if self.learnable else out + ", learnable=False"
 
 
-def as_curvature(curvature: float | Curvature) -> Curvature:
-    """A curvature as it is, or a new learnable one that starts from a number."""
-    return curvature if isinstance(curvature, Curvature) else Curvature(curvature)
+def as_curvature(curvature: Any) -> Curvature:
+    """A curvature as it is, or a new learnable one that starts from a number.
+
+    Raises:
+        ValueError: If it is anything else, such as the value of a module.
+    """
+    if isinstance(curvature, Curvature):
+        return curvature
+    if isinstance(curvature, Tensor):
+        raise ValueError(
+            f"'curvature' must be a number or a Curvature (got a tensor of shape "
+            f"{list(curvature.shape)}); to share that of another layer pass the module "
+            f"itself, curvature=conv.curvature without a call, and to start from its "
+            f"value curvature=conv.curvature().item()"
+        )
+    if not isinstance(curvature, str | Sequence | Real):
+        raise ValueError(
+            f"'curvature' must be a number, several of them, 'auto' or a Curvature "
+            f"(got {curvature!r})"
+        )
+    return Curvature(cast(float, curvature))

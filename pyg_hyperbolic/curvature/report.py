@@ -1,11 +1,17 @@
 """What a model's curvatures are, and whether they learn."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 import torch
+from torch import Tensor
 
 from pyg_hyperbolic.curvature.module import Curvature
+
+# Median radii of a space that is flat in all but name, and of one in which nearly all
+# points are as good as at infinity.
+FLAT, SATURATED = 0.1, 8.0
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,11 @@ class CurvatureState:
         raw: The parameter behind it.
         grad: Gradient of the parameter, :obj:`None` before any backward pass.
         blocked: Whether that gradient is exactly zero although c is learnable.
+        radius: Median of the radii √c·r of the points that it was used with in the last
+            forward pass, of a sample; :obj:`None` if there was none that can be seen.
+        far: Their 99 % quantile.
+        outside: Whether a ``projected`` c has left its bounds, as it does without
+            :func:`~pyg_hyperbolic.project_curvatures`.
     """
 
     names: tuple[str, ...]
@@ -30,15 +41,19 @@ class CurvatureState:
     raw: float
     grad: float | None
     blocked: bool
+    radius: float | None
+    far: float | None
+    outside: bool
 
 
 class CurvatureReport(list[CurvatureState]):
     """A list of curvatures, whose text is a table with a line for each."""
 
     def __str__(self) -> str:
-        rows = [["curvature", "parametrization", "c", "raw", "gradient", ""]]
+        head = ["curvature", "parametrization", "c", "raw", "gradient"]
+        rows = [[*head, "√c·r: median, 99 %", ""]]
         for state in self:
-            names, parametrization, c, raw, grad, blocked = astuple(state)
+            names, parametrization, c, raw, grad, _, radius, far, _ = astuple(state)
             rows.append(
                 [
                     ", ".join(names),
@@ -46,7 +61,8 @@ class CurvatureReport(list[CurvatureState]):
                     f"{c:.6g}",
                     f"{raw:.6g}",
                     "-" if grad is None else f"{grad:.3g}",
-                    "blocked" if blocked else "",
+                    "-" if radius is None else f"{radius:.2g}, {far:.2g}",
+                    "; ".join(_words(state)),
                 ]
             )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -56,6 +72,18 @@ class CurvatureReport(list[CurvatureState]):
             ).rstrip()
             for row in rows
         )
+
+
+def _words(state: CurvatureState) -> Iterator[str]:
+    """What a reader should know of a curvature."""
+    if state.blocked:
+        yield "blocked"
+    if state.radius is not None and state.radius < FLAT:
+        yield "flat"
+    if state.radius is not None and state.radius > SATURATED:
+        yield "saturated"
+    if state.outside:
+        yield "outside its bounds: call project_curvatures"
 
 
 def curvature_report(module: torch.nn.Module) -> CurvatureReport:
@@ -86,8 +114,11 @@ def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
     raw, gradient = curvature.raw, curvature.raw.grad
     several = raw.dim() > 0
     grads = [None] * raw.numel() if gradient is None else gradient.flatten().tolist()
-    numbers = zip(curvature().flatten().tolist(), raw.flatten().tolist(), strict=True)
+    low, high = curvature.bounds or (0.0, math.inf)
+    values = curvature() if curvature.is_set else raw  # NaN if it is not set yet
+    numbers = zip(values.flatten().tolist(), raw.flatten().tolist(), strict=True)
     for i, (c, rho) in enumerate(numbers):
+        radii = _radii(curvature, i, c)
         yield CurvatureState(
             names=tuple(f"{name}[{i}]" if several else name for name in names),
             parametrization=curvature.parametrization,
@@ -95,4 +126,17 @@ def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
             raw=rho,
             grad=grads[i],
             blocked=curvature.learnable and grads[i] == 0,
+            radius=None if radii is None else radii.median().item(),
+            far=None if radii is None else radii.quantile(0.99).item(),
+            outside=curvature.parametrization == "projected" and not low <= rho <= high,
         )
+
+
+def _radii(curvature: Curvature, i: int, c: float) -> Tensor | None:
+    """Radii of the points that the i-th number of a curvature was used with."""
+    lengths = curvature.lengths
+    if lengths is None:
+        return None
+    if curvature.raw.dim() > 0 and lengths.dim() == 2:  # of heads
+        lengths = lengths[:, i]
+    return math.sqrt(c) * lengths.flatten().double()

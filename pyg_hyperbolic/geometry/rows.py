@@ -7,6 +7,7 @@ compute row scalars in float32.
 """
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -27,15 +28,44 @@ def log_max(dtype: torch.dtype) -> float:
     return math.log(torch.finfo(dtype).max)
 
 
-def check_curvature(c: Curved) -> None:
-    """Raises a :class:`ValueError` for a number that is no curvature.
+def is_plain(x: Tensor) -> bool:
+    """Whether nobody reads along: no compiler, no transformation, no dispatch mode."""
+    return (
+        type(x) in (Tensor, torch.nn.Parameter)
+        and not (torch.compiler.is_compiling() or torch._C._is_tracing())
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+    )
 
-    The value of a tensor is not looked at: that would wait for the device.
+
+def is_readable(x: Tensor) -> bool:
+    """Whether values may be looked at: nothing waits for them, or has to see it."""
+    return x.device.type == "cpu" and is_plain(x)
+
+
+def check_curvature(c: object) -> None:
+    """Raises a :class:`ValueError` for what is no curvature.
+
+    The value of a tensor is not looked at here, as it may be one of many, or on its way
+    to a derivative at 0; kernels look at it where nothing waits for that.
     """
-    if not isinstance(c, Tensor) and not (0 <= c < math.inf):
+    if isinstance(c, Tensor):
+        return
+    if not isinstance(c, Real):
+        raise ValueError(
+            f"'c' must be a number or a tensor (got {type(c).__name__}); of a "
+            f"Curvature pass its value, such as conv.curvature()"
+        )
+    check_value(float(c))
+
+
+def check_value(c: float) -> None:
+    """Raises a :class:`ValueError` for a number that is no curvature."""
+    if not (0 <= c < math.inf):
         raise ValueError(
             f"'c' must be a finite number >= 0: it is the absolute value of the "
-            f"sectional curvature -c (got {c})"
+            f"sectional curvature -c (got {c}); to keep the c of a projected "
+            f"Curvature within its bounds, call project_curvatures(optimizer, model)"
         )
 
 

@@ -222,13 +222,17 @@ def graph_of(
         return Graph(source, target, num_sources, num_targets)
 
     graph = remembered(edge_index, (), ("graph", size, flow), make)
+    return graph, weights_of(edge_index, edge_weight)
+
+
+def weights_of(edge_index: Adj, edge_weight: OptTensor) -> OptTensor:
+    """Weights in the order of :func:`edges`; a sparse matrix brings its own."""
     if isinstance(edge_index, SparseTensor):
-        edge_weight = edge_index.storage.value()
-    elif is_torch_sparse_tensor(edge_index):
-        # in the order of the edges, as :func:`edges` gives them
+        return edge_index.storage.value()
+    if is_torch_sparse_tensor(edge_index):
         coalesced = edge_index.layout == torch.sparse_coo
-        edge_weight = (edge_index.coalesce() if coalesced else edge_index).values()
-    return graph, edge_weight
+        return (edge_index.coalesce() if coalesced else edge_index).values()
+    return edge_weight
 
 
 def _sparse_rows(edge_index: Adj) -> tuple[Tensor, Tensor] | None:

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.geometry.rows import Curved, check_curvature, wide_dtype
+from pyg_hyperbolic.geometry.rows import (
+    Curved,
+    check_curvature,
+    check_value,
+    is_readable,
+    wide_dtype,
+)
 from pyg_hyperbolic.kernels.graph import Graph
 from pyg_hyperbolic.kernels.operator import Operator
 
@@ -56,10 +62,14 @@ def _ready(c: Curved, *points: Tensor) -> tuple[Tensor, list[Tensor]]:
     for x in points:
         dtype = torch.promote_types(dtype, x.dtype)
     wide = wide_dtype(points[0].device)
+    check_curvature(c)
+    if isinstance(c, Tensor) and c.numel() > 0 and is_readable(c):
+        least = float(c.detach().min())
+        if least < 0:  # what is not a number stays so
+            check_value(least)
     if isinstance(c, Tensor):
         c = c.to(wide)
     else:
-        check_curvature(c)
         c = torch.tensor(c, dtype=wide, device=points[0].device)
     return c, [x.to(dtype) for x in points]
 

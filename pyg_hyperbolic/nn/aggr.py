@@ -12,8 +12,9 @@ from pyg_hyperbolic.nn.points import group_midpoints
 def hyperbolic_mean_pool(
     x: Tensor,
     batch: OptTensor,
-    c: Union[float, Tensor],
     size: int | None = None,
+    *,
+    c: Union[float, Tensor],
 ) -> Tensor:
     r"""The midpoint of every graph's nodes, as
     :func:`~torch_geometric.nn.pool.global_mean_pool` takes their mean.
@@ -24,8 +25,8 @@ def hyperbolic_mean_pool(
     Args:
         x: Points, shape :math:`(N, F)`.
         batch: The graph of every node, shape :math:`(N)`; one graph if left out.
-        c: Absolute value of the curvature, a number or of shape :math:`()`.
         size: Number of graphs B, by default as :obj:`batch` says.
+        c: Absolute value of the curvature, a number or of shape :math:`()`.
 
     Returns:
         Points, shape :math:`(B, F)`; the origin for a graph without nodes.
@@ -51,11 +52,16 @@ class HyperbolicAggregation(Aggregation):
 
     def __init__(self, curvature: Union[float, Curvature] = 1.0) -> None:
         super().__init__()
+        self._is_own = not isinstance(curvature, Curvature)
         self.curvature = as_curvature(curvature)
 
     def reset_parameters(self) -> None:
-        """Sets the curvature back to the initial value."""
-        self.curvature.reset_parameters()
+        """Sets a curvature of its own back to the initial value.
+
+        One that was given is left alone, as PyG's layers call this when they are built.
+        """
+        if self._is_own:
+            self.curvature.reset_parameters()
 
     def forward(
         self,
@@ -83,7 +89,7 @@ class HyperbolicAggregation(Aggregation):
         elif dim_size is None:
             dim_size = num_groups(index)
         # All axes but this and the last are features of other groups.
-        out = group_midpoints(x, index, dim_size, self.curvature(), dim)
+        out = group_midpoints(x, index, dim_size, self.curvature(x), dim)
         return out.contiguous()  # layers take views of it
 
 

@@ -111,11 +111,11 @@ class FermiDiracEdges(torch.nn.Module):
         Returns:
             One number for each pair, shape :math:`(E)`.
         """
-        square = kernels.sqdist(z, z, self.curvature(), edge_index[0], edge_index[1])
+        square = kernels.sqdist(z, z, self.curvature(z), edge_index[0], edge_index[1])
         out = self.decoder.logits(square)
         return out.sigmoid() if sigmoid else out
 
     def forward_all(self, z: Tensor, sigmoid: bool = True) -> Tensor:
         """The same for all pairs of nodes, shape :math:`(N, N)`."""
-        out = self.decoder(z[:, None], z[None], self.curvature())
+        out = self.decoder(z[:, None], z[None], self.curvature(z))
         return out.sigmoid() if sigmoid else out

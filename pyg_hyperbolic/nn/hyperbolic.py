@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.aggr import MeanAggregation, SumAggregation
 from torch_geometric.nn.conv import MessagePassing
-from torch_geometric.utils import degree
+from torch_geometric.utils import degree, is_torch_sparse_tensor
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.kernels.graph import weights_of
 from pyg_hyperbolic.nn.aggr import HyperbolicAggregation
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 
@@ -78,8 +79,27 @@ class Hyperbolic(torch.nn.Module):
         mean = isinstance(conv.aggr_module, MeanAggregation)
         kind = HyperbolicAggregation if mean else _Sum
         conv.aggr_module = kind(as_curvature(curvature))
-        conv.fuse = False  # a sparse product would sum by itself
+        if conv.fuse:
+            conv.fuse = False  # a sparse product would sum by itself
+            _weigh_as_a_product(conv)
         self.conv = conv
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not the wrapper's own is the convolution's, such as its sizes."""
+        if name == "conv":  # before there is one
+            return super().__getattr__(name)
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.conv, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets settings of the convolution there, as `DirGNNConv` does."""
+        conv = self.__dict__.get("_modules", {}).get("conv")
+        if conv is not None and name in vars(conv) and name not in vars(self):
+            setattr(conv, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @property
     def curvature(self) -> Curvature:
@@ -96,6 +116,30 @@ class Hyperbolic(torch.nn.Module):
         return self.conv(*args, **kwargs)
 
 
+def _weigh_as_a_product(conv: MessagePassing) -> None:
+    """Has messages weighed by a sparse matrix, as the product with it would do.
+
+    A layer whose messages take an ``edge_weight`` gets that from PyG.
+    """
+    if "edge_weight" not in conv.inspector.get_param_dict("message"):
+        conv.register_propagate_forward_pre_hook(_keep_values)
+        conv.register_message_forward_hook(_weigh)
+
+
+def _keep_values(conv: MessagePassing, given: tuple[Any, ...]) -> None:
+    conv._values = None
+    if isinstance(given[0], Tensor) and is_torch_sparse_tensor(given[0]):
+        conv._values = weights_of(given[0], None)
+
+
+def _weigh(conv: MessagePassing, given: tuple[Any, ...], out: Tensor) -> Tensor | None:
+    if conv._values is None:
+        return None
+    shape = [1] * out.dim()
+    shape[conv.node_dim] = -1
+    return conv._values.to(out.dtype).view(shape) * out
+
+
 def _check(conv: MessagePassing) -> None:
     name = type(conv).__name__
     if not isinstance(conv, MessagePassing):
@@ -107,9 +151,12 @@ def _check(conv: MessagePassing) -> None:
         conv.aggr_module, HyperbolicAggregation
     ):
         raise ValueError(f"'conv' must not be hyperbolic already (got {name})")
-    if type(conv).aggregate is not MessagePassing.aggregate or not isinstance(
-        conv.aggr_module, SumAggregation | MeanAggregation
-    ):
+    if type(conv).aggregate is not MessagePassing.aggregate:
+        raise ValueError(
+            f"'conv' must reduce its messages by PyG's own aggregation, which can be "
+            f"replaced (got {name}, which has an 'aggregate' of its own)"
+        )
+    if not isinstance(conv.aggr_module, SumAggregation | MeanAggregation):
         raise ValueError(
             f"'conv' must reduce its messages by a sum or a mean, to be replaced by "
             f"the hyperbolic one (got {name} with aggr={conv.aggr!r}); pass aggr='add' "

@@ -10,10 +10,12 @@ from torch_geometric.utils import scatter
 from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.midpoint import midpoint
 from pyg_hyperbolic.nn.aggr import hyperbolic_mean_pool
+from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import add
+from pyg_hyperbolic.nn.validation import check_features
 
 
-class _Norm(torch.nn.Module):
+class _Norm(Curved):
     """What both have: a learned center, a learned deviation, and a curvature."""
 
     weight: Parameter | None
@@ -37,11 +39,17 @@ class _Norm(torch.nn.Module):
             self.register_parameter("weight", None)
             self.register_parameter("bias", None)
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
+    def _reset_weights(self) -> None:
         ones(self.weight)
         zeros(self.bias)
-        self.curvature.reset_parameters()
+
+    def _check(self, x: Tensor) -> None:
+        check_features(x, self.in_channels)
+        if x.dim() != 2:
+            raise ValueError(
+                f"'x' must have the shape [N, {self.in_channels}] (got "
+                f"{list(x.shape)}); flatten other axes into that of the nodes"
+            )
 
     def _scaled(self, centered: Tensor, variance: Tensor, c: Tensor) -> Tensor:
         """Points about the learned center at the learned deviation."""
@@ -110,16 +118,16 @@ class HyperbolicBatchNorm(_Norm):
         mean = torch.empty(in_channels) if track_running_stats else None
         self.register_buffer("running_mean", mean)
         self.register_buffer("running_var", None if mean is None else torch.empty(()))
-        self.reset_parameters()
+        self._reset_weights()
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters and the running statistics."""
-        super().reset_parameters()
+    def _reset_weights(self) -> None:
+        super()._reset_weights()
         zeros(self.running_mean)
         ones(self.running_var)
 
     def forward(self, x: Tensor) -> Tensor:
-        c = self.curvature()
+        self._check(x)
+        c = self.curvature(x)
         mean, variance = self.running_mean, self.running_var
         if self.training or mean is None:
             if len(x) < 2:
@@ -127,7 +135,7 @@ class HyperbolicBatchNorm(_Norm):
                     f"'x' must hold two points or more to be normalized by their own "
                     f"statistics (got {len(x)}); call eval() to use the running ones"
                 )
-            mean = hyperbolic_mean_pool(x, None, c)[0]
+            mean = hyperbolic_mean_pool(x, None, c=c)[0]
             centered = add(-mean, x, c)
             variance = centered.square().sum(dim=-1).mean()
             if self.training and self.running_mean is not None:
@@ -175,16 +183,17 @@ class HyperbolicLayerNorm(_Norm):
         curvature: Union[float, Curvature] = 1.0,
     ) -> None:
         super().__init__(in_channels, eps, affine, curvature)
-        self.reset_parameters()
+        self._reset_weights()
 
     def forward(
         self, x: Tensor, batch: OptTensor = None, batch_size: int | None = None
     ) -> Tensor:
-        c = self.curvature()
+        self._check(x)
+        c = self.curvature(x)
         if batch is None:
             batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
             batch_size = 1
-        means = hyperbolic_mean_pool(x, batch, c, batch_size)
+        means = hyperbolic_mean_pool(x, batch, batch_size, c=c)
         centered = add(-means.index_select(0, batch), x, c)
         squares = centered.square().sum(dim=-1)
         variance = scatter(squares, batch, 0, len(means), "mean")

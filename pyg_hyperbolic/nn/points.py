@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.typing import OptTensor
 
 from pyg_hyperbolic import kernels
@@ -22,6 +23,13 @@ def add_bias(h: Tensor, bias: OptTensor, c: Curved) -> Tensor:
     if h.dim() == 2:
         return kernels.gyro_add(h, bias, c)
     return kernels.gyro_add(h.reshape(-1, h.size(-1)), bias, c).view(h.shape)
+
+
+def product(lin: Linear, x: Tensor) -> Tensor:
+    """The product with a layer's weight alone; a lazy layer takes its size from it."""
+    if lin.in_channels < 0:
+        lin.initialize_parameters(lin, (x,))
+    return torch.nn.functional.linear(x, lin.weight)
 
 
 def add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -73,13 +81,18 @@ def like(out: Tensor, x: Tensor, dim: int = -2) -> Tensor:
     if x.dim() == 2:
         return out
     others = x.movedim(dim, 0).shape[1:-1]
-    return out.unflatten(1, others).movedim(0, dim)
+    return out.unflatten(1, others).movedim(0, dim).contiguous()  # users take views
 
 
 def group_midpoints(
-    x: Tensor, index: Tensor, num_groups: int, c: Curved, dim: int = -2
+    x: Tensor,
+    index: Tensor,
+    num_groups: int,
+    c: Curved,
+    dim: int = -2,
+    weight: OptTensor = None,
 ) -> Tensor:
-    """Midpoints of points in groups.
+    """Weighted midpoints of points in groups.
 
     Args:
         x: Points, shape [*, N, d].
@@ -87,6 +100,7 @@ def group_midpoints(
         num_groups: Number of groups.
         c: Absolute value of the curvature, shape [].
         dim: The axis of the points.
+        weight: Their weights, shape [N].
 
     Returns:
         Points, shape [*, num_groups, d]; the origin for a group without points.
@@ -95,4 +109,4 @@ def group_midpoints(
     number = points.size(0)
     source = torch.arange(number, device=x.device)
     graph = Graph(source, index, number, num_groups)
-    return like(kernels.midpoint(points, graph, c), x, dim)
+    return like(kernels.midpoint(points, graph, c, weight), x, dim)

@@ -2,13 +2,23 @@
 
 import torch
 from torch import Tensor
-from torch_geometric.typing import Adj, OptTensor
+from torch_geometric.typing import Adj, OptTensor, SparseTensor
 
 from pyg_hyperbolic.kernels import edges
 
 
 def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
     """Raises if the features are not numbers as wide as the layer's weight."""
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"'{name}' must be a tensor (got {type(x).__name__}); convert it with "
+            f"torch.as_tensor({name}, dtype=torch.float)"
+        )
+    if x.dim() < 2:
+        raise ValueError(
+            f"'{name}' must have a row for each node (got shape {list(x.shape)}); a "
+            f"single feature of each is {name}.view(-1, 1)"
+        )
     if not x.is_floating_point():
         raise ValueError(
             f"'{name}' must be floating point (got {x.dtype}); convert it with "
@@ -22,16 +32,66 @@ def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
         )
 
 
-def check_edges(edge_index: Adj) -> None:
-    """Raises if a dense edge index has not two rows."""
-    if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
+def check_dtype(x: Tensor, dtype: torch.dtype, name: str = "x") -> None:
+    """Raises if features are not in the dtype of a layer, but under autocast."""
+    if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(
+            f"'{name}' must have the dtype of the layer, {dtype} (got {x.dtype}); "
+            f"convert it with {name}.to({dtype}), or the layer with conv.to({x.dtype})"
+        )
+
+
+def check_finite(x: Tensor, name: str = "x") -> None:
+    """Raises if some features are NaN or infinite; waits for the device."""
+    values = x.detach()
+    if values.layout != torch.strided:
+        values = values.values()
+    wrong = int((~torch.isfinite(values)).sum())
+    if wrong > 0:
+        raise ValueError(
+            f"'{name}' must be finite (got {wrong} entries that are not); look for "
+            f"divisions by zero where the features are made"
+        )
+
+
+def check_edges(edge_index: Adj, edge_weight: OptTensor = None) -> None:
+    """Raises if a dense edge index has not two rows, or a weight for each edge."""
+    if isinstance(edge_index, SparseTensor):
         return
+    if not isinstance(edge_index, Tensor):
+        raise ValueError(
+            f"'edge_index' must be a tensor or a SparseTensor (got "
+            f"{type(edge_index).__name__}); convert it with torch.as_tensor(edge_index)"
+        )
+    if edge_index.layout != torch.strided:
+        return
+    if edge_index.is_floating_point() or edge_index.is_complex():
+        raise ValueError(
+            f"'edge_index' must hold integers (got {edge_index.dtype}); convert it "
+            f"with edge_index.long()"
+        )
     if edge_index.dim() != 2 or edge_index.size(0) != 2:
         raise ValueError(
             f"'edge_index' must have two rows, of sources and of targets "
             f"(got shape {list(edge_index.shape)}); transpose a list of pairs with "
             f"edge_index.t(), and convert a dense adjacency with "
             f"torch_geometric.utils.dense_to_sparse"
+        )
+    number = edge_index.size(1)
+    if edge_weight is not None and edge_weight.shape not in ((number,), (number, 1)):
+        raise ValueError(
+            f"'edge_weight' must have one number for each of {number} edges (got "
+            f"shape {list(edge_weight.shape)})"
+        )
+
+
+def check_nonnegative(edge_weight: Tensor) -> None:
+    """Raises if a weight is negative: of a midpoint weights are the masses."""
+    if edge_weight.numel() > 0 and bool((edge_weight < 0).any()):
+        raise ValueError(
+            f"'edge_weight' must not be negative for a midpoint, where weights are "
+            f"masses (smallest: {edge_weight.min().item():g}); use HGCNConv with "
+            f"aggregation='tangent' and normalize=False for signed weights"
         )
 
 
@@ -84,12 +144,8 @@ def check_graph(
             f"'edge_weight' must be finite (got "
             f"{int((~torch.isfinite(edge_weight)).sum())} entries that are not)"
         )
-    if nonnegative and bool((edge_weight < 0).any()):
-        raise ValueError(
-            f"'edge_weight' must not be negative for a midpoint, where weights are "
-            f"masses (smallest: {edge_weight.min().item():g}); use HGCNConv with "
-            f"aggregation='tangent' for signed weights"
-        )
+    if nonnegative:
+        check_nonnegative(edge_weight)
 
 
 def check_positive(**sizes: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pyg_hyperbolic import Curvature, parameter_groups
-from pyg_hyperbolic.nn import HGCN, FermiDiracDecoder
+from pyg_hyperbolic.nn import HGCN, FermiDiracDecoder, HGATConv
 
 
 def decay(model: HGCN, parameters: object) -> list[float]:
@@ -83,3 +83,32 @@ def test_a_bad_weight_decay(weight_decay: float) -> None:
 def test_a_module_without_parameters() -> None:
     with pytest.raises(ValueError, match=r"'module' has no parameters \(got ReLU\)"):
         parameter_groups(torch.nn.ReLU(), 0.1)
+
+
+def test_several_curvatures_in_one_are_spared() -> None:
+    conv = HGATConv(3, 2, heads=2, curvature=Curvature([1.0, 2.0]))
+    decayed, spared = parameter_groups(conv, 0.1)
+    assert any(p is conv.curvature.raw for p in spared["params"])
+    assert not any(p is conv.curvature.raw for p in decayed["params"])
+
+
+def test_a_learning_rate_of_their_own() -> None:
+    model = HGCN(3, 8, 2)
+    groups = parameter_groups(model, 0.1, lr=0.01, curvature_lr=0.2)
+    own = groups[-1]
+    assert (own["lr"], own["weight_decay"]) == (0.2, 0.0)
+    assert {id(p) for p in own["params"]} == {id(c.curvature.raw) for c in model.convs}
+    assert all(group["lr"] == 0.01 for group in groups[:-1])
+    every = [id(p) for group in groups for p in group["params"]]
+    assert sorted(every) == sorted(id(p) for p in model.parameters())
+    before = model.convs[0].curvature().item()
+    optimizer = torch.optim.SGD(groups)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    model.convs[0].curvature.raw.data.add_(0.2)
+    assert model.convs[0].curvature().item() == pytest.approx(before, rel=1e-6)
+    with pytest.raises(
+        ValueError, match=r"'curvature_lr' must be a number >= 0 \(got -"
+    ):
+        parameter_groups(model, 0.1, curvature_lr=-1.0)

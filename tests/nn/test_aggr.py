@@ -12,7 +12,7 @@ def test_pool_is_the_midpoint_of_every_graph(
 ) -> None:
     x = scale * torch.randn(9, 3, dtype=dtype)
     batch = torch.tensor([0, 0, 2, 0, 2, 3, 3, 3, 3])  # in any order, 1 is empty
-    out = hyperbolic_mean_pool(x, batch, 0.7, size=5)
+    out = hyperbolic_mean_pool(x, batch, 5, c=0.7)
     assert out.shape == (5, 3) and out.dtype == dtype
     assert not out[[1, 4]].any()
     for graph in (0, 2, 3):
@@ -21,7 +21,7 @@ def test_pool_is_the_midpoint_of_every_graph(
         torch.testing.assert_close(
             out[graph].double(), expected, rtol=tolerance, atol=tolerance
         )
-    whole = hyperbolic_mean_pool(x, None, 0.7)
+    whole = hyperbolic_mean_pool(x, None, c=0.7)
     torch.testing.assert_close(whole[0], midpoint(x, 0.7), rtol=1e-4, atol=1e-4)
 
 
@@ -30,7 +30,7 @@ def test_pool_learns_the_curvature() -> None:
     c = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     batch = torch.tensor([0, 0, 0, 1, 1, 1])
     assert torch.autograd.gradcheck(
-        lambda x, c: hyperbolic_mean_pool(x, batch, c), (x, c)
+        lambda x, c: hyperbolic_mean_pool(x, batch, c=c), (x, c)
     )
 
 

@@ -50,7 +50,7 @@ class Curved(Module):
         self.curvature = Curvature()
 
     def forward(self, *args: Tensor) -> Tensor:
-        return self.function(*args, self.curvature())
+        return self.function(*args, c=self.curvature())
 
 
 def hyperbolic(conv: type[Module]) -> Hyperbolic:

@@ -73,7 +73,7 @@ class _Given(Curvature):
         super().__init__(1.0, learnable=False)
         self.c = c
 
-    def forward(self) -> Tensor:
+    def forward(self, points: Tensor | None = None) -> Tensor:
         return self.c
 
 

@@ -33,9 +33,11 @@ def test_cycles(n: int) -> None:
 @pytest.mark.parametrize("samples", [None, 50])
 def test_trees_have_none(samples: int | None) -> None:
     tree = edges(networkx.random_labeled_tree(2000, seed=0))
-    delta, share = gromov_hyperbolicity(tree, samples)
+    delta, share, diameter = gromov_hyperbolicity(tree, samples)
     assert delta == 0
     assert (share > 0) == (samples is not None)
+    longest = networkx.diameter(networkx.random_labeled_tree(2000, seed=0))
+    assert diameter == longest if samples is None else diameter <= longest
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_the_statement_about_samples_holds() -> None:
     generator = torch.Generator().manual_seed(0)
     wrong = 0
     for _ in range(200):
-        delta, share = gromov_hyperbolicity(edges(graph), 3, generator=generator)
+        delta, share, _ = gromov_hyperbolicity(edges(graph), 3, generator=generator)
         wrong += int((every > delta).double().mean() > share)
     assert wrong <= 10
 
@@ -99,10 +101,17 @@ def test_the_generator_decides() -> None:
     assert first == second
 
 
-def test_too_large_for_the_exact_result() -> None:
+def test_large_graphs_are_sampled() -> None:
     index = edges(networkx.cycle_graph(500))
-    with pytest.raises(ValueError, match=r"'num_samples' must be given .*\(got 500\)"):
-        gromov_hyperbolicity(index)
+    found = gromov_hyperbolicity(index)
+    assert found.delta > 120 and 0 < found.share < 0.01 and found.diameter == 250
+    assert "2 delta / diameter = 0.98" in str(found) and "95 % confidence" in str(found)
     for samples in (0, -3):
         with pytest.raises(ValueError, match=rf"positive number \(got {samples}\)"):
             gromov_hyperbolicity(index, samples)
+
+
+def test_text_of_an_exact_result() -> None:
+    text = str(gromov_hyperbolicity(edges(networkx.cycle_graph(12))))
+    assert text.startswith("delta = 3, diameter = 6, 2 delta / diameter = 1.00")
+    assert "samples" not in text

@@ -2,20 +2,28 @@
 import copy
 from typing import Any, Union
 
+import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
-from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature, as_curvature
-from pyg_hyperbolic.geometry.midpoint import drop, lift
-from pyg_hyperbolic.kernels import graph_of
+from pyg_hyperbolic.geometry.rows import is_readable
+from pyg_hyperbolic.kernels import Graph, graph_of, remembered
+from pyg_hyperbolic.kernels.graph import weights_of
+from pyg_hyperbolic.nn.conv.messages import HyperbolicMessagePassing
 from pyg_hyperbolic.nn.points import add_bias, by_node, like
-from pyg_hyperbolic.nn.validation import check_edges, check_features, check_graph
+from pyg_hyperbolic.nn.validation import (
+    check_dtype,
+    check_edges,
+    check_features,
+    check_finite,
+    check_graph,
+    check_nonnegative,
+)
 
 
-class HyperbolicConv(MessagePassing):
+class HyperbolicConv(HyperbolicMessagePassing):
     r"""What hyperbolic convolutions have in common; not a layer by itself.
 
     A subclass computes points in normal coordinates, and aggregates them by
@@ -27,6 +35,7 @@ class HyperbolicConv(MessagePassing):
         in_channels (int or tuple): Size of each input sample, or a pair of sizes of
             source and target samples; :obj:`-1` derives it from the first input.
         out_channels (int): Size of each output sample.
+        scale (bool): Whether midpoints are multiplied by the sum of the weights.
         curvature (float or Curvature): Initial :math:`c > 0`, learned from there on,
             or a :class:`~pyg_hyperbolic.Curvature`.
         validate (bool): Whether :meth:`_checked` looks at indices and weights.
@@ -40,6 +49,7 @@ class HyperbolicConv(MessagePassing):
         out_channels: int,
         curvature: float | Curvature,
         validate: bool,
+        scale: bool = False,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("aggr", "add")
@@ -48,11 +58,16 @@ class HyperbolicConv(MessagePassing):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.validate = validate
+        self.scale = scale
         self.curvature = as_curvature(curvature)
+
+    def _reset_weights(self) -> None:
+        """Draws new weights: a constructor leaves the curvature as it is given."""
 
     def reset_parameters(self) -> None:
         """Resets all learnable parameters, the curvature included."""
         super().reset_parameters()
+        self._reset_weights()
         self.curvature.reset_parameters()
 
     def graph_settings(self) -> tuple[Any, ...]:
@@ -66,7 +81,7 @@ class HyperbolicConv(MessagePassing):
 
         Args:
             edge_index: The graph, in any form.
-            edge_weight: Edge weights.
+            edge_weight: Edge weights, or edge features where the layer takes these.
             x: Features of the nodes that messages leave from.
         """
         return edge_index, edge_weight
@@ -77,10 +92,6 @@ class HyperbolicConv(MessagePassing):
         It may be a part of one, whose targets have all their edges.
         """
         return copy.copy(self)
-
-    def message(self, x_j: Tensor, edge_weight: OptTensor) -> Tensor:
-        """A neighbor's columns times the weight."""
-        return x_j if edge_weight is None else edge_weight.view(-1, 1) * x_j
 
     def _sums(
         self,
@@ -94,16 +105,7 @@ class HyperbolicConv(MessagePassing):
             graph, weight = graph_of(edge_index, edge_weight, size, self.flow)
             out = kernels.weighted_sum(by_node(x, self.node_dim), graph, weight)
             return like(out, x, self.node_dim)
-        return self._messages(x, edge_index, edge_weight, size)
-
-    def _messages(
-        self, x: Tensor, edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int]
-    ) -> Tensor:
-        """The same message by message."""
-        if isinstance(edge_index, EdgeIndex):
-            edge_index = edge_index.as_tensor()
-        # propagate_type: (x: Tensor, edge_weight: OptTensor)
-        return self.propagate(edge_index, x=x, edge_weight=edge_weight, size=size)
+        return self._propagated(edge_index, size, x, edge_weight)
 
     def _midpoints(
         self,
@@ -116,6 +118,9 @@ class HyperbolicConv(MessagePassing):
     ) -> Tensor:
         """Weighted midpoints of neighbors, a bias added to each of them.
 
+        With :obj:`scale` it is added to the midpoint times the sum of the weights, as
+        :class:`~torch_geometric.nn.conv.GCNConv` adds it to its sums.
+
         Args:
             h: Points that messages leave from.
             bias: One point, or :obj:`None`.
@@ -124,29 +129,28 @@ class HyperbolicConv(MessagePassing):
             c: Absolute value of the curvature.
             size: Numbers of nodes in the two rows of an edge index.
         """
+        if self.scale and bias is not None:
+            out = self._midpoints(h, None, edge_index, edge_weight, c, size)
+            return add_bias(out, bias, c)
         if self._watched():
-            # A message is a point of the hyperboloid, and so is a sum of them.
-            columns, shift = lift(add_bias(h, bias, c), c)
-            sums = self._messages(columns, edge_index, edge_weight, size)
-            return drop(sums, shift, c).to(h.dtype)
+            return self._watched_midpoints(
+                add_bias(h, bias, c), edge_index, edge_weight, c, size
+            )
         graph, weight = graph_of(edge_index, edge_weight, size, self.flow)
         x = by_node(h, self.node_dim)
         if bias is not None and x.dim() == 3 and bias.dim() == 1:
             bias = bias.expand(x.size(1), -1)
         out = kernels.midpoint(x, graph, c, weight, bias)
-        return like(out, h, self.node_dim)
-
-    def _watched(self) -> bool:
-        """Whether somebody wants to see the messages, or to change them."""
-        return bool(
-            self.explain
-            or self._propagate_forward_pre_hooks
-            or self._propagate_forward_hooks
-            or self._message_forward_pre_hooks
-            or self._message_forward_hooks
-            or self._aggregate_forward_pre_hooks
-            or self._aggregate_forward_hooks
+        out = like(out, h, self.node_dim)
+        if not self.scale:
+            return out
+        total = remembered(
+            edge_index,
+            (edge_weight,),
+            ("total", size, self.flow),
+            lambda: _total(graph, weight),
         )
+        return self._scaled(out, total)
 
     def _ends(
         self,
@@ -162,12 +166,12 @@ class HyperbolicConv(MessagePassing):
             target_channels: How many targets must have, if the layer reads them.
         """
         if isinstance(x, Tensor):
-            check_features(x, source_channels)
+            self._check_features(x, source_channels)
             return x, x
         source, target = x if self.flow == "source_to_target" else x[::-1]
         if source is None:
             raise ValueError("'x' must hold features of the nodes that messages leave")
-        check_features(source, source_channels)
+        self._check_features(source, source_channels)
         if target_channels is not None:
             if target is None:
                 raise ValueError(
@@ -175,8 +179,20 @@ class HyperbolicConv(MessagePassing):
                     f"'{type(self).__name__}', which reads the features of targets too "
                     f"(got None)"
                 )
-            check_features(target, target_channels)
+            self._check_features(target, target_channels)
         return source, target
+
+    def _check_features(self, x: Tensor, channels: int) -> None:
+        check_features(x, channels)
+        own = (p for p in self.parameters() if p is not self.curvature.raw)
+        check_dtype(x, next(own, self.curvature.raw).dtype)
+        if self.node_dim % x.dim() == x.dim() - 1:
+            raise ValueError(
+                f"'node_dim' must not be the last axis, which has the features (got "
+                f"{self.node_dim} and 'x' of shape {list(x.shape)})"
+            )
+        if self.validate:
+            check_finite(x)
 
     def _prepared(
         self,
@@ -228,6 +244,25 @@ class HyperbolicConv(MessagePassing):
         nonnegative: bool,
     ) -> None:
         """Looks at the graph's shape, and at every edge if told to validate."""
-        check_edges(edge_index)
+        check_edges(edge_index, edge_weight)
         if self.validate:
             check_graph(edge_index, edge_weight, size, nonnegative)
+        elif nonnegative:
+            self._check_masses(edge_index, edge_weight)
+
+    def _check_masses(self, edge_index: Adj, edge_weight: OptTensor) -> None:
+        """Looks for negative weights, if that makes nothing wait.
+
+        Weights that nobody changes are looked at once.
+        """
+        weight = weights_of(edge_index, edge_weight)
+        if weight is not None and is_readable(weight):
+            remembered(weight, (), "masses", lambda: check_nonnegative(weight))
+
+
+def _total(graph: Graph, weight: OptTensor) -> Tensor:
+    """The sum of the weights of each target, [M]."""
+    ones = graph.source.new_ones(graph.num_sources, 1, dtype=torch.float32)
+    if weight is not None:
+        ones = ones.to(weight.dtype)
+    return kernels.weighted_sum(ones, graph, weight).squeeze(-1)

@@ -9,16 +9,20 @@ from torch.nn.functional import dropout, leaky_relu
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import glorot, zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
-from torch_geometric.utils import add_self_loops, remove_self_loops, softmax
+from torch_geometric.utils import (
+    add_self_loops,
+    remove_self_loops,
+)
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature
-from pyg_hyperbolic.geometry.rows import wide_dtype
 from pyg_hyperbolic.kernels import edges, graph_of, remembered
+from pyg_hyperbolic.nn.conv.attention import attention_of, normalized
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 from pyg_hyperbolic.nn.points import group_midpoints
+from pyg_hyperbolic.nn.validation import check_features, check_finite
 
-SCORES = ("tangent", "distance")
+SCORES = ("tangent", "v2", "distance")
 
 
 class HGATConv(HyperbolicConv):
@@ -39,6 +43,10 @@ class HGATConv(HyperbolicConv):
       \mathbf{e}_{i,j})`.  Normal coordinates are the logarithms at the origin of both
       ends, as in `"Hyperbolic Graph Convolutional Neural Networks"
       <https://arxiv.org/abs/1910.12933>`_, Eq. 8;
+    - ``"v2"``: :math:`\mathbf{a}^{\top} \operatorname{LeakyReLU}(\mathbf{W}_s
+      \mathbf{x}_j + \mathbf{W}_t \mathbf{x}_i + \mathbf{W}_e \mathbf{e}_{i,j})`, as in
+      `"How Attentive are Graph Attention Networks?"
+      <https://arxiv.org/abs/2105.14491>`_, Eq. 7, for which every edge has a vector;
     - ``"distance"``: :math:`-\beta\, d_c(\mathbf{h}_i, \mathbf{h}_j) +
       \mathbf{a}_e^{\top} \mathbf{W}_e \mathbf{e}_{i,j}` with a learned inverse
       temperature :math:`\beta > 0`, as in `"Hyperbolic Attention Networks"
@@ -69,7 +77,9 @@ class HGATConv(HyperbolicConv):
             (default: :obj:`"mean"`)
         bias (bool, optional): If set to :obj:`False`, the layer will not learn a
             bias. (default: :obj:`True`)
-        score (str, optional): ``"tangent"`` or ``"distance"``.
+        residual (bool, optional): If set to :obj:`True`, a linear map of the targets
+            is added, by a gyro-sum. (default: :obj:`False`)
+        score (str, optional): ``"tangent"``, ``"v2"`` or ``"distance"``.
             (default: ``"tangent"``)
         curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
             there on; or a :class:`~pyg_hyperbolic.Curvature`, of one number or one for
@@ -107,12 +117,14 @@ class HGATConv(HyperbolicConv):
         edge_dim: int | None = None,
         fill_value: Union[float, Tensor, str] = "mean",
         bias: bool = True,
+        residual: bool = False,
         *,
         score: str = "tangent",
         curvature: float | Curvature = 1.0,
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("node_dim", 0)  # messages have an axis of heads
         super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
         if score not in SCORES:
             raise ValueError(
@@ -136,29 +148,37 @@ class HGATConv(HyperbolicConv):
         self.add_self_loops = add_self_loops
         self.edge_dim = edge_dim
         self.fill_value = fill_value
+        self.residual = residual
         self.score = score
 
-        widths = in_channels if isinstance(in_channels, tuple) else (in_channels,)
-        lins = [
-            Linear(width, heads * out_channels, bias=False, weight_initializer="glorot")
-            for width in widths
-        ]
-        self.lin_src, self.lin_dst = lins[0], lins[-1]
+        # Names and shapes are those of GATConv, whose parameters can be loaded.
+        width, total = heads * out_channels, out_channels * (heads if concat else 1)
+        self.lin: Linear | None = None
+        self.lin_src: Linear | None = None
+        self.lin_dst: Linear | None = None
+        pair = in_channels if isinstance(in_channels, tuple) else 2 * (in_channels,)
+        if isinstance(in_channels, tuple) or score == "v2":
+            self.lin_src = _linear(pair[0], width)
+            self.lin_dst = _linear(pair[1], width)
+        else:
+            self.lin = _linear(pair[0], width)
         if score == "tangent":
-            self.att_src = Parameter(torch.empty(heads, out_channels))
-            self.att_dst = Parameter(torch.empty(heads, out_channels))
+            self.att_src = Parameter(torch.empty(1, heads, out_channels))
+            self.att_dst = Parameter(torch.empty(1, heads, out_channels))
+        elif score == "v2":
+            self.att = Parameter(torch.empty(1, heads, out_channels))
         else:
             self.log_beta = Parameter(torch.empty(heads))
         if edge_dim is not None:
-            self.lin_edge = Linear(
-                edge_dim, heads * out_channels, bias=False, weight_initializer="glorot"
-            )
-            self.att_edge = Parameter(torch.empty(heads, out_channels))
+            self.lin_edge = _linear(edge_dim, width)
+            if score != "v2":
+                self.att_edge = Parameter(torch.empty(1, heads, out_channels))
+        self.res = _linear(pair[1], total) if residual else None
         if bias:
-            self.bias = Parameter(torch.empty(heads if concat else 1, out_channels))
+            self.bias = Parameter(torch.empty(total))
         else:
             self.register_parameter("bias", None)
-        self.reset_parameters()
+        self._reset_weights()
 
     def _check_curvature(self, heads: int, concat: bool) -> None:
         raw = self.curvature.raw
@@ -174,19 +194,21 @@ class HGATConv(HyperbolicConv):
                 f"concat=True"
             )
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
-        super().reset_parameters()
-        self.lin_src.reset_parameters()
-        self.lin_dst.reset_parameters()
+    def _reset_weights(self) -> None:
+        for lin in (self.lin, self.lin_src, self.lin_dst, self.res):
+            if lin is not None:
+                lin.reset_parameters()
         if self.score == "tangent":
             glorot(self.att_src)
             glorot(self.att_dst)
+        elif self.score == "v2":
+            glorot(self.att)
         else:
             zeros(self.log_beta)
         if self.edge_dim is not None:
             self.lin_edge.reset_parameters()
-            glorot(self.att_edge)
+            if self.score != "v2":
+                glorot(self.att_edge)
         zeros(self.bias)
 
     def forward(
@@ -196,7 +218,7 @@ class HGATConv(HyperbolicConv):
         edge_attr: OptTensor = None,
         size: Size = None,
         return_attention_weights: bool | None = None,
-    ) -> Union[Tensor, tuple[Tensor, tuple[Tensor, Tensor]]]:
+    ) -> Union[Tensor, tuple[Tensor, Any]]:
         """Runs the layer.
 
         Args:
@@ -208,30 +230,74 @@ class HGATConv(HyperbolicConv):
                 :obj:`x` does not tell them.
             return_attention_weights: Whether to return edges and their weights too.
         """
+        lin_source, lin_target = self.lin or self.lin_src, self.lin or self.lin_dst
+        assert lin_source is not None and lin_target is not None
+        alone = self._targets_may_be_missing(x)
         source, target = self._ends(
-            x, self.lin_src.in_channels, self.lin_dst.in_channels
+            x, lin_source.in_channels, None if alone else lin_target.in_channels
         )
-        assert target is not None
+        for end in (source, target):
+            if end is not None and end.dim() != 2:
+                raise ValueError(
+                    f"'x' must have the shape [N, F]: attention is that of one graph "
+                    f"(got {list(end.shape)}); call the layer on each graph, or on all "
+                    f"of them in one Batch"
+                )
         size = self._size(source, target, size)
         self._checked(edge_index, None, size, nonnegative=False)
+        edge_attr = self._checked_attr(edge_attr, edge_index)
+        adj = edge_index
         edge_index, edge_attr = self._with_loops(edge_index, edge_attr, min(size))
 
-        h = self.lin_src(source)
-        same = target is source and self.lin_src is self.lin_dst
-        h_target = h if same else self.lin_dst(target)
-        h, h_target = (
-            points.view(-1, self.heads, self.out_channels) for points in (h, h_target)
-        )
-        c = self.curvature().expand(self.heads)
-        alpha = self._attention(h, h_target, edge_index, edge_attr, c)
+        h = self._heads(lin_source(source))
+        h_target: OptTensor = None
+        if target is source and lin_source is lin_target:
+            h_target = h
+        elif target is not None:
+            h_target = self._heads(lin_target(target))
+        c = self.curvature(h).expand(self.heads)
+        alpha = self._attention(h, h_target, edge_index, edge_attr, c, size)
         weight = dropout(alpha, self.dropout, self.training)
 
-        bias = None if self.bias is None else self.bias.expand(self.heads, -1)
+        bias: OptTensor = None
+        if self.bias is not None:
+            bias = self.bias.view(-1, self.out_channels).expand(self.heads, -1)
         out = self._head_midpoints(h, bias, edge_index, weight, c, size)
-        out = out.flatten(1) if self.concat else self._center(out, c[0])
+        if not self.concat:
+            out, c = self._center(out, c[0]).unsqueeze(1), c[:1]
+        if self.res is not None and target is not None:
+            rest = self.res(target).view(out.shape)
+            out = kernels.gyro_add(out, rest.to(out.dtype), c)
+        out = out.flatten(1)
         if return_attention_weights:
-            return out, (edge_index, alpha.to(out.dtype))
+            return out, attention_of(adj, edge_index, alpha.to(out.dtype), size)
         return out
+
+    def _targets_may_be_missing(self, x: Union[Tensor, OptPairTensor]) -> bool:
+        """Whether there are none, and attention can do without, as in GATConv."""
+        if isinstance(x, Tensor) or self.score != "tangent":
+            return False
+        return any(end is None for end in x)
+
+    def _heads(self, h: Tensor) -> Tensor:
+        return h.view(-1, self.heads, self.out_channels)
+
+    def _checked_attr(self, edge_attr: OptTensor, edge_index: Adj) -> OptTensor:
+        """Edge features with an axis of features, if the layer reads any."""
+        if edge_attr is None or self.edge_dim is None:
+            return None
+        number = edges(edge_index, None)[0].numel()
+        if edge_attr.dim() == 1 and self.edge_dim == 1:
+            edge_attr = edge_attr.view(-1, 1)
+        if edge_attr.shape != (number, self.edge_dim):
+            raise ValueError(
+                f"'edge_attr' must have the shape [{number}, {self.edge_dim}]: "
+                f"'edge_dim' features of every edge (got {list(edge_attr.shape)})"
+            )
+        check_features(edge_attr, self.edge_dim, "edge_attr")
+        if self.validate:
+            check_finite(edge_attr, "edge_attr")
+        return edge_attr
 
     def graph_settings(self) -> tuple[Any, ...]:
         """What :meth:`seen_graph` depends on."""
@@ -240,8 +306,9 @@ class HGATConv(HyperbolicConv):
     def seen_graph(
         self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
     ) -> tuple[Tensor, OptTensor]:
-        """The graph with self-loops, and no weights: they are the layer's own."""
-        return self._with_loops(edge_index, None, x.shape[self.node_dim])
+        """The graph with self-loops, and features of edges in the place of weights."""
+        edge_attr = self._checked_attr(edge_weight, edge_index)
+        return self._with_loops(edge_index, edge_attr, x.shape[self.node_dim])
 
     def on_seen_graph(self) -> HyperbolicConv:
         """A copy with the same parameters that adds no self-loops."""
@@ -279,52 +346,52 @@ class HGATConv(HyperbolicConv):
         size: tuple[int, int],
     ) -> Tensor:
         """Midpoints of each head, shape [M, H, F]."""
-        if not self._watched():
-            graph, _ = graph_of(edge_index, None, size, self.flow)
-            return kernels.midpoint(h, graph, c, weight, bias)
-        heads = [
-            self._midpoints(
-                h[:, k],
-                None if bias is None else bias[k],
-                edge_index,
-                weight[:, k],
-                c[k],
-                size,
-            )
-            for k in range(self.heads)
-        ]
-        return torch.stack(heads, dim=1)
+        if self._watched():
+            x = h if bias is None else kernels.gyro_add(h, bias, c)
+            return self._watched_midpoints(x, edge_index, weight, c, size, alpha=weight)
+        graph, _ = graph_of(edge_index, None, size, self.flow)
+        return kernels.midpoint(h, graph, c, weight, bias)
+
+    def message(self, x_j: Tensor, alpha: OptTensor) -> Tensor:
+        """A neighbor's heads as they are; explainers look for its weights here."""
+        return x_j
 
     def _attention(
         self,
         h: Tensor,
-        h_target: Tensor,
+        h_target: OptTensor,
         edge_index: Tensor,
         edge_attr: OptTensor,
         c: Tensor,
+        size: tuple[int, int],
     ) -> Tensor:
         """Weights of the edges, [E, H], whose sum is 1 for every target."""
         ends = edge_index if self.flow == "source_to_target" else edge_index.flip(0)
         source, target = ends[0], ends[1]
-        if self.score == "tangent":
-            by_source = (h * self.att_src).sum(dim=-1)
-            by_target = (h_target * self.att_dst).sum(dim=-1)
-            score = by_source[source] + by_target[target]
+        h_edge: OptTensor = None
+        if edge_attr is not None and self.edge_dim is not None:
+            h_edge = self._heads(self.lin_edge(edge_attr))
+        if self.score == "v2":
+            assert h_target is not None
+            sums = h[source] + h_target[target]
+            sums = leaky_relu(
+                sums if h_edge is None else sums + h_edge, self.negative_slope
+            )
+            score = (sums * self.att).sum(dim=-1)
+        elif self.score == "tangent":
+            score = (h * self.att_src).sum(dim=-1)[source]
+            if h_target is not None:
+                score = score + (h_target * self.att_dst).sum(dim=-1)[target]
         else:
+            assert h_target is not None
             distance = kernels.dist(h_target, h, c, target, source)
             score = -self.log_beta.exp() * distance
-        if edge_attr is not None and self.edge_dim is not None:
-            edge_attr = edge_attr.view(-1, self.edge_dim)
-            h_edge = self.lin_edge(edge_attr).view(-1, self.heads, self.out_channels)
+        if h_edge is not None and self.score != "v2":
             score = score + (h_edge * self.att_edge).sum(dim=-1)
         if self.score == "tangent":
             score = leaky_relu(score, self.negative_slope)
-        # Far out a neighbor's mass may not fit float32, nor the weight it comes with.
-        wide = wide_dtype(score.device)
-        alpha = softmax(score.to(wide), target, num_nodes=h_target.size(0))
-        # A weight's derivative is up to its inverse.
-        least = torch.finfo(wide).smallest_normal ** 0.9
-        return torch.where(alpha > least, alpha, 0.0)
+        number = size[1] if self.flow == "source_to_target" else size[0]
+        return normalized(score, target, number)
 
     def _center(self, out: Tensor, c: Tensor) -> Tensor:
         """The midpoint of the heads, of shape [M, H, F]."""
@@ -337,3 +404,7 @@ class HGATConv(HyperbolicConv):
             f"{type(self).__name__}({self.in_channels}, {self.out_channels}, "
             f"heads={self.heads})"
         )
+
+
+def _linear(in_channels: int, out_channels: int) -> Linear:
+    return Linear(in_channels, out_channels, bias=False, weight_initializer="glorot")

@@ -5,7 +5,6 @@ from typing import Any, Union
 
 from torch import Tensor, empty, float32, promote_types
 from torch.nn import Parameter
-from torch_geometric import EdgeIndex
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
@@ -65,6 +64,10 @@ class HGCNConv(NormalizedConv):
             (default: :obj:`1.0`)
         aggregation (str, optional): ``"midpoint"``, ``"tangent"`` or ``"local"``.
             (default: :obj:`"midpoint"`)
+        scale (bool, optional): If set to :obj:`True`, the midpoint is multiplied by
+            :math:`\sum_j w_{ij}` before the bias is added, so that for :math:`c \to 0`
+            the layer is :class:`GCNConv`.  For classes, not for links: the degree of a
+            node would scale its point. (default: :obj:`False`)
         validate (bool, optional): If set to :obj:`True`, every forward pass also
             checks the range of :obj:`edge_index` and the values of
             :obj:`edge_weight`, which takes time. (default: :obj:`False`)
@@ -101,6 +104,7 @@ class HGCNConv(NormalizedConv):
         *,
         curvature: float | Curvature = 1.0,
         aggregation: str = "midpoint",
+        scale: bool = False,
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -113,6 +117,7 @@ class HGCNConv(NormalizedConv):
             normalize,
             curvature,
             validate,
+            scale,
             **kwargs,
         )
         if aggregation not in AGGREGATIONS:
@@ -125,6 +130,11 @@ class HGCNConv(NormalizedConv):
                 self.aggr,
                 "aggregation='midpoint'",
                 "; use aggregation='tangent' for other reductions",
+            )
+        if scale and aggregation != "midpoint":
+            raise ValueError(
+                f"'scale' is for aggregation='midpoint', others sum weights already "
+                f"(got aggregation={aggregation!r})"
             )
         if aggregation == "local" and self.decomposed_layers > 1:
             raise ValueError(
@@ -142,11 +152,9 @@ class HGCNConv(NormalizedConv):
         else:
             self.register_parameter("bias", None)
 
-        self.reset_parameters()
+        self._reset_weights()
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
-        super().reset_parameters()
+    def _reset_weights(self) -> None:
         self.lin.reset_parameters()
         zeros(self.bias)
 
@@ -179,8 +187,8 @@ class HGCNConv(NormalizedConv):
             nonnegative=self.aggregation == "midpoint",
         )
 
-        c = self.curvature()
         h = self.lin(source)
+        c = self.curvature(h)
         if self.aggregation == "midpoint":
             return self._midpoints(h, self.bias, edge_index, edge_weight, c, size)
         h = add_bias(h, self.bias, c)
@@ -189,6 +197,9 @@ class HGCNConv(NormalizedConv):
         same = target is source
         target = h if same else add_bias(self.lin(target), self.bias, c)
         return self._local(h, target, edge_index, edge_weight, c, size)
+
+    def _averages(self) -> bool:
+        return self.aggregation == "midpoint"
 
     def _local(
         self,
@@ -209,35 +220,13 @@ class HGCNConv(NormalizedConv):
             out = kernels.log_sum(x, u, graph, c, weight)
             out = like(out, target, self.node_dim)
         else:
-            out = self._messages(h, edge_index, edge_weight, size, target, c)
+            out = self._propagated(edge_index, size, h, edge_weight, target=target, c=c)
         return add(target, out, c).to(dtype)
-
-    def _messages(
-        self,
-        x: Tensor,
-        edge_index: Adj,
-        edge_weight: OptTensor,
-        size: tuple[int, int],
-        target: OptTensor = None,
-        c: OptTensor = None,
-    ) -> Tensor:
-        """Weighted sums of columns, or of log maps at targets, message by message."""
-        if isinstance(edge_index, EdgeIndex):
-            edge_index = edge_index.as_tensor()
-        # propagate_type: (x: Tensor, target: OptTensor, edge_weight: OptTensor, c: OptTensor)  # noqa: E501
-        return self.propagate(
-            edge_index,
-            x=x,
-            target=target,
-            edge_weight=edge_weight,
-            c=c,
-            size=size,
-        )
 
     def message(  # type: ignore[override]  # PyG passes arguments by name
         self, x_j: Tensor, target_i: OptTensor, edge_weight: OptTensor, c: OptTensor
     ) -> Tensor:
-        """A neighbor's columns, or its log map at the target, times the weight."""
+        """A neighbor, or its log map at the target, times the weight."""
         if target_i is not None:
             x_j = log(target_i, x_j, c)
         return super().message(x_j, edge_weight)

@@ -1,19 +1,16 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
 from typing import Any, Union
 
-from torch import Tensor, empty
-from torch.nn import Parameter
-from torch.nn.functional import linear
+from torch import Tensor
 from torch.nn.functional import normalize as to_unit_length
+from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic.curvature import Curvature
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
-from pyg_hyperbolic.nn.points import add, add_bias
-
-REDUCTIONS = ("mean", "add", "sum", "max", "min")
+from pyg_hyperbolic.nn.points import add, add_bias, product
 
 
 class HSAGEConv(HyperbolicConv):
@@ -37,9 +34,10 @@ class HSAGEConv(HyperbolicConv):
             the size from the first input(s) to the forward method.  A tuple
             corresponds to the sizes of source and target dimensionalities.
         out_channels (int): Size of each output sample.
-        aggr (str, optional): ``"mean"`` is the hyperbolic mean; ``"add"``, ``"max"``
-            and ``"min"`` reduce the vectors in the tangent space at the origin, which
-            leaves the curvature to the sums alone. (default: :obj:`"mean"`)
+        aggr (str or list or Aggregation, optional): ``"mean"`` is the hyperbolic mean;
+            all others of :class:`SAGEConv` reduce the vectors in the tangent space at
+            the origin, which leaves the curvature to the sums alone.
+            (default: :obj:`"mean"`)
         normalize (bool, optional): If set to :obj:`True`, outputs are moved along
             their radius to distance one from the origin. (default: :obj:`False`)
         root_weight (bool, optional): If set to :obj:`False`, the layer will not add
@@ -71,17 +69,17 @@ class HSAGEConv(HyperbolicConv):
           :math:`(|\mathcal{V_t}|, F_{out})` if bipartite
 
     Raises:
-        ValueError: On an unknown :obj:`aggr`, :obj:`project` without a known size of
-            the input, and features of another width than :obj:`in_channels`; with
-            :obj:`validate=True` also on indices out of range and on weights that are
-            not finite, or negative with ``"mean"``.
+        ValueError: On :obj:`project` without a known size of the input, and features
+            of another width than :obj:`in_channels`; with :obj:`validate=True` also on
+            indices out of range and on weights that are not finite, or negative with
+            ``"mean"``.
     """
 
     def __init__(
         self,
         in_channels: Union[int, tuple[int, int]],
         out_channels: int,
-        aggr: str = "mean",
+        aggr: Union[str, list[str], Aggregation, None] = "mean",
         normalize: bool = False,
         root_weight: bool = True,
         project: bool = False,
@@ -91,17 +89,14 @@ class HSAGEConv(HyperbolicConv):
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
-        if aggr not in REDUCTIONS:
-            raise ValueError(
-                f"'aggr' must be one of {', '.join(REDUCTIONS)} (got {aggr!r}); use "
-                f"SAGEConv itself for others"
-            )
-        super().__init__(
-            in_channels, out_channels, curvature, validate, aggr=aggr, **kwargs
-        )
+        given = in_channels
         if isinstance(in_channels, int):
             in_channels = (in_channels, in_channels)
         sources, targets = in_channels
+        if aggr == "lstm":
+            sizes = {"in_channels": sources, "out_channels": sources}
+            kwargs["aggr_kwargs"] = {**sizes, **kwargs.get("aggr_kwargs", {})}
+        super().__init__(given, out_channels, curvature, validate, aggr=aggr, **kwargs)
         if project and sources <= 0:
             raise ValueError(
                 f"'{type(self).__name__}' does not support lazy initialization with "
@@ -112,24 +107,21 @@ class HSAGEConv(HyperbolicConv):
         self.project = project
         if project:
             self.lin = Linear(sources, sources, bias=True)
-        self.lin_l = Linear(sources, out_channels, bias=False)
+        reduced = sources
+        if isinstance(self.aggr_module, MultiAggregation):
+            reduced = self.aggr_module.get_out_channels(sources)
+        self.lin_l = Linear(reduced, out_channels, bias=bias)
         if root_weight:
             self.lin_r = Linear(targets, out_channels, bias=False)
-        if bias:
-            self.bias = Parameter(empty(out_channels))
-        else:
-            self.register_parameter("bias", None)
-        self.reset_parameters()
+        self._reset_weights()
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
-        super().reset_parameters()
+    def _reset_weights(self) -> None:
         if self.project:
             self.lin.reset_parameters()
         self.lin_l.reset_parameters()
         if self.root_weight:
             self.lin_r.reset_parameters()
-        zeros(self.bias)
+        zeros(self.lin_l.bias)
 
     def forward(
         self,
@@ -156,23 +148,34 @@ class HSAGEConv(HyperbolicConv):
             edge_index,
             edge_weight,
             size,
-            source_channels=(self.lin if self.project else self.lin_l).in_channels,
+            source_channels=self._source_channels(),
             target_channels=self.lin_r.in_channels if root else None,
             nonnegative=self.aggr == "mean",
         )
-        c = self.curvature()
+        c = self.curvature(source)
         if self.project:
-            h = linear(source, self.lin.weight)
-            source = add_bias(h, self.lin.bias, c).relu()
+            source = add_bias(product(self.lin, source), self.lin.bias, c).relu()
         if self.aggr == "mean":
             out = self._midpoints(source, None, edge_index, edge_weight, c, size)
         else:
             out = self._sums(source, edge_index, edge_weight, size)
-        out = self.lin_l(out)
+        out = product(self.lin_l, out)
         if root:
             out = add(out, self.lin_r(target), c)
-        out = add_bias(out, self.bias, c)
+        out = add_bias(out, self.lin_l.bias, c)
         return to_unit_length(out, dim=-1) if self.normalize else out
+
+    def _source_channels(self) -> int:
+        """How many features a source must have; -1 if that is not known yet."""
+        if self.project:
+            return int(self.lin.in_channels)
+        if isinstance(self.aggr_module, MultiAggregation):  # lin_l reads all of them
+            channels = self.in_channels
+            return channels if isinstance(channels, int) else channels[0]
+        return int(self.lin_l.in_channels)
+
+    def _averages(self) -> bool:
+        return self.aggr == "mean"
 
     def __repr__(self) -> str:
         return (

@@ -47,6 +47,9 @@ class HyboNetConv(NormalizedConv):
         bounded (bool, optional): If set to :obj:`True`, radii are bounded before the
             mean, as in :class:`~pyg_hyperbolic.nn.LorentzLinear`.
             (default: :obj:`False`)
+        scale (bool, optional): If set to :obj:`True`, the midpoint is multiplied by
+            :math:`\sum_j w_{ij}`, and the bias is added to it by a gyro-sum, so that
+            for :math:`c \to 0` the layer is :class:`GCNConv`. (default: :obj:`False`)
         curvature (float or Curvature, optional): Initial :math:`c > 0`, the absolute
             value of the sectional curvature, learned from there on; or a
             :class:`~pyg_hyperbolic.Curvature`, which layers may share.
@@ -86,20 +89,19 @@ class HyboNetConv(NormalizedConv):
         bias: bool = True,
         *,
         bounded: bool = False,
+        scale: bool = False,
         curvature: float | Curvature = 1.0,
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
         graph = improved, cached, add_self_loops, normalize
         super().__init__(
-            in_channels, out_channels, *graph, curvature, validate, **kwargs
+            in_channels, out_channels, *graph, curvature, validate, scale, **kwargs
         )
         check_mean(self.aggr, type(self).__name__)
         self.lin = LorentzMap(in_channels, out_channels, bias, bounded)
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
-        super().reset_parameters()
+    def _reset_weights(self) -> None:
         self.lin.reset_parameters()
 
     def forward(
@@ -113,6 +115,7 @@ class HyboNetConv(NormalizedConv):
         source, _, edge_index, edge_weight, size = self._prepared(
             x, edge_index, edge_weight, size, self.lin.in_channels
         )
-        c = self.curvature()
-        h = self.lin(source, c)
-        return self._midpoints(h, None, edge_index, edge_weight, c, size)
+        c = self.curvature(source)
+        h = self.lin(source, c, bias=not self.scale)
+        bias = self.lin.bias if self.scale else None
+        return self._midpoints(h, bias, edge_index, edge_weight, c, size)

@@ -28,6 +28,9 @@ class NormalizedConv(HyperbolicConv):
         normalize (bool): Whether to normalize the graph on the fly.
     """
 
+    _cached_edge_index: tuple[Adj, OptTensor] | None
+    _cached_adj_t: Any
+
     def __init__(
         self,
         in_channels: int,
@@ -38,9 +41,12 @@ class NormalizedConv(HyperbolicConv):
         normalize: bool,
         curvature: float | Curvature,
         validate: bool,
+        scale: bool,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
+        super().__init__(
+            in_channels, out_channels, curvature, validate, scale, **kwargs
+        )
         if add_self_loops is None:
             add_self_loops = normalize
         if add_self_loops and not normalize:
@@ -53,12 +59,12 @@ class NormalizedConv(HyperbolicConv):
         self.cached = cached
         self.add_self_loops = add_self_loops
         self.normalize = normalize
-        self._cached_graph: tuple[Adj, OptTensor] | None = None
+        self._forget()
 
     def reset_parameters(self) -> None:
         """Resets all learnable parameters, the curvature included."""
         super().reset_parameters()
-        self._cached_graph = None
+        self._forget()
 
     def graph_settings(self) -> tuple[Any, ...]:
         """What :meth:`seen_graph` depends on."""
@@ -97,12 +103,21 @@ class NormalizedConv(HyperbolicConv):
                 f"normalize=False for bipartite message passing, or other weights "
                 f"through 'edge_weight'"
             )
-        if self._cached_graph is not None:
-            return self._cached_graph
+        sparse = isinstance(edge_index, SparseTensor)
+        known = self._cached_adj_t if sparse else self._cached_edge_index
+        if known is not None:
+            return (known, None) if sparse else known
         graph = self.seen_graph(edge_index, edge_weight, x)
-        if self.cached:
-            self._cached_graph = graph
+        if self.cached and sparse:
+            self._cached_adj_t = graph[0]
+        elif self.cached:
+            self._cached_edge_index = graph
         return graph
+
+    def _forget(self) -> None:
+        """Empties the cache, whose names are those of GCNConv: users set them."""
+        self._cached_edge_index = None
+        self._cached_adj_t = None
 
 
 def gcn_normalize(

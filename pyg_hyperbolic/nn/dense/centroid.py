@@ -3,11 +3,12 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import all_distances
 from pyg_hyperbolic.nn.validation import check_positive
 
 
-class CentroidDistance(torch.nn.Module):
+class CentroidDistance(Curved):
     r"""Distances to learned points, the head of the `"Hyperbolic Graph Neural Networks"
     <https://arxiv.org/abs/1910.12892>`_ paper, Eq. 8.
 
@@ -40,16 +41,14 @@ class CentroidDistance(torch.nn.Module):
         self.num_centroids = num_centroids
         self.weight = Parameter(torch.empty(num_centroids, in_channels))
         self.curvature = as_curvature(curvature)
-        self.reset_parameters()
+        self._reset_weights()
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
+    def _reset_weights(self) -> None:
         # At a mean distance of 1 from the origin: apart from each other in any space.
         torch.nn.init.normal_(self.weight, std=self.in_channels**-0.5)
-        self.curvature.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
-        return all_distances(x, self.weight, self.curvature())
+        return all_distances(x, self.weight, self.curvature(x))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.num_centroids})"

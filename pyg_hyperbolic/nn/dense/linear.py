@@ -7,10 +7,11 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 
 from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import add_bias
 
 
-class HLinear(torch.nn.Module):
+class HLinear(Curved):
     r"""The linear layer :math:`\mathbf{W} \mathbf{x} \oplus_c \mathbf{b}` of the
     `"Hyperbolic Neural Networks" <https://arxiv.org/abs/1805.09112>`_ paper, Eq. 27
     and 28.
@@ -48,16 +49,15 @@ class HLinear(torch.nn.Module):
             self.bias = Parameter(torch.empty(out_channels))
         else:
             self.register_parameter("bias", None)
-        self.reset_parameters()
+        self._reset_weights()
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
+    def _reset_weights(self) -> None:
         self.lin.reset_parameters()
-        self.curvature.reset_parameters()
         zeros(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return add_bias(self.lin(x), self.bias, self.curvature())
+        h = self.lin(x)
+        return add_bias(h, self.bias, self.curvature(h))
 
     def __repr__(self) -> str:
         return (

@@ -11,6 +11,7 @@ from torch_geometric.nn.inits import zeros
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
+from pyg_hyperbolic.nn.curved import Curved
 
 LEAST = 1.1  # hyperbolic cosine of the smallest radius of a bounded map
 
@@ -67,9 +68,9 @@ class LorentzMap(torch.nn.Module):
         """Size of each input sample, -1 if it is not known yet."""
         return self.space.in_channels
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """Images of points at the curvature c."""
-        h, shared = self.space(x), (self.time, self.bias, c)
+    def forward(self, x: Tensor, c: Tensor, bias: bool = True) -> Tensor:
+        """Images of points at the curvature c, translated by the bias or not."""
+        h, shared = self.space(x), (self.time, self.bias if bias else None, c)
         if x.layout != torch.strided:
             out = lorentz_map(x, h, *shared)
         else:
@@ -82,7 +83,7 @@ class LorentzMap(torch.nn.Module):
         return with_cosh(out, cosh, c)
 
 
-class LorentzLinear(torch.nn.Module):
+class LorentzLinear(Curved):
     r"""The Lorentz linear layer, at a curvature that is learned.
 
     It is from the `"Fully Hyperbolic Neural Networks"
@@ -143,14 +144,12 @@ class LorentzLinear(torch.nn.Module):
         self.map = LorentzMap(in_channels, out_channels, bias, bounded)
         self.curvature = as_curvature(curvature)
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
+    def _reset_weights(self) -> None:
         self.map.reset_parameters()
-        self.curvature.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Images of points."""
-        return self.map(x, self.curvature())
+        return self.map(x, self.curvature(x))
 
     def __repr__(self) -> str:
         bias = self.map.bias is not None

@@ -9,10 +9,11 @@ from pyg_hyperbolic.curvature import Curvature, as_curvature
 from pyg_hyperbolic.geometry import special
 from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
 from pyg_hyperbolic.geometry.rows import dot, times, wide_dtype
+from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.validation import check_positive
 
 
-class HyperbolicMLR(torch.nn.Module):
+class HyperbolicMLR(Curved):
     r"""Multinomial logistic regression by distances to hyperplanes, one a class.
 
     The logit of a class is :math:`\lVert \mathbf{z}_k \rVert\, d_c(\mathbf{x}, H_k)`
@@ -51,16 +52,14 @@ class HyperbolicMLR(torch.nn.Module):
         self.weight = Parameter(torch.empty(num_classes, in_channels))
         self.offset = Parameter(torch.empty(num_classes))
         self.curvature = as_curvature(curvature)
-        self.reset_parameters()
+        self._reset_weights()
 
-    def reset_parameters(self) -> None:
-        """Resets all learnable parameters, the curvature included."""
+    def _reset_weights(self) -> None:
         glorot(self.weight)
         zeros(self.offset)
-        self.curvature.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
-        return _scores(x, self.weight, self.offset, self.curvature())
+        return _scores(x, self.weight, self.offset, self.curvature(x))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.num_classes})"
@@ -96,7 +95,7 @@ class PoincareLinear(HyperbolicMLR):
         super().__init__(in_channels, out_channels, curvature=curvature)
 
     def forward(self, x: Tensor) -> Tensor:
-        c = self.curvature()
+        c = self.curvature(x)
         scores = _scores(x, self.weight, self.offset, c).to(wide_dtype(x.device))
         z = c * scores.square()
         with torch.no_grad():  # the largest coordinate's scale

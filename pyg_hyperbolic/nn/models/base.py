@@ -2,7 +2,6 @@ from typing import Any, Final, Union
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn.models.basic_gnn import BasicGNN
@@ -14,7 +13,7 @@ from pyg_hyperbolic.nn.models.inference import inference
 class HyperbolicGNN(BasicGNN):
     r"""What hyperbolic models have in common: curvatures, and inference by layers.
 
-    A subclass names its layer in :meth:`hyperbolic_conv`.
+    A subclass names its layer in ``init_conv``.
 
     Args:
         in_channels (int): Size of each input sample, or :obj:`-1` to derive the size
@@ -26,17 +25,21 @@ class HyperbolicGNN(BasicGNN):
         dropout (float, optional): Dropout probability. (default: :obj:`0.`)
         act (str or Callable, optional): The non-linear activation function.
             (default: :obj:`"relu"`)
+        act_first (bool, optional): If set to :obj:`True`, the activation comes before
+            the normalization. (default: :obj:`False`)
+        act_kwargs (dict, optional): Arguments of the activation function.
+            (default: :obj:`None`)
         norm (str or Callable, optional): The normalization function.
+            (default: :obj:`None`)
+        norm_kwargs (dict, optional): Arguments of the normalization function.
             (default: :obj:`None`)
         jk (str, optional): The jumping knowledge mode. (default: :obj:`None`)
         curvature (float or Curvature, optional): Initial :math:`c > 0` of every
-            layer, or a :class:`~pyg_hyperbolic.Curvature` to start from.
-            (default: :obj:`1.0`)
+            layer, each of which learns its own; or a :class:`~pyg_hyperbolic.Curvature`
+            that all layers share. (default: :obj:`1.0`)
         shared_curvature (bool, optional): If set to :obj:`True`, all layers share one
-            curvature; otherwise each learns its own. (default: :obj:`False`)
-        **kwargs (optional): Additional arguments of
-            :class:`~torch_geometric.nn.models.basic_gnn.BasicGNN` (``act_first``,
-            ``act_kwargs``, ``norm_kwargs``) and of the layer.
+            curvature that starts from a number, too. (default: :obj:`False`)
+        **kwargs (optional): Additional arguments of the layer.
     """
 
     supports_norm_batch: Final[bool]  # type: ignore[misc]  # BasicGNN sets it
@@ -49,13 +52,18 @@ class HyperbolicGNN(BasicGNN):
         out_channels: int | None = None,
         dropout: float = 0.0,
         act: Any = "relu",
+        act_first: bool = False,
+        act_kwargs: dict[str, Any] | None = None,
         norm: Any = None,
+        norm_kwargs: dict[str, Any] | None = None,
         jk: str | None = None,
+        *,
         curvature: float | Curvature = 1.0,
         shared_curvature: bool = False,
         **kwargs: Any,
     ) -> None:
-        curvature = as_curvature(curvature)
+        if shared_curvature:
+            curvature = as_curvature(curvature)
         super().__init__(
             in_channels,
             hidden_channels,
@@ -63,34 +71,14 @@ class HyperbolicGNN(BasicGNN):
             out_channels,
             dropout,
             act,
-            norm=norm,
-            jk=jk,
+            act_first,
+            act_kwargs,
+            norm,
+            norm_kwargs,
+            jk,
             curvature=curvature,
-            shared_curvature=shared_curvature,
             **kwargs,
         )
-
-    def init_conv(
-        self,
-        in_channels: Union[int, tuple[int, int]],
-        out_channels: int,
-        curvature: Curvature | None = None,
-        shared_curvature: bool = False,
-        **kwargs: Any,
-    ) -> Module:
-        """One layer, with the shared curvature or a copy of its own."""
-        assert curvature is not None
-        if not shared_curvature:
-            curvature = curvature.independent_copy()
-        return self.hyperbolic_conv(
-            in_channels, out_channels, curvature=curvature, **kwargs
-        )
-
-    def hyperbolic_conv(
-        self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
-    ) -> Module:
-        """One layer with a given ``curvature``."""
-        raise NotImplementedError
 
     def inference(
         self,
@@ -151,3 +139,17 @@ class HyperbolicGNN(BasicGNN):
             progress_bar,
             cache,
         )
+
+
+def check_one_size(in_channels: Union[int, tuple[int, int]], name: str) -> int:
+    """The size of all nodes' features, of a model that knows one kind of node.
+
+    Raises:
+        ValueError: If there are two.
+    """
+    if not isinstance(in_channels, int):
+        raise ValueError(
+            f"'in_channels' must be one number for {name}, whose layers know one kind "
+            f"of node (got {in_channels}); take HGAT or HGraphSAGE for pairs"
+        )
+    return in_channels

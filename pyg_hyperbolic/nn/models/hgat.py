@@ -13,7 +13,8 @@ class HGAT(HyperbolicGNN):
     Args:
         *args: Those of :class:`~pyg_hyperbolic.nn.HGCN`, whose keywords it takes too.
         **kwargs (optional): Additional arguments of
-            :class:`~pyg_hyperbolic.nn.HGATConv`, such as ``heads`` and ``score``.  With
+            :class:`~pyg_hyperbolic.nn.HGATConv`, such as ``heads`` and ``score``, which
+            ``v2=True`` sets to ``"v2"``.  With
             concatenated heads, hidden and output channels are those of all of them.
 
     Raises:
@@ -23,9 +24,11 @@ class HGAT(HyperbolicGNN):
     supports_edge_weight: Final[bool] = False
     supports_edge_attr: Final[bool] = True
 
-    def hyperbolic_conv(
+    def init_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
     ) -> HGATConv:
+        if kwargs.pop("v2", False):
+            kwargs["score"] = "v2"
         heads, concat = kwargs.pop("heads", 1), kwargs.pop("concat", True)
         # As in GAT, the last layer of a model averages its heads.
         if getattr(self, "_is_conv_to_out", False):

@@ -1,7 +1,7 @@
 from typing import Any, Final, Union
 
 from pyg_hyperbolic.nn.conv.hgcn_conv import HGCNConv
-from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+from pyg_hyperbolic.nn.models.base import HyperbolicGNN, check_one_size
 
 
 class HGCN(HyperbolicGNN):
@@ -24,25 +24,29 @@ class HGCN(HyperbolicGNN):
         dropout (float, optional): Dropout probability. (default: :obj:`0.`)
         act (str or Callable, optional): The non-linear activation function.
             (default: :obj:`"relu"`)
+        act_first (bool, optional): If set to :obj:`True`, the activation comes before
+            the normalization. (default: :obj:`False`)
+        act_kwargs (dict, optional): Arguments of the activation function.
+            (default: :obj:`None`)
         norm (str or Callable, optional): The normalization function.
+            (default: :obj:`None`)
+        norm_kwargs (dict, optional): Arguments of the normalization function.
             (default: :obj:`None`)
         jk (str, optional): The jumping knowledge mode. (default: :obj:`None`)
         curvature (float or Curvature, optional): Initial :math:`c > 0` of every
-            layer, or a :class:`~pyg_hyperbolic.Curvature` to start from.
-            (default: :obj:`1.0`)
+            layer, each of which learns its own; or a :class:`~pyg_hyperbolic.Curvature`
+            that all layers share. (default: :obj:`1.0`)
         shared_curvature (bool, optional): If set to :obj:`True`, all layers share one
-            curvature; otherwise each learns its own. (default: :obj:`False`)
+            curvature that starts from a number, too. (default: :obj:`False`)
         **kwargs (optional): Additional arguments of
-            :class:`~torch_geometric.nn.models.basic_gnn.BasicGNN` (``act_first``,
-            ``act_kwargs``, ``norm_kwargs``) and of
             :class:`~pyg_hyperbolic.nn.HGCNConv`.
     """
 
     supports_edge_weight: Final[bool] = True
     supports_edge_attr: Final[bool] = False
 
-    def hyperbolic_conv(
+    def init_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
     ) -> HGCNConv:
-        assert isinstance(in_channels, int)
+        in_channels = check_one_size(in_channels, type(self).__name__)
         return HGCNConv(in_channels, out_channels, **kwargs)

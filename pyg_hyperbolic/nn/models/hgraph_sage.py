@@ -26,7 +26,7 @@ class HGraphSAGE(HyperbolicGNN):
     supports_edge_weight: Final[bool] = True
     supports_edge_attr: Final[bool] = False
 
-    def hyperbolic_conv(
+    def init_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
     ) -> MessagePassing:
         return HSAGEConv(in_channels, out_channels, **kwargs)

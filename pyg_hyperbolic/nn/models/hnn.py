@@ -4,7 +4,7 @@ from torch import Tensor
 from torch_geometric.typing import Adj
 
 from pyg_hyperbolic.nn.dense.linear import HLinear
-from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+from pyg_hyperbolic.nn.models.base import HyperbolicGNN, check_one_size
 
 
 class HNN(HyperbolicGNN):
@@ -25,10 +25,10 @@ class HNN(HyperbolicGNN):
     supports_edge_weight: Final[bool] = False
     supports_edge_attr: Final[bool] = False
 
-    def hyperbolic_conv(
+    def init_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
     ) -> HLinear:
-        assert isinstance(in_channels, int)
+        in_channels = check_one_size(in_channels, type(self).__name__)
         return _Layer(in_channels, out_channels, **kwargs)
 
 

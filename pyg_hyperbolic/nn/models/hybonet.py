@@ -3,7 +3,7 @@ from typing import Any, Final, Union
 from torch_geometric.nn.conv import MessagePassing
 
 from pyg_hyperbolic.nn.conv.hybonet_conv import HyboNetConv
-from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+from pyg_hyperbolic.nn.models.base import HyperbolicGNN, check_one_size
 
 
 class HyboNet(HyperbolicGNN):
@@ -27,8 +27,8 @@ class HyboNet(HyperbolicGNN):
     supports_edge_weight: Final[bool] = True
     supports_edge_attr: Final[bool] = False
 
-    def hyperbolic_conv(
+    def init_conv(
         self, in_channels: Union[int, tuple[int, int]], out_channels: int, **kwargs: Any
     ) -> MessagePassing:
-        assert isinstance(in_channels, int)
+        in_channels = check_one_size(in_channels, type(self).__name__)
         return HyboNetConv(in_channels, out_channels, **kwargs)

@@ -27,7 +27,7 @@ class Block(NamedTuple):
     source: Tensor  # [number of sources], ids in the whole graph
     target: Tensor  # [number of targets]
     edge_index: Tensor  # [2, number of edges], from sources to targets
-    edge_weight: Tensor | None  # [number of edges]
+    values: Tensor | None  # weights or features of edges, [number of edges, *]
 
 
 @torch.no_grad()
@@ -45,18 +45,22 @@ def inference(
     num_batches = -(-data.num_nodes // batch_size)
     total = model.num_layers * num_batches
     known: dict[tuple[Any, ...], Iterable[Block]] = {}
+    name = "edge_attr" if model.supports_edge_attr else "edge_weight"
     with tqdm(total=total, desc="Inference", disable=not progress_bar) as bar:
         for layer, conv in enumerate(model.convs):
-            settings = conv.graph_settings()
-            parts = known.get(settings)
-            if parts is None:
-                parts = blocks(conv, data, batch_size)
-            if cache:
-                known[settings] = parts = list(parts)
-            conv = conv.on_seen_graph()  # shares all parameters, hooks and submodules
+            if isinstance(conv, HyperbolicConv):
+                settings = conv.graph_settings()
+                parts = known.get(settings)
+                if parts is None:
+                    parts = blocks(conv, data, batch_size, name)
+                if cache:
+                    known[settings] = parts = list(parts)
+                conv = conv.on_seen_graph()  # shares parameters, hooks and submodules
+                rows = (_convolve(conv, x, block, device, name) for block in parts)
+            else:  # of nodes alone
+                rows = (conv(some.to(device), None) for some in x.split(batch_size))
             out = []
-            for block in parts:
-                h = _convolve(conv, x, block, device)
+            for h in rows:
                 # Norms that take a batch vector see all its nodes at once.
                 if not model.supports_norm_batch:
                     h = _between(model, layer, h)
@@ -68,20 +72,22 @@ def inference(
     return x
 
 
-def blocks(conv: HyperbolicConv, data: Data, batch_size: int) -> Iterator[Block]:
+def blocks(
+    conv: HyperbolicConv, data: Data, batch_size: int, name: str
+) -> Iterator[Block]:
     """Cuts a graph, as the layer sees it, into runs of target nodes.
 
     Args:
         conv: The layer.
-        data: The graph, with :obj:`edge_index` and perhaps :obj:`edge_weight`, or with
-            :obj:`adj_t`.
+        data: The graph, with :obj:`edge_index` or :obj:`adj_t`.
         batch_size: How many target nodes a block has.
+        name: What the layer takes of edges, where the graph has it.
     """
     num_nodes = data.num_nodes
     adj = data.adj_t if "adj_t" in data else data.edge_index
-    weight = data.edge_weight if "edge_weight" in data else None
-    adj, weight = conv.seen_graph(adj, weight, data.x)
-    source, target, weight = directed(adj, weight, conv.flow)
+    values = getattr(data, name, None)
+    adj, values = conv.seen_graph(adj, values, data.x)
+    source, target, values = directed(adj, values, conv.flow)
     target, order = index_sort(target, max_value=num_nodes)
     ends = index2ptr(target, num_nodes)
     nodes = torch.arange(num_nodes, device=target.device)
@@ -91,20 +97,18 @@ def blocks(conv: HyperbolicConv, data: Data, batch_size: int) -> Iterator[Block]
         edge = order[begin:end]
         ids, local = source[edge].unique(return_inverse=True)
         edge_index = torch.stack([local, target[begin:end] - start])
-        yield Block(ids, some, edge_index, None if weight is None else weight[edge])
+        yield Block(ids, some, edge_index, None if values is None else values[edge])
 
 
 def _convolve(
-    conv: HyperbolicConv, x: Tensor, block: Block, device: torch.device
+    conv: HyperbolicConv, x: Tensor, block: Block, device: torch.device, name: str
 ) -> Tensor:
     source, target = (
         x.index_select(0, nodes.to(x.device)).to(device)
         for nodes in (block.source, block.target)
     )
-    edge_index, weight = block.edge_index.to(device), block.edge_weight
-    options: dict[str, Tensor] = {}
-    if weight is not None:
-        options["edge_weight"] = weight.to(device)
+    edge_index, values = block.edge_index.to(device), block.values
+    options = {} if values is None else {name: values.to(device)}
     if conv.flow == "target_to_source":
         return conv((target, source), edge_index.flip(0), **options)
     return conv((source, target), edge_index, **options)

@@ -1,6 +1,7 @@
 """What every hyperbolic convolution owes to whoever puts it where another stood."""
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -130,10 +131,14 @@ def test_lazy_input_width(graph: Any, layer: type[HyperbolicConv]) -> None:
 def test_any_leading_shape_of_a_static_graph(
     graph: Any, layer: type[HyperbolicConv]
 ) -> None:
-    if layer is HGATConv:
-        pytest.skip("attention is for one graph at a time, as in GATConv")
     conv = build(layer, 3, 4)
     x = torch.randn(2, 6, 3, dtype=torch.float64)
+    if layer is HGATConv:  # attention is that of one graph, as in GATConv
+        with pytest.raises(
+            ValueError, match=r"'x' must have the shape \[N, F\]: .*got"
+        ):
+            conv(x, graph.edge_index)
+        return
     expected = torch.stack([conv(part, graph.edge_index) for part in x])
     torch.testing.assert_close(conv(x, graph.edge_index), expected)
 
@@ -317,8 +322,9 @@ def test_masked_messages_are_no_messages(
 
 
 def test_hyperbolic_options_are_keyword_only(layer: type[HyperbolicConv]) -> None:
-    with pytest.raises(TypeError):
-        layer(3, 4, *(6 * [False]), 1.0)
+    parameters = inspect.signature(layer).parameters
+    for name in ("curvature", "validate"):
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def test_validation(graph: Any, layer: type[HyperbolicConv]) -> None:
@@ -349,3 +355,115 @@ def test_integers_and_lists_of_pairs_are_told(layer: type[HyperbolicConv]) -> No
         conv(torch.ones(3, 4, dtype=torch.long), pairs.t())
     with pytest.raises(ValueError, match=r"'edge_index' must have two rows.*\[3, 2\]"):
         conv(torch.ones(3, 4), pairs)
+
+
+@pytest.mark.parametrize("node_dim", [0, 1, -3, -2])
+@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("aggregation", ["midpoint", "tangent", "local"])
+def test_nodes_along_any_axis(
+    graph: Any,
+    layer: type[HyperbolicConv],
+    node_dim: int,
+    watched: bool,
+    aggregation: str,
+) -> None:
+    if layer is HGATConv:
+        pytest.skip("attention is that of one graph")
+    options = FAMILY[layer]
+    if layer is HGCNConv:
+        options = {**options, "aggregation": aggregation}
+    elif aggregation != "midpoint":
+        pytest.skip("an option of HGCNConv")
+    conv = build(layer, 3, 4, **options)
+    axis = build(layer, 3, 4, node_dim=node_dim, **options)
+    axis.load_state_dict(conv.state_dict())
+    x = torch.randn(2, 6, 3, dtype=torch.float64)
+    given = weighted(graph.edge_weight)
+    expected = torch.stack([conv(part, graph.edge_index, **given) for part in x])
+    if watched:
+        axis.register_message_forward_hook(lambda module, given, out: None)
+    out = axis(x.movedim(1, node_dim), graph.edge_index, **given)
+    torch.testing.assert_close(out.movedim(node_dim, 1), expected)
+    if node_dim > 0:
+        with pytest.raises(ValueError, match=r"'node_dim' must not be the last axis"):
+            axis(x[0], graph.edge_index)
+
+
+def test_a_hook_sees_points_once_a_layer(
+    graph: Any, layer: type[HyperbolicConv]
+) -> None:
+    conv, x, seen = build(layer, 3, 4), graph.x(), []
+    expected = conv(x, graph.edge_index)
+    conv.register_message_forward_hook(lambda module, given, out: seen.append(out))
+    torch.testing.assert_close(conv(x, graph.edge_index), expected)
+    (message,) = seen
+    assert message.size(-1) == (3 if layer is HSAGEConv else 4)
+    assert message.dtype == torch.float64
+
+
+def test_features_that_are_not_numbers_are_told(
+    graph: Any, layer: type[HyperbolicConv]
+) -> None:
+    conv, x = layer(3, 4, validate=True), graph.x(torch.float32)
+    for wrong in (float("nan"), float("inf")):
+        x[2, 1] = wrong
+        with pytest.raises(ValueError, match=r"'x' must be finite \(got 1 entries"):
+            conv(x, graph.edge_index)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_negative_masses_are_told(
+    graph: Any, to_form: Callable[..., Any], form: str, normalize: bool
+) -> None:
+    conv, x = HGCNConv(3, 4, normalize=normalize), graph.x(torch.float32)
+    weight = -graph.edge_weight.float()
+    edge_index, edge_weight = graph.form(form, weight)
+    with pytest.raises(ValueError, match=r"must not be negative.*normalize=False"):
+        conv(x, edge_index, edge_weight)
+    signed = HGCNConv(3, 4, normalize=False, aggregation="tangent")
+    assert signed(x, edge_index, edge_weight).isfinite().all()
+
+
+def test_weights_of_another_number_or_shape_are_told(
+    graph: Any, layer: type[HyperbolicConv]
+) -> None:
+    takes_weights(layer)
+    conv, x = layer(3, 4), graph.x(torch.float32)
+    weight = graph.edge_weight.float()
+    torch.testing.assert_close(
+        conv(x, graph.edge_index, edge_weight=weight[:, None]),
+        conv(x, graph.edge_index, edge_weight=weight),
+    )
+    for wrong in (weight[:-1], weight[None], weight[:, None, None], weight.sum()):
+        with pytest.raises(ValueError, match=r"'edge_weight' must have one number for"):
+            conv(x, graph.edge_index, edge_weight=wrong)
+
+
+@pytest.mark.parametrize("shape", [(2, 9), (9, 3), (9,), (18,), (8, 2)], ids=str)
+def test_edge_features_of_another_shape_are_told(
+    graph: Any, shape: tuple[int, ...]
+) -> None:
+    conv, x = HGATConv(3, 4, edge_dim=2), graph.x(torch.float32)
+    with pytest.raises(ValueError, match=r"'edge_attr' must have the shape \[9, 2\]"):
+        conv(x, graph.edge_index, torch.randn(shape))
+    one = HGATConv(3, 4, edge_dim=1)
+    attr = torch.randn(9)
+    torch.testing.assert_close(
+        one(x, graph.edge_index, attr), one(x, graph.edge_index, attr[:, None])
+    )
+
+
+@pytest.mark.parametrize("name", ["edge_index", "csr"])
+@pytest.mark.parametrize("kind", [HGCNConv, HyboNetConv])
+def test_a_cache_is_emptied_as_that_of_gcn(
+    graph: Any, to_form: Callable[..., Any], kind: Any, name: str
+) -> None:
+    conv, x = build(kind, 3, 4, cached=True), graph.x()
+    first, _ = to_form(graph.edge_index, None, name, (6, 6))
+    other, _ = to_form(graph.edge_index[:, :5], None, name, (6, 6))
+    before = conv(x, first)
+    assert torch.equal(conv(x, other), before)
+    conv._cached_edge_index = None
+    fresh = kind(3, 4).double()
+    fresh.load_state_dict(conv.state_dict())
+    torch.testing.assert_close(conv(x, other), fresh(x, other))

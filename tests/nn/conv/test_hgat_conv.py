@@ -35,22 +35,24 @@ def dense(
 ) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
     """The layer node by node and head by head, by its formulas."""
     heads, width = conv.heads, conv.out_channels
-    h = (x @ conv.lin_src.weight.t()).view(-1, heads, width)
-    h_t = (x_t @ conv.lin_dst.weight.t()).view(-1, heads, width)
+    first, last = conv.lin or conv.lin_src, conv.lin or conv.lin_dst
+    assert first is not None and last is not None
+    h = (x @ first.weight.t()).view(-1, heads, width)
+    h_t = (x_t @ last.weight.t()).view(-1, heads, width)
     c = conv.curvature().expand(heads)
     out, alpha = [], {edge: torch.zeros(heads).double() for edge in edges}
     for i in range(len(x_t)):
         neighbors = [j for j, target in edges if target == i]
         row = []
         for k in range(heads):
-            bias = conv.bias.expand(heads, -1)[k]
+            bias = conv.bias.view(-1, width).expand(heads, -1)[k]
             if not neighbors:
                 row.append(torch.zeros(width).double())
                 continue
             scores = []
             for j in neighbors:
                 if conv.score == "tangent":
-                    s = conv.att_src[k] @ h[j, k] + conv.att_dst[k] @ h_t[i, k]
+                    s = conv.att_src[0, k] @ h[j, k] + conv.att_dst[0, k] @ h_t[i, k]
                     scores.append(torch.where(s > 0, s, conv.negative_slope * s))
                 else:
                     d = dist(h_t[i, k], h[j, k], c[k])
@@ -97,18 +99,14 @@ def test_flow_is_a_direction(score: str) -> None:
     torch.testing.assert_close(twin(x, EDGES.flip(0)), conv(x, EDGES))
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("concat", [True, False])
-def test_flat_limit_is_gat(concat: bool) -> None:
-    gat = GATConv(4, 2, heads=3, concat=concat, edge_dim=5).double()
-    conv = HGATConv(4, 2, heads=3, concat=concat, edge_dim=5, curvature=1e-10).double()
+def test_flat_limit_is_gat(concat: bool, residual: bool) -> None:
+    options: dict[str, Any] = {"heads": 3, "concat": concat, "edge_dim": 5}
+    gat = GATConv(4, 2, residual=residual, **options).double()
+    conv = HGATConv(4, 2, residual=residual, curvature=1e-10, **options).double()
     torch.nn.init.normal_(gat.bias)
-    with torch.no_grad():
-        conv.lin_src.weight.copy_(gat.lin.weight)
-        conv.lin_edge.weight.copy_(gat.lin_edge.weight)
-        conv.att_edge.copy_(gat.att_edge[0])
-        conv.att_src.copy_(gat.att_src[0])
-        conv.att_dst.copy_(gat.att_dst[0])
-        conv.bias.copy_(gat.bias.view_as(conv.bias))
+    conv.load_state_dict(gat.state_dict(), strict=False)
     x, attr = torch.randn(6, 4).double(), torch.randn(8, 5).double()
     expected = gat(x, EDGES, attr)
     torch.testing.assert_close(conv(x, EDGES, attr), expected, rtol=1e-7, atol=1e-7)
@@ -216,7 +214,10 @@ def test_compiles_as_one_graph(score: str) -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"score": "dot"}, r"'score' must be one of tangent, distance \(got 'dot'\)"),
+        (
+            {"score": "dot"},
+            r"'score' must be one of tangent, v2, distance \(got 'dot'\)",
+        ),
         ({"aggr": "max"}, r"'aggr' must be 'add'"),
         ({"decomposed_layers": 2}, "'decomposed_layers' must be 1"),
         ({"heads": 2, "curvature": Curvature([1, 2, 3])}, r"one for each head \(got 3"),
@@ -234,8 +235,14 @@ def test_errors(options: dict[str, Any], match: str) -> None:
 def test_errors_of_inputs(score: str) -> None:
     with pytest.raises(ValueError, match=r"'x' must have 4 features .* \(got 3\)"):
         HGATConv(4, 2, score=score)(torch.randn(6, 3), EDGES)
-    with pytest.raises(ValueError, match=r"reads the features of targets"):
-        HGATConv(4, 2, score=score)((torch.randn(6, 4), None), EDGES)
+    pair = (torch.randn(6, 4), None)
+    if score == "distance":
+        with pytest.raises(ValueError, match=r"reads the features of targets"):
+            HGATConv(4, 2, score=score)(pair, EDGES)
+    else:  # attention of the sources alone, as in GATConv
+        gat, conv = GATConv(4, 2), HGATConv(4, 2, curvature=1e-12)
+        conv.load_state_dict(gat.state_dict(), strict=False)
+        torch.testing.assert_close(conv(pair, EDGES), gat(pair, EDGES))
     with pytest.raises(ValueError, match="from 0 to 1"):
         HGATConv(4, 2, validate=True)(torch.randn(2, 4), EDGES)
 

@@ -50,7 +50,7 @@ def test_tangent_reproduces_a_layer_of_the_original_and_its_gradients(
         conv.bias.copy_(t["bias"])
     # The derivative by c itself, not by the parameter behind it.
     c = conv.curvature().detach().requires_grad_()
-    conv.curvature.forward = lambda: c
+    conv.curvature.forward = lambda *_: c
     v = t["v"].requires_grad_()
     out = conv(v, t["edge_index"], t["edge_weight"])
     out = out.relu() if activation == "relu" else out

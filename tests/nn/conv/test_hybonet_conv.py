@@ -211,7 +211,7 @@ def test_cached_keeps_the_graph(graph: Any) -> None:
     assert torch.equal(conv(x, graph.edge_index[:, :2]), expected)
     assert torch.equal(conv(x, graph.edge_index), expected)
     conv.reset_parameters()
-    assert conv._cached_graph is None
+    assert conv._cached_edge_index is None
 
 
 @pytest.mark.parametrize(

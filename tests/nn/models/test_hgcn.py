@@ -73,17 +73,6 @@ def test_lazy_input_width(graph: Any) -> None:
     assert model.convs[0].lin.weight.shape == (8, 3)
 
 
-def test_each_layer_has_a_curvature_of_its_own() -> None:
-    given = Curvature(0.5, parametrization="projected", bounds=(0.1, 2.0))
-    model = HGCN(3, 8, 3, curvature=given)
-    assert len({id(c) for c in [given, *curvatures(model)]}) == 4
-    assert sum("curvature" in name for name, _ in model.named_parameters()) == 3
-    for curvature in curvatures(model):
-        assert curvature.parametrization == "projected"
-        assert curvature.bounds == (0.1, 2.0)
-        assert curvature().item() == 0.5
-
-
 @pytest.mark.parametrize("given", [False, True])
 def test_all_layers_share_one_curvature(graph: Any, given: bool) -> None:
     curvature: Any = Curvature(0.5) if given else 0.5

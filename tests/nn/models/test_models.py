@@ -16,6 +16,7 @@ from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import (
     HGAT,
     HGCN,
+    HNN,
     HGATConv,
     HGCNConv,
     HGraphSAGE,
@@ -64,7 +65,7 @@ def test_is_its_layers_one_after_the_other(
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_curvatures(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None:
-    model = kind(-1, 8, 3, curvature=Curvature(0.5), shared_curvature=shared)
+    model = kind(-1, 8, 3, curvature=Curvature(0.5) if shared else 0.5)
     out = model(graph.x(torch.float32), graph.edge_index)
     out.square().sum().backward()
     known = {id(c): c for c in model.modules() if isinstance(c, Curvature)}
@@ -170,3 +171,24 @@ def test_inference_where_layers_see_different_graphs(data: Data) -> None:
     model.convs[1].improved = True
     model.convs[2].add_self_loops = False
     check(model, data, cache=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"fill_value": "add"}, {"heads": 2}], ids=str)
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+def test_inference_with_features_of_edges(
+    data: Data, flow: str, options: dict[str, Any]
+) -> None:
+    data.edge_attr = torch.randn(data.num_edges, 5)
+    model = HGAT(3, 8, 3, 4, edge_dim=5, flow=flow, **options).eval()
+    expected = model(data.x, data.edge_index, edge_attr=data.edge_attr)
+    out = model.inference(NeighborLoader(data, [-1], batch_size=6))
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"norm": "batch_norm"}, {"jk": "last"}])
+def test_inference_of_a_model_without_a_graph(
+    data: Data, options: dict[str, Any]
+) -> None:
+    model = HNN(3, 8, 3, 4, **options).eval()
+    out = model.inference(NeighborLoader(data, [-1], batch_size=6))
+    torch.testing.assert_close(out, model(data.x, data.edge_index))

@@ -1,0 +1,65 @@
+"""How long the points are that a curvature is used with, and a c that fits them."""
+
+import torch
+from torch import Tensor
+
+AUTO = "auto"
+# The median radius of the first points, sqrt(c) times length, and the largest first c.
+RADIUS, MOST = 0.3, 0.1
+SAMPLE = 512
+
+
+def check_auto(init: str) -> None:
+    """Raises for any other word."""
+    if init != AUTO:
+        raise ValueError(f"'curvature' must be a number, or 'auto' (got {init!r})")
+
+
+@torch.no_grad()
+def auto(points: Tensor | None) -> float:
+    """The c at which the median radius of points is :data:`RADIUS`.
+
+    Raises:
+        ValueError: If there are no points, or it is too late to look at them.
+    """
+    reason = _reason(points)
+    if points is None or reason is not None:
+        raise ValueError(
+            f"'curvature' is 'auto' and not set yet ({reason}); run the model once on "
+            f"some features before, as for a lazy layer"
+        )
+    if points.layout != torch.strided:
+        points = points.to_dense()
+    length = float(torch.linalg.vector_norm(points.double(), dim=-1).median())
+    return min(MOST, (RADIUS / length) ** 2) if length > 0 else MOST
+
+
+@torch.no_grad()
+def sampled_lengths(points: Tensor) -> Tensor | None:
+    """Lengths of some points, :data:`SAMPLE` at most, shape [n] or [n, H]."""
+    if points.layout != torch.strided or points.dim() < 2 or points.numel() == 0:
+        return None
+    step = -(-points.size(0) // SAMPLE)
+    return torch.linalg.vector_norm(points[::step], dim=-1)
+
+
+def _reason(points: Tensor | None) -> str | None:
+    """Why there is nothing to look at, if there is a reason."""
+    if torch.compiler.is_compiling() or torch._C._is_tracing():
+        return "a compiler reads along"
+    if points is None:
+        return "no points were given"
+    if points.numel() == 0:
+        return "there are no points"
+    group = torch.distributed
+    if group.is_available() and group.is_initialized() and group.get_world_size() > 1:
+        return "each process would take another value"
+    return None
+
+
+def inside(c: float, bounds: tuple[float, float] | None) -> float:
+    """c, or the nearest value that is well within the bounds."""
+    if bounds is None:
+        return c
+    margin = 0.01 * (bounds[1] - bounds[0])  # a sigmoid is flat at its ends
+    return min(max(c, bounds[0] + margin), bounds[1] - margin)

@@ -1,0 +1,129 @@
+"""A curvature that is given to a layer or a model is shared, and stays as it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.nn import SAGEConv
+
+from pyg_hyperbolic import Curvature, nn
+from pyg_hyperbolic.nn import models
+
+LAYERS: dict[str, Callable[[Any], torch.nn.Module]] = {
+    "CentroidDistance": lambda c: nn.CentroidDistance(3, 2, curvature=c),
+    "FermiDiracEdges": lambda c: nn.FermiDiracEdges(c),
+    "HGATConv": lambda c: nn.HGATConv(3, 2, curvature=c),
+    "HGCNConv": lambda c: nn.HGCNConv(3, 2, curvature=c),
+    "HLinear": lambda c: nn.HLinear(3, 2, curvature=c),
+    "HSAGEConv": lambda c: nn.HSAGEConv(3, 2, curvature=c),
+    "HyboNetConv": lambda c: nn.HyboNetConv(3, 2, curvature=c),
+    "Hyperbolic": lambda c: nn.Hyperbolic(SAGEConv(3, 2), curvature=c),
+    "HyperbolicAggregation": lambda c: nn.HyperbolicAggregation(c),
+    "HyperbolicBatchNorm": lambda c: nn.HyperbolicBatchNorm(3, curvature=c),
+    "HyperbolicLayerNorm": lambda c: nn.HyperbolicLayerNorm(3, curvature=c),
+    "HyperbolicMLR": lambda c: nn.HyperbolicMLR(3, 2, curvature=c),
+    "LorentzLinear": lambda c: nn.LorentzLinear(3, 2, curvature=c),
+    "PoincareLinear": lambda c: nn.PoincareLinear(3, 2, curvature=c),
+}
+MODELS = ["HGAT", "HGCN", "HGraphSAGE", "HNN", "HyboNet"]
+layer = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
+model = pytest.mark.parametrize("name", MODELS)
+
+
+def trained() -> Curvature:
+    """One that has learned: it is not where it started."""
+    curvature = Curvature(0.5)
+    with torch.no_grad():
+        curvature.raw.fill_(2.0)
+    return curvature
+
+
+def test_all_that_takes_a_curvature_is_here() -> None:
+    known = set(LAYERS) | set(MODELS)
+    for name in nn.__all__:
+        kind = getattr(nn, name)
+        if isinstance(kind, type) and issubclass(kind, torch.nn.Module):
+            takes = name not in ("FermiDiracDecoder", "HyperbolicEmbedding")
+            assert takes == (name in known), name
+
+
+@layer
+def test_a_constructor_leaves_it_alone(build: Any) -> None:
+    curvature = trained()
+    built = build(curvature)
+    assert curvature.raw.item() == 2.0
+    assert curvature in set(built.modules())
+
+
+@layer
+def test_a_layer_resets_its_own(build: Any) -> None:
+    built = build(0.5)
+    if not hasattr(built, "reset_parameters"):
+        pytest.skip("nothing to reset")
+    (curvature,) = (c for c in built.modules() if isinstance(c, Curvature))
+    with torch.no_grad():
+        curvature.raw.fill_(2.0)
+    built.reset_parameters()
+    assert curvature().item() == pytest.approx(0.5, rel=1e-6)
+
+
+def test_pyg_s_own_layer_leaves_it_alone() -> None:
+    curvature = trained()
+    SAGEConv(3, 2, aggr=nn.HyperbolicAggregation(curvature))
+    assert curvature.raw.item() == 2.0
+
+
+@model
+def test_layers_of_a_model_share_it(name: str) -> None:
+    curvature = trained()
+    built = getattr(models, name)(3, 4, 3, curvature=curvature)
+    assert all(conv.curvature is curvature for conv in built.convs)
+    assert curvature.raw.item() == 2.0
+    built.reset_parameters()
+    assert curvature().item() == pytest.approx(0.5, rel=1e-6)
+
+
+@model
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_number_is_where_each_layer_starts(name: str, shared: bool) -> None:
+    built = getattr(models, name)(3, 4, 3, curvature=0.5, shared_curvature=shared)
+    own = {id(conv.curvature) for conv in built.convs}
+    assert len(own) == (1 if shared else 3)
+    for conv in built.convs:
+        assert conv.curvature().item() == pytest.approx(0.5, rel=1e-6)
+
+
+@layer
+def test_the_value_of_a_module_is_not_the_module(build: Any) -> None:
+    message = r"'curvature' must be .*without a call.*\.item\(\)"
+    with pytest.raises(ValueError, match=message):
+        build(Curvature()())
+
+
+@pytest.mark.parametrize("wrong", ["1", None, 1j, {"c": 1.0}])
+def test_what_is_no_curvature(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"'curvature' must be a number, .*got"):
+        nn.HGCNConv(3, 2, curvature=wrong)
+
+
+@pytest.mark.parametrize("number", [2, np.float32(2), np.int64(2)])
+def test_any_kind_of_number(number: Any) -> None:
+    c = nn.HGCNConv(3, 2, curvature=number).curvature()
+    assert c.item() == pytest.approx(2.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("aggregation", ["midpoint", "local"])
+def test_a_projected_one_without_its_hook_is_told(aggregation: str) -> None:
+    conv = nn.HGCNConv(
+        3,
+        2,
+        curvature=Curvature(parametrization="projected"),
+        aggregation=aggregation,
+    )
+    with torch.no_grad():
+        conv.curvature.raw.fill_(-3.0)
+    x, edge_index = torch.randn(4, 3), torch.tensor([[0, 1, 2], [1, 2, 3]])
+    with pytest.raises(ValueError, match=r"got -3\.0\).*project_curvatures"):
+        conv(x, edge_index)
