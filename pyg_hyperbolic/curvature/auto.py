@@ -1,11 +1,14 @@
 """How long the points are that a curvature is used with, and a c that fits them."""
 
+import math
+
 import torch
 from torch import Tensor
 
 AUTO = "auto"
 # The median radius of the first points, sqrt(c) times length, and the largest first c.
 RADIUS, MOST = 0.3, 0.1
+LEAST = 1e-30  # beyond it numbers end
 SAMPLE = 512
 
 
@@ -28,10 +31,22 @@ def auto(points: Tensor | None) -> float:
             f"'curvature' is 'auto' and not set yet ({reason}); run the model once on "
             f"some features before, as for a lazy layer"
         )
-    if points.layout != torch.strided:
-        points = points.to_dense()
-    length = float(torch.linalg.vector_norm(points.double(), dim=-1).median())
-    return min(MOST, (RADIUS / length) ** 2) if length > 0 else MOST
+    length = float(_lengths(points).median())
+    if not math.isfinite(length):
+        raise ValueError(
+            f"'curvature' is 'auto', and the first points are not finite (got a median "
+            f"length of {length}); look for divisions by zero where they are made"
+        )
+    return max(LEAST, min(MOST, (RADIUS / length) ** 2)) if length > 0 else MOST
+
+
+def _lengths(points: Tensor) -> Tensor:
+    if points.layout == torch.strided:
+        return torch.linalg.vector_norm(points, dim=-1, dtype=torch.float64)
+    entries = points.to_sparse_coo().coalesce()
+    squares = entries.values().double().square()
+    out = squares.new_zeros(points.size(0))
+    return out.index_add_(0, entries.indices()[0], squares).sqrt()
 
 
 @torch.no_grad()
@@ -39,8 +54,12 @@ def sampled_lengths(points: Tensor) -> Tensor | None:
     """Lengths of some points, :data:`SAMPLE` at most, shape [n] or [n, H]."""
     if points.layout != torch.strided or points.dim() < 2 or points.numel() == 0:
         return None
-    step = -(-points.size(0) // SAMPLE)
-    return torch.linalg.vector_norm(points[::step], dim=-1)
+    first = -(-points.size(0) // SAMPLE)
+    some = points[::first]
+    if some.dim() > 2:  # of heads, or of several graphs
+        some = some[:, :: -(-some.size(1) // SAMPLE)]
+    wide = torch.promote_types(points.dtype, torch.float32)
+    return torch.linalg.vector_norm(some, dim=-1, dtype=wide)
 
 
 def _reason(points: Tensor | None) -> str | None:
@@ -51,9 +70,6 @@ def _reason(points: Tensor | None) -> str | None:
         return "no points were given"
     if points.numel() == 0:
         return "there are no points"
-    group = torch.distributed
-    if group.is_available() and group.is_initialized() and group.get_world_size() > 1:
-        return "each process would take another value"
     return None
 
 

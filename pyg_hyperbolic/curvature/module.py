@@ -27,7 +27,12 @@ from pyg_hyperbolic.curvature.auto import (
     sampled_lengths,
 )
 from pyg_hyperbolic.curvature.bounds import check_init, check_order, rounded_inwards
-from pyg_hyperbolic.geometry.rows import is_plain, wide_dtype
+from pyg_hyperbolic.geometry.rows import (
+    check_value,
+    is_plain,
+    is_readable,
+    wide_dtype,
+)
 
 PARAMETRIZATIONS = ("softplus", "sigmoid", "projected", "clamp")
 _PLAIN = ("projected", "clamp")  # those whose parameter is c itself
@@ -73,7 +78,7 @@ class Curvature(torch.nn.Module):
             to be learned together: :math:`c` then has the shape :math:`(n)`.  With
             ``"auto"`` the first points that a layer computes with it set it, once, to
             :math:`(0.3/\operatorname{median} \lVert \mathbf{x} \rVert)^2`, but at most
-            to 0.1: a start that is nearly flat, whatever the unit of the features.
+            0.1, and within the bounds: nearly flat in any unit of the features.
         learnable: If :obj:`False`, :math:`c` stays at :obj:`init`.
         parametrization: ``"softplus"``, ``"sigmoid"``, ``"projected"`` or ``"clamp"``.
         bounds: Lower and upper end :math:`0 < l < h` of the admissible :math:`c`, by
@@ -130,8 +135,8 @@ class Curvature(torch.nn.Module):
 
     def reset_parameters(self) -> None:
         """Sets :math:`c` back to the initial value, or to none with ``"auto"``."""
-        self.is_set = self.init != AUTO
         self._set(*self._inits)
+        self._settled, self._settled_id = False, 0  # of "auto" alone
 
     def _set(self, *values: float) -> None:
         rho = [self._inverse(c) for c in values]
@@ -156,11 +161,10 @@ class Curvature(torch.nn.Module):
         Raises:
             ValueError: If it is not set, and there is nothing to set it by.
         """
-        if not self.is_set:
-            self._set(inside(auto(points), self._bounds))
-            self.is_set = True
-        if points is not None and is_plain(points):
-            self.lengths = sampled_lengths(points)
+        if self.init == AUTO and not self._is_settled():
+            self._settle(points)
+        if points is not None:
+            self._look_at(points)
         # In float32 c would be 0 from rho = -104 on, where optimizers do get to; in
         # float64 from -745 on.
         dtype = wide_dtype(self.raw.device)
@@ -173,6 +177,32 @@ class Curvature(torch.nn.Module):
         if self.parametrization == "sigmoid":
             return low + (high - low) * rho.sigmoid()
         return rho.clamp(low, high)
+
+    def _look_at(self, points: Tensor) -> None:
+        """Keeps some lengths for the report; refuses a c that has become negative."""
+        if is_plain(points):
+            self.lengths = sampled_lengths(points)
+        if self.parametrization == "projected" and is_readable(self.raw):
+            least = float(self.raw.detach().min())
+            if least < 0:  # what is not a number stays so
+                check_value(least)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a c already; ``"auto"`` has none before its first points."""
+        return not bool(self.raw.isnan().any())
+
+    def _is_settled(self) -> bool:
+        # Parameters are copied, swapped and loaded behind a module's back.  A compiler
+        # can't look at them, and has the flag.
+        known = torch.compiler.is_compiling() or self._settled_id == id(self.raw)
+        return self._settled and known
+
+    def _settle(self, points: Tensor | None) -> None:
+        """Takes a c from points, unless the parameter has got one from elsewhere."""
+        if torch.compiler.is_compiling() or not self.is_set:
+            self._set(inside(auto(points), self._bounds))
+        self._settled, self._settled_id = True, id(self.raw)
 
     @torch.no_grad()
     def project_(self) -> None:
@@ -243,9 +273,16 @@ class Curvature(torch.nn.Module):
                 f"'{prefix}_extra_state' and load with strict=False"
             )
             return
+        raw = state_dict.get(f"{prefix}raw")
+        if self.init != AUTO and raw is not None and bool(raw.isnan().any()):
+            others[-1].append(
+                f"'{prefix}raw' is of an 'auto' curvature that was not set yet, and "
+                f"this is {self}; run the model that was saved once before"
+            )
+            return
         super()._load_from_state_dict(state_dict, prefix, *others)
         if self.init == AUTO:
-            self.is_set = not bool(self.raw.isnan())
+            self._settled = False  # looks again
 
     def _differs(self, state: Tensor) -> bool:
         """Whether a checkpoint's parameter means another c than here."""
@@ -280,6 +317,11 @@ def as_curvature(curvature: Any) -> Curvature:
             f"{list(curvature.shape)}); to share that of another layer pass the module "
             f"itself, curvature=conv.curvature without a call, and to start from its "
             f"value curvature=conv.curvature().item()"
+        )
+    several = isinstance(curvature, Sequence) and not isinstance(curvature, str)
+    if several and not all(isinstance(c, Real) for c in curvature):
+        raise ValueError(
+            f"'curvature' must have numbers only if it has several (got {curvature!r})"
         )
     if not isinstance(curvature, str | Sequence | Real):
         raise ValueError(

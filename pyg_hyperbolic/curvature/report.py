@@ -114,8 +114,11 @@ def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
     raw, gradient = curvature.raw, curvature.raw.grad
     several = raw.dim() > 0
     grads = [None] * raw.numel() if gradient is None else gradient.flatten().tolist()
+    projected = curvature.parametrization == "projected"
     low, high = curvature.bounds or (0.0, math.inf)
-    values = curvature() if curvature.is_set else raw  # NaN if it is not set yet
+    # One that is not set yet, or is out of range, is shown as it is.
+    usable = curvature.is_set and bool((raw >= 0).all() or not projected)
+    values = curvature() if usable else raw
     numbers = zip(values.flatten().tolist(), raw.flatten().tolist(), strict=True)
     for i, (c, rho) in enumerate(numbers):
         radii = _radii(curvature, i, c)
@@ -128,7 +131,7 @@ def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
             blocked=curvature.learnable and grads[i] == 0,
             radius=None if radii is None else radii.median().item(),
             far=None if radii is None else radii.quantile(0.99).item(),
-            outside=curvature.parametrization == "projected" and not low <= rho <= high,
+            outside=projected and not low <= rho <= high,
         )
 
 
@@ -139,4 +142,4 @@ def _radii(curvature: Curvature, i: int, c: float) -> Tensor | None:
         return None
     if curvature.raw.dim() > 0 and lengths.dim() == 2:  # of heads
         lengths = lengths[:, i]
-    return math.sqrt(c) * lengths.flatten().double()
+    return math.sqrt(max(c, 0.0)) * lengths.flatten().double()

@@ -34,8 +34,8 @@ def tie_curvatures(module: torch.nn.Module) -> int:
         if not _same(one, child):
             raise ValueError(
                 f"'module' has copies of a curvature that are no longer the same (got "
-                f"{one} at c = {one().item():g} and {child} at c = "
-                f"{child().item():g}); tie them before training, or load one's "
+                f"{one} with the parameter {one.raw.tolist()} and {child} with "
+                f"{child.raw.tolist()}); tie them before training, or load one's "
                 f"state_dict into the other"
             )
     copies = {child for _, _, child in places if first[child.origin] is not child}
@@ -46,4 +46,7 @@ def tie_curvatures(module: torch.nn.Module) -> int:
 
 def _same(one: Curvature, other: Curvature) -> bool:
     states = [curvature.state_dict().values() for curvature in (one, other)]
-    return all(map(torch.equal, *states))
+    return all(
+        torch.equal(a.nan_to_num(), b.nan_to_num())  # "auto" is NaN before it is set
+        for a, b in zip(*states, strict=True)
+    )

@@ -320,8 +320,11 @@ def remembered(
         settings: What else the result depends on.
         make: Makes it.  It must not hold the first tensor.
     """
-    if tracing() or not all(
-        x is None or _can_be_remembered(x) for x in (tensor, *others)
+    if (
+        tracing()
+        or torch.is_inference_mode_enabled()
+        or _transformed()
+        or not all(x is None or _can_be_remembered(x) for x in (tensor, *others))
     ):
         return make()
     entry = _memory.get(id(tensor))

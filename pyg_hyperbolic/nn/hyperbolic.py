@@ -96,7 +96,9 @@ class Hyperbolic(torch.nn.Module):
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets settings of the convolution there, as `DirGNNConv` does."""
         conv = self.__dict__.get("_modules", {}).get("conv")
-        if conv is not None and name in vars(conv) and name not in vars(self):
+        if conv is not None and name == "curvature":
+            conv.aggr_module.curvature = value
+        elif conv is not None and name in vars(conv) and name not in vars(self):
             setattr(conv, name, value)
         else:
             super().__setattr__(name, value)
@@ -124,12 +126,21 @@ def _weigh_as_a_product(conv: MessagePassing) -> None:
     if "edge_weight" not in conv.inspector.get_param_dict("message"):
         conv.register_propagate_forward_pre_hook(_keep_values)
         conv.register_message_forward_hook(_weigh)
+        conv.register_propagate_forward_hook(_forget_values)
 
 
-def _keep_values(conv: MessagePassing, given: tuple[Any, ...]) -> None:
+def _keep_values(conv: MessagePassing, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    edge_index, *others = given
     conv._values = None
-    if isinstance(given[0], Tensor) and is_torch_sparse_tensor(given[0]):
-        conv._values = weights_of(given[0], None)
+    if isinstance(edge_index, Tensor) and is_torch_sparse_tensor(edge_index):
+        if edge_index.layout == torch.sparse_coo:
+            edge_index = edge_index.coalesce()
+        conv._values = weights_of(edge_index, None)
+    return edge_index, *others
+
+
+def _forget_values(conv: MessagePassing, given: tuple[Any, ...], out: Tensor) -> None:
+    conv._values = None
 
 
 def _weigh(conv: MessagePassing, given: tuple[Any, ...], out: Tensor) -> Tensor | None:

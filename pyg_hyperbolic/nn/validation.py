@@ -7,13 +7,18 @@ from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from pyg_hyperbolic.kernels import edges
 
 
-def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
-    """Raises if the features are not numbers as wide as the layer's weight."""
+def check_tensor(x: object, name: str) -> None:
+    """Raises if numbers come in anything else than a tensor."""
     if not isinstance(x, Tensor):
         raise ValueError(
             f"'{name}' must be a tensor (got {type(x).__name__}); convert it with "
             f"torch.as_tensor({name}, dtype=torch.float)"
         )
+
+
+def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
+    """Raises if the features are not numbers as wide as the layer's weight."""
+    check_tensor(x, name)
     if x.dim() < 2:
         raise ValueError(
             f"'{name}' must have a row for each node (got shape {list(x.shape)}); a "
@@ -78,6 +83,8 @@ def check_edges(edge_index: Adj, edge_weight: OptTensor = None) -> None:
             f"torch_geometric.utils.dense_to_sparse"
         )
     number = edge_index.size(1)
+    if edge_weight is not None:
+        check_tensor(edge_weight, "edge_weight")
     if edge_weight is not None and edge_weight.shape not in ((number,), (number, 1)):
         raise ValueError(
             f"'edge_weight' must have one number for each of {number} edges (got "

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic import Curvature, curvature_report
+from pyg_hyperbolic import Curvature, curvature_report, tie_curvatures
 from pyg_hyperbolic.curvature.auto import MOST, RADIUS
 from pyg_hyperbolic.nn import HGCN, HGCNConv, HyperbolicMLR
 
@@ -141,3 +141,42 @@ def test_before_it_is_set() -> None:
         head(torch.empty(0, 8))
     with pytest.raises(ValueError, match="'curvature' must be a number, or 'auto'"):
         Curvature("automatic")
+
+
+def conv_of(**options: Any) -> HGCNConv:
+    return HGCNConv(3, 8, curvature="auto", **options)
+
+
+def test_a_parameter_that_is_copied_is_taken_over() -> None:
+    one, other, x = conv_of(), conv_of(), 20 * torch.randn(4, 3)
+    one(x, EDGES)
+    vector = torch.nn.utils.parameters_to_vector(one.parameters())
+    torch.nn.utils.vector_to_parameters(vector, other.parameters())
+    other(100 * x, EDGES)
+    assert torch.equal(other.curvature(), one.curvature())
+
+
+def test_a_functional_call_leaves_the_module_s_own_unset() -> None:
+    conv, x = conv_of(), 20 * torch.randn(4, 3)
+    given = {k: v.detach().clone() for k, v in conv.named_parameters()}
+    torch.func.functional_call(conv, given, (x, EDGES))
+    assert conv(x, EDGES).isfinite().all()
+    assert conv.curvature().item() == pytest.approx(expected(conv.lin(x)), rel=1e-5)
+
+
+def test_what_is_not_set_does_not_load_into_a_number() -> None:
+    with pytest.raises(RuntimeError, match="'auto' curvature that was not set yet"):
+        HGCNConv(3, 8).load_state_dict(conv_of().state_dict())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_points_that_are_not_finite_are_told(value: float) -> None:
+    with pytest.raises(ValueError, match="first points are not finite"):
+        conv_of()(torch.full((4, 3), value), EDGES)
+
+
+def test_copies_of_one_are_tied_before_they_are_set() -> None:
+    model = torch.nn.ModuleList([conv_of(), conv_of()])
+    model[1].curvature = copy.deepcopy(model[0].curvature)
+    assert tie_curvatures(model) == 1
+    assert model[0].curvature is model[1].curvature

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch_geometric.nn import SAGEConv
 
-from pyg_hyperbolic import Curvature, nn
+from pyg_hyperbolic import Curvature, curvature_report, nn
 from pyg_hyperbolic.nn import models
 
 LAYERS: dict[str, Callable[[Any], torch.nn.Module]] = {
@@ -127,3 +127,14 @@ def test_a_projected_one_without_its_hook_is_told(aggregation: str) -> None:
     x, edge_index = torch.randn(4, 3), torch.tensor([[0, 1, 2], [1, 2, 3]])
     with pytest.raises(ValueError, match=r"got -3\.0\).*project_curvatures"):
         conv(x, edge_index)
+
+
+@pytest.mark.parametrize("name", ["HyperbolicMLR", "PoincareLinear", "HLinear"])
+def test_heads_refuse_a_negative_one_as_well(name: str) -> None:
+    curvature = Curvature(parametrization="projected")
+    head = LAYERS[name](curvature)
+    with torch.no_grad():
+        curvature.raw.fill_(-0.5)
+    with pytest.raises(ValueError, match=r"got -0\.5\).*project_curvatures"):
+        head(torch.randn(4, 3))
+    assert "outside its bounds" in str(curvature_report(head))

@@ -14,6 +14,7 @@ from torch_geometric import EdgeIndex
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, graph_of, remembered
 from pyg_hyperbolic.kernels.cpu.midpoint import _work
+from pyg_hyperbolic.nn import HGCNConv
 from tests.nn.conftest import FORMS, form_of
 
 SIZE = (6, 5)  # nobody sends to node 2 of the second kind
@@ -255,3 +256,24 @@ def test_an_edge_index_that_knows_its_order_is_remembered() -> None:
 def test_work_of_a_large_graph_of_32_bit_indices_does_not_overflow() -> None:
     ptr = np.array([0, 2**31 - 1], np.int32)
     assert _work(ptr, heads=8, width=64) > 2**31
+
+
+def test_what_is_made_in_inference_mode_is_not_kept() -> None:
+    conv, x = HGCNConv(3, 4, scale=True), torch.randn(6, 3)
+    edge_index = torch.tensor([[0, 1, 2], [1, 2, 3]])
+    with torch.inference_mode():
+        conv(x, edge_index)
+    conv(x, edge_index).sum().backward()
+    assert conv.lin.weight.grad is not None
+
+
+def test_weights_of_a_transformation_are_not_kept() -> None:
+    conv, x = HGCNConv(3, 4, scale=True, normalize=False).double(), torch.randn(6, 3)
+    edge_index, x = torch.tensor([[0, 1, 2], [1, 2, 3]]), x.double()
+    weight = torch.rand(3, dtype=torch.float64)
+    grad = torch.func.grad(lambda w: conv(x, edge_index, w).sum())(weight)
+    given = weight.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(conv(x, edge_index, given).sum(), given)
+    torch.testing.assert_close(grad, expected)
+    many = torch.vmap(lambda w: conv(x, edge_index, w))(torch.stack([weight, weight]))
+    torch.testing.assert_close(many[1], conv(x, edge_index, weight))

@@ -141,3 +141,22 @@ def test_both_directions(graph: Any) -> None:
 def test_what_cannot_be_replaced_is_told(build: Build, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Hyperbolic(build())
+
+
+def test_nothing_of_a_graph_stays_behind(graph: Any) -> None:
+    adjacency, _ = graph.form("coo", graph.edge_weight.requires_grad_())
+    wrapped = Hyperbolic(pyg.SAGEConv(3, 4).double())
+    loose = torch.sparse_coo_tensor(
+        adjacency.indices(), adjacency.values(), adjacency.shape
+    )
+    expected = wrapped(graph.x(), adjacency)
+    assert wrapped(graph.x(), loose).shape == expected.shape
+    copy.deepcopy(wrapped)
+    assert wrapped.conv._values is None
+
+
+def test_a_curvature_that_is_set_is_the_messages() -> None:
+    wrapped, other = Hyperbolic(pyg.SAGEConv(3, 4)), Curvature(5.0)
+    wrapped.curvature = other
+    assert wrapped.curvature is other
+    assert sum("curvature" in name for name, _ in wrapped.named_parameters()) == 1

@@ -45,6 +45,11 @@ def square(kind: Callable[..., Tensor], value: Tensor | None = None) -> Tensor:
     return kind(EDGES.flip(0), value, size=(N, N))
 
 
+def to_two(kind: Callable[..., Tensor]) -> Tensor:
+    ones = torch.ones(TO_TWO.size(1), dtype=torch.float64)
+    return kind(TO_TWO.flip(0), ones, size=(2, N))
+
+
 # Arguments of the constructor behind the sizes, and those of the call.
 Case = tuple[tuple[Any, Any], Any, dict[str, Any], Callable[[], tuple[Any, ...]]]
 CASES: dict[str, Case] = {
@@ -179,6 +184,15 @@ CASES: dict[str, Case] = {
         lambda: ((x(N, 3), x(2, 5)), TO_TWO),
     ),
     "sage, no targets": (SAGES, (3, 5), {}, lambda: ((x(N, 3), None), TO_TWO, (N, 2))),
+    **{
+        f"{name}, targets of a matrix": (
+            pair,
+            (3, 5),
+            {"add_self_loops": False} if name == "gat" else {},
+            lambda: ((x(N, 3), None), to_two(to_torch_csr_tensor)),
+        )
+        for name, pair in (("gat", GATS), ("sage", SAGES))
+    },
     "sage, lazy pair": (SAGES, (-1, -1), {}, lambda: ((x(N, 3), x(2, 5)), TO_TWO)),
     "sage, csr with weights": (
         SAGES,

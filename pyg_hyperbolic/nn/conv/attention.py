@@ -54,7 +54,9 @@ def attention_of(
     if not (sparse or is_torch_sparse_tensor(adj)):
         return edge_index, alpha
     column, row = edge_index
-    order = (row * size[0] + column).argsort()
+    by_column = not sparse and adj.layout == torch.sparse_csc
+    order = column * size[1] + row if by_column else row * size[0] + column
+    order = order.argsort()
     row, column, alpha = row[order], column[order], alpha[order]
     if sparse:
         return SparseTensor(row=row, col=column, value=alpha, sparse_sizes=size[::-1])

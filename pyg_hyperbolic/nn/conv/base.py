@@ -1,10 +1,11 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
 import copy
-from typing import Any, Union
+from typing import Any, Union, cast
 
 import torch
 from torch import Tensor
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
+from torch_geometric.utils import is_sparse
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.curvature import Curvature, as_curvature
@@ -165,11 +166,12 @@ class HyperbolicConv(HyperbolicMessagePassing):
             source_channels: How many of them sources must have; -1 is not known yet.
             target_channels: How many targets must have, if the layer reads them.
         """
-        if isinstance(x, Tensor):
-            self._check_features(x, source_channels)
-            return x, x
+        if not (isinstance(x, tuple | list) and len(x) == 2):
+            features = cast(Tensor, x)
+            self._check_features(features, source_channels)
+            return features, features
         source, target = x if self.flow == "source_to_target" else x[::-1]
-        if source is None:
+        if source is None:  # nothing to send
             raise ValueError("'x' must hold features of the nodes that messages leave")
         self._check_features(source, source_channels)
         if target_channels is not None:
@@ -213,7 +215,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
             Features of sources and targets, the graph, its weights and its size.
         """
         source, target = self._ends(x, source_channels, target_channels)
-        size = self._size(source, target, size)
+        size = self._size(source, target, edge_index, size)
         self._checked(edge_index, edge_weight, size, nonnegative)
         bipartite = not isinstance(x, Tensor)
         edge_index, edge_weight = self._graph(
@@ -227,10 +229,14 @@ class HyperbolicConv(HyperbolicMessagePassing):
         """:meth:`seen_graph` of a forward pass."""
         return self.seen_graph(edge_index, edge_weight, x)
 
-    def _size(self, source: Tensor, target: OptTensor, size: Size) -> tuple[int, int]:
+    def _size(
+        self, source: Tensor, target: OptTensor, edge_index: Adj, size: Size
+    ) -> tuple[int, int]:
         """Numbers of nodes in the two rows of an edge index."""
         if size is not None:
             return size
+        if target is None and is_sparse(edge_index):  # it knows its targets
+            return edge_index.size(1), edge_index.size(0)
         num_source = source.shape[self.node_dim]
         num_target = num_source if target is None else target.shape[self.node_dim]
         forward = self.flow == "source_to_target"

@@ -20,7 +20,12 @@ from pyg_hyperbolic.kernels import edges, graph_of, remembered
 from pyg_hyperbolic.nn.conv.attention import attention_of, normalized
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 from pyg_hyperbolic.nn.points import group_midpoints
-from pyg_hyperbolic.nn.validation import check_features, check_finite
+from pyg_hyperbolic.nn.validation import (
+    check_dtype,
+    check_features,
+    check_finite,
+    check_tensor,
+)
 
 SCORES = ("tangent", "v2", "distance")
 
@@ -124,7 +129,12 @@ class HGATConv(HyperbolicConv):
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("node_dim", 0)  # messages have an axis of heads
+        if kwargs.setdefault("node_dim", 0) not in (0, -2):
+            raise ValueError(
+                f"'node_dim' must be 0: attention is that of one graph, [N, F] (got "
+                f"{kwargs['node_dim']})"
+            )
+        kwargs["node_dim"] = 0  # messages have an axis of heads
         super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
         if score not in SCORES:
             raise ValueError(
@@ -243,7 +253,7 @@ class HGATConv(HyperbolicConv):
                     f"(got {list(end.shape)}); call the layer on each graph, or on all "
                     f"of them in one Batch"
                 )
-        size = self._size(source, target, size)
+        size = self._size(source, target, edge_index, size)
         self._checked(edge_index, None, size, nonnegative=False)
         edge_attr = self._checked_attr(edge_attr, edge_index)
         adj = edge_index
@@ -286,6 +296,7 @@ class HGATConv(HyperbolicConv):
         """Edge features with an axis of features, if the layer reads any."""
         if edge_attr is None or self.edge_dim is None:
             return None
+        check_tensor(edge_attr, "edge_attr")
         number = edges(edge_index, None)[0].numel()
         if edge_attr.dim() == 1 and self.edge_dim == 1:
             edge_attr = edge_attr.view(-1, 1)
@@ -295,6 +306,7 @@ class HGATConv(HyperbolicConv):
                 f"'edge_dim' features of every edge (got {list(edge_attr.shape)})"
             )
         check_features(edge_attr, self.edge_dim, "edge_attr")
+        check_dtype(edge_attr, self.lin_edge.weight.dtype, "edge_attr")
         if self.validate:
             check_finite(edge_attr, "edge_attr")
         return edge_attr

@@ -69,8 +69,8 @@ class HGCNConv(NormalizedConv):
             the layer is :class:`GCNConv`.  For classes, not for links: the degree of a
             node would scale its point. (default: :obj:`False`)
         validate (bool, optional): If set to :obj:`True`, every forward pass also
-            checks the range of :obj:`edge_index` and the values of
-            :obj:`edge_weight`, which takes time. (default: :obj:`False`)
+            checks that features, indices and weights are finite and in range, which
+            takes time. (default: :obj:`False`)
         **kwargs (optional): Additional arguments of
             :class:`torch_geometric.nn.conv.MessagePassing`.
 
@@ -88,8 +88,9 @@ class HGCNConv(NormalizedConv):
     Raises:
         ValueError: On unknown or contradictory arguments, features of another width
             than :obj:`in_channels`, a bipartite graph with :obj:`normalize=True`;
-            with :obj:`validate=True` also on indices out of range and on weights that
-            are not finite, or negative with ``"midpoint"``.
+            on weights that are negative with ``"midpoint"``, on a CPU; with
+            :obj:`validate=True` also on indices out of range, on features and weights
+            that are not finite, and on negative weights everywhere.
     """
 
     def __init__(
@@ -124,6 +125,11 @@ class HGCNConv(NormalizedConv):
             raise ValueError(
                 f"'aggregation' must be one of {', '.join(AGGREGATIONS)} "
                 f"(got {aggregation!r})"
+            )
+        if scale and self.aggr == "mean":
+            raise ValueError(
+                "'scale' is for sums: with aggr='mean' the midpoint is a mean as it "
+                "is; pass scale=False"
             )
         if aggregation == "midpoint":
             check_mean(

@@ -55,8 +55,8 @@ class HyboNetConv(NormalizedConv):
             :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
         validate (bool, optional): If set to :obj:`True`, every forward pass also
-            checks the range of :obj:`edge_index` and the values of
-            :obj:`edge_weight`, which takes time. (default: :obj:`False`)
+            checks that features, indices and weights are finite and in range, which
+            takes time. (default: :obj:`False`)
         **kwargs (optional): Additional arguments of
             :class:`torch_geometric.nn.conv.MessagePassing`.
 

@@ -142,6 +142,8 @@ def gcn_normalize(
     """
     if isinstance(edge_index, EdgeIndex):
         edge_index = edge_index.as_tensor()
+    if edge_weight is not None and not edge_weight.is_floating_point():
+        edge_weight = edge_weight.to(dtype)
     if edge_weight is None and not is_sparse(edge_index):
         # Without weights, gcn_norm would take `improved` for False.
         edge_weight = torch.ones(

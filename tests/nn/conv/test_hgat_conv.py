@@ -270,3 +270,34 @@ def test_far_neighbors_of_tiny_weight_stay_in_range(
     torch.testing.assert_close(out[0].tolist(), expected, rtol=1e-10, atol=1e-10)
     for grad in torch.autograd.grad(out.norm(), (h, log_weight, c)):
         assert grad.isfinite().all()
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc"])
+def test_attention_of_a_sparse_matrix(score: str, layout: str) -> None:
+    conv = HGATConv(4, 2, score=score, add_self_loops=False)
+    x, values = torch.randn(6, 4), torch.ones(EDGES.size(1))
+    matrix = torch.sparse_coo_tensor(EDGES.flip(0), values, (6, 6)).coalesce()
+    if layout != "coo":
+        matrix = matrix.to_sparse_csr() if layout == "csr" else matrix.to_sparse_csc()
+    _, (edge_index, alpha) = conv(x, EDGES, return_attention_weights=True)
+    expected = torch.zeros(6, 6)
+    expected[edge_index[1], edge_index[0]] = alpha[:, 0]
+    out, (adjacency, _) = conv(x, matrix, return_attention_weights=True)
+    assert adjacency.layout == matrix.layout
+    torch.testing.assert_close(out, conv(x, EDGES))
+    if layout == "csc":  # of hybrid ones PyTorch makes no dense one
+        indices = adjacency.row_indices(), adjacency.ccol_indices()
+        dense = torch.sparse_csc_tensor(
+            indices[1], indices[0], adjacency.values()[:, 0], (6, 6)
+        ).to_dense()
+    elif layout == "csr":
+        dense = torch.sparse_csr_tensor(
+            adjacency.crow_indices(),
+            adjacency.col_indices(),
+            adjacency.values()[:, 0],
+            (6, 6),
+        ).to_dense()
+    else:
+        dense = adjacency.to_dense()[..., 0]
+    torch.testing.assert_close(dense, expected)
