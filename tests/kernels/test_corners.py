@@ -340,3 +340,21 @@ def test_an_edge_of_weight_0_changes_no_gradient(radius: float, by: str) -> None
                 grads.append(torch.autograd.grad(result.sin().sum(), (x, c)))
     for other in grads[1:]:
         torch.testing.assert_close(other, grads[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("radii", [(39156.6, 60058.9), (5e4, 4e4), (3e4, 3e4)])
+def test_gradients_of_far_points_on_one_line_are_numbers(
+    dtype: torch.dtype, radii: tuple[float, float]
+) -> None:
+    """Antipodal to the last digit: 0 across the line, times what overflows."""
+    line = torch.zeros(1, 8, dtype=dtype)
+    line[0, :4] = torch.tensor([0.5, -0.5, 0.5, 0.5])
+    u, v = (r * line for r in radii)
+    for other in (-v, v):
+        x, y = (z.clone().requires_grad_() for z in (u, other))
+        c = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+        out = kernels.gyro_add(x, y, c)
+        assert out.isfinite().all()
+        for grad in torch.autograd.grad(out.sin().sum(), (x, y, c)):
+            assert grad.isfinite().all()

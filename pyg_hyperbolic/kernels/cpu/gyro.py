@@ -129,14 +129,17 @@ def slopes(row, at_u, with_u, with_x, c):
     along = w.cos * g_e + w.sin * g_f
     across = w.cos * g_f - w.sin * g_e
     shrink = w.length / w.hyp * math.exp(-w.shift) if w.hyp > 0 else 1.0
-    u_e = w.cos * along - w.sin * w.u_across * across
-    u_f = w.f_along * along + w.f_across * across
-    cos, sin = (row.v1 / row.rv, row.v2 / row.rv) if row.rv > 0 else (1.0, 0.0)
+    # Out of range they may be infinite, which times 0 is no number.
     p, r = min(w.p, row.limit), min(w.r, row.limit)
+    f_along = min(w.f_along, row.limit)
+    f_across = min(max(w.f_across, -row.limit), row.limit)
+    u_e = w.cos * along - w.sin * w.u_across * across
+    u_f = f_along * along + f_across * across
+    cos, sin = (row.v1 / row.rv, row.v2 / row.rv) if row.rv > 0 else (1.0, 0.0)
     v_along = w.cos_v * along + w.sin_v * shrink * across
-    v_across = w.cos_v * w.r * across
+    v_across = w.cos_v * r * across
     if row.rv > 0:
-        v_across -= w.f_along * row.ru / row.rv * along
+        v_across -= f_along * row.ru / row.rv * along
     v_e = cos * v_along - sin * v_across
     v_f = sin * v_along + cos * v_across
     by_c = 0.0
