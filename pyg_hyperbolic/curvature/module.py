@@ -110,6 +110,8 @@ class Curvature(torch.nn.Module):
             )
         if bounds is None and parametrization != "softplus":
             bounds = (0.1, 10.0)
+        # A compiler takes a number that is looked at for one that may change.
+        self._is_auto = isinstance(init, str)
         self.init: float | tuple[float, ...] | str
         if isinstance(init, str):
             check_auto(init)
@@ -161,7 +163,7 @@ class Curvature(torch.nn.Module):
         Raises:
             ValueError: If it is not set, and there is nothing to set it by.
         """
-        if self.init == AUTO and not self._is_settled():
+        if self._is_auto and not self._is_settled():
             self._settle(points)
         if points is not None:
             self._look_at(points)
