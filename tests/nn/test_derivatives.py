@@ -71,6 +71,13 @@ LAYERS: dict[str, tuple[Callable[[], Module], str]] = {
     "HGATConv distance": (partial(HGATConv, 3, 4, score="distance"), "edges"),
     "HGATConv heads": (partial(HGATConv, 3, 4, 2, score="distance"), "edges"),
     "HGATConv center": (partial(HGATConv, 3, 4, 2, concat=False), "edges"),
+    "HGCNConv scale": (partial(HGCNConv, 3, 4, scale=True), "edges weight"),
+    "HyboNetConv scale": (partial(HyboNetConv, 3, 4, scale=True), "edges weight"),
+    "HGATConv v2": (partial(HGATConv, 3, 4, 2, score="v2"), "edges"),
+    "HGATConv residual": (
+        partial(HGATConv, 3, 4, 2, concat=False, residual=True),
+        "edges",
+    ),
     "HGATConv edge_dim": (partial(HGATConv, 3, 4, edge_dim=2), "edges features"),
     **{
         f"HSAGEConv {aggr}": (partial(HSAGEConv, 3, 4, aggr), "edges size weight")
