@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.geometry.rows import tracing
+
 AUTO = "auto"
 # The median radius of the first points, sqrt(c) times length, and the largest first c.
 RADIUS, MOST = 0.3, 0.1
@@ -64,7 +66,7 @@ def sampled_lengths(points: Tensor) -> Tensor | None:
 
 def _reason(points: Tensor | None) -> str | None:
     """Why there is nothing to look at, if there is a reason."""
-    if torch.compiler.is_compiling() or torch._C._is_tracing():
+    if tracing() or torch._C._is_tracing():
         return "a compiler reads along"
     if points is None:
         return "no points were given"

@@ -31,6 +31,7 @@ from pyg_hyperbolic.geometry.rows import (
     check_value,
     is_plain,
     is_readable,
+    tracing,
     wide_dtype,
 )
 
@@ -197,12 +198,12 @@ class Curvature(torch.nn.Module):
     def _is_settled(self) -> bool:
         # Parameters are copied, swapped and loaded behind a module's back.  A compiler
         # can't look at them, and has the flag.
-        known = torch.compiler.is_compiling() or self._settled_id == id(self.raw)
+        known = tracing() or self._settled_id == id(self.raw)
         return self._settled and known
 
     def _settle(self, points: Tensor | None) -> None:
         """Takes a c from points, unless the parameter has got one from elsewhere."""
-        if torch.compiler.is_compiling() or not self.is_set:
+        if tracing() or not self.is_set:
             self._set(inside(auto(points), self._bounds))
         self._settled, self._settled_id = True, id(self.raw)
 

@@ -28,11 +28,16 @@ def log_max(dtype: torch.dtype) -> float:
     return math.log(torch.finfo(dtype).max)
 
 
+def tracing() -> bool:
+    """Whether a compiler reads this, for which nothing may be kept or looked at."""
+    return torch.compiler.is_compiling()
+
+
 def is_plain(x: Tensor) -> bool:
     """Whether nobody reads along: no compiler, no transformation, no dispatch mode."""
     return (
         type(x) in (Tensor, torch.nn.Parameter)
-        and not (torch.compiler.is_compiling() or torch._C._is_tracing())
+        and not (tracing() or torch._C._is_tracing())
         and torch._C._functorch.peek_interpreter_stack() is None
         and torch._C._len_torch_dispatch_stack() == 0
     )

@@ -11,8 +11,9 @@ from torch_geometric.index import index2ptr, ptr2index
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import index_sort, is_torch_sparse_tensor, to_edge_index
 
+from pyg_hyperbolic.geometry.rows import tracing
 from pyg_hyperbolic.kernels.available import cpu
-from pyg_hyperbolic.kernels.operator import _transformed, tracing
+from pyg_hyperbolic.kernels.operator import _transformed
 
 Made = TypeVar("Made")
 # First edge of each row, the other ends of its edges, and where these stand.

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from pyg_hyperbolic.geometry.rows import tracing
 from pyg_hyperbolic.kernels import rows as portable
 from pyg_hyperbolic.kernels.available import INSTALLED, cpu
 
@@ -43,11 +44,6 @@ def backend(name: str) -> Iterator[None]:
         yield
     finally:
         _forced.pop()
-
-
-def tracing() -> bool:
-    """Whether a compiler reads this, for which nothing may be kept or looked at."""
-    return torch.compiler.is_compiling()
 
 
 def _chosen(tensors: Sequence[Tensor]) -> str:
