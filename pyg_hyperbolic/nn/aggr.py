@@ -45,6 +45,12 @@ class HyperbolicAggregation(Aggregation):
     A layer that adds messages up and is given this averages them instead, in the space
     of curvature :math:`-c` whose points in normal coordinates its messages are.
 
+    .. note::
+        PyG (2.8.1) writes :meth:`propagate` of a class once, for the aggregation of its
+        first layer: if that was this one, a later :class:`GCNConv` or :class:`SAGEConv`
+        of the same process refuses sparse matrices. A subclass of the layer
+        (``class MidpointSAGE(SAGEConv): pass``) has a :meth:`propagate` of its own.
+
     Args:
         curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
             there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
