@@ -66,7 +66,7 @@ def sampled_lengths(points: Tensor) -> Tensor | None:
 
 def _reason(points: Tensor | None) -> str | None:
     """Why there is nothing to look at, if there is a reason."""
-    if tracing() or torch._C._is_tracing():
+    if tracing():
         return "a compiler reads along"
     if points is None:
         return "no points were given"

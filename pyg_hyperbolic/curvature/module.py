@@ -176,7 +176,7 @@ class Curvature(torch.nn.Module):
         rho = self.raw.to(dtype)
         if self.parametrization == "softplus":
             return softplus(rho, threshold=40.0)  # the default gives rho beyond 20
-        low, high = self._ends
+        low, high = self._ends()
         if self.parametrization == "sigmoid":
             return low + (high - low) * rho.sigmoid()
         return rho.clamp(low, high)
@@ -210,7 +210,7 @@ class Curvature(torch.nn.Module):
     @torch.no_grad()
     def project_(self) -> None:
         """Puts the parameter of ``projected`` back into the bounds, in place."""
-        self.raw.clamp_(*rounded_inwards(self._ends, self.raw.dtype))
+        self.raw.clamp_(*rounded_inwards(self._ends(), self.raw.dtype))
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -228,7 +228,6 @@ class Curvature(torch.nn.Module):
         check_order(bounds)
         self._bounds = bounds
 
-    @property
     def _ends(self) -> tuple[float, float]:
         assert self._bounds is not None
         return self._bounds
@@ -237,7 +236,7 @@ class Curvature(torch.nn.Module):
         if self.parametrization == "softplus":
             return c + math.log(-math.expm1(-c))
         if self.parametrization == "sigmoid":
-            low, high = self._ends
+            low, high = self._ends()
             return math.log((c - low) / (high - c))
         return c
 

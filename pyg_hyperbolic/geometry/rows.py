@@ -29,15 +29,20 @@ def log_max(dtype: torch.dtype) -> float:
 
 
 def tracing() -> bool:
-    """Whether a compiler reads this, for which nothing may be kept or looked at."""
-    return torch.compiler.is_compiling()
+    """Whether a compiler or a tracer reads along: nothing may be kept or looked at."""
+    return torch.compiler.is_compiling() or recorded()
+
+
+def recorded() -> bool:
+    """Whether ``torch.jit.trace`` writes down what it sees."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
 
 
 def is_plain(x: Tensor) -> bool:
     """Whether nobody reads along: no compiler, no transformation, no dispatch mode."""
     return (
         type(x) in (Tensor, torch.nn.Parameter)
-        and not (tracing() or torch._C._is_tracing())
+        and not tracing()
         and torch._C._functorch.peek_interpreter_stack() is None
         and torch._C._len_torch_dispatch_stack() == 0
     )

@@ -79,7 +79,9 @@ class Graph:
         if reverse:
             ends = target, self.source, self.num_targets, self.num_sources
         if tracing() or _transformed() or type(self.source) is not Tensor:
-            return _by_target(*ends)
+            # A tracer takes the sizes of tensors as they come, numbers as they were.
+            nodes = (target.new_empty(number, 0) for number in ends[2:])
+            return _by_target(*ends[:2], *nodes)
         self._known[reverse] = _grouped(*ends)
         return self._known[reverse]
 
@@ -149,9 +151,9 @@ def _out_of_range(
 
 @torch.library.custom_op("pyg_hyperbolic::by_target", mutates_args=())
 def _by_target(
-    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+    source: Tensor, target: Tensor, sources: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    ptr, ordered, order = _grouped(source, target, num_sources, num_targets)
+    ptr, ordered, order = _grouped(source, target, len(sources), len(targets))
     if order.numel() == 0:
         order = torch.arange(source.numel())
         ordered = ordered.clone()
@@ -160,10 +162,10 @@ def _by_target(
 
 @_by_target.register_fake
 def _(
-    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+    source: Tensor, target: Tensor, sources: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     return (
-        source.new_empty(num_targets + 1),
+        source.new_empty(targets.shape[0] + 1),
         torch.empty_like(source),
         torch.empty_like(source),
     )

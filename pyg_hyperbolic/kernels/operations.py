@@ -10,6 +10,7 @@ from pyg_hyperbolic.geometry.rows import (
     check_curvature,
     check_value,
     is_readable,
+    recorded,
     wide_dtype,
 )
 from pyg_hyperbolic.kernels.graph import Graph
@@ -109,8 +110,10 @@ def _check_curvature(c: Tensor, x: Tensor) -> None:
 def _both(graph: Graph, *points: Tensor | None) -> tuple[Tensor, ...]:
     """Rows, and columns if points have gradients: those are summed by source."""
     rows = graph.rows()
-    if torch.is_grad_enabled() and any(
-        x is not None and x.requires_grad for x in points
+    # A trace is the same graph with and without gradients.
+    if recorded() or (
+        torch.is_grad_enabled()
+        and any(x is not None and x.requires_grad for x in points)
     ):
         return *rows, *graph.columns()
     return *rows, *(3 * (rows[1].new_empty(0),))

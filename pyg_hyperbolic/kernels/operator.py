@@ -136,6 +136,9 @@ class Operator:
         # of them do not, and lead back to them all the same.
         args = [x.view_as(x) if isinstance(x, Tensor) else x for x in args]
         wanted = [x for x, need in zip(args, needed, strict=False) if need]
+        for x in wanted:
+            if not x.requires_grad:  # its value was not kept: no gradient reads it
+                x.requires_grad_()
         with torch.enable_grad():
             out = self._portable(*args)
             grads = torch.autograd.grad(
@@ -167,7 +170,8 @@ class Operator:
                 differentiate = operator.backward
                 if torch.is_grad_enabled():
                     differentiate = operator._differentiate
-                return operator._all(differentiate(grad, args, needed), needed, args)
+                grads = _for_each(grad, lambda one: differentiate(one, args, needed))
+                return operator._all(grads, needed, args)
 
         Function.__name__ = Function.__qualname__ = self.name
         return Function
@@ -234,6 +238,25 @@ class Operator:
         """A gradient or None for each argument."""
         found = [x if need else None for x, need in zip(grads, needed, strict=True)]
         return *found, *(None for _ in range(len(args) - self.differentiable))
+
+
+def _for_each(
+    grad: Tensor, differentiate: Callable[[Tensor], list[Tensor | None]]
+) -> list[Tensor | None]:
+    """The gradients for one gradient of the result, or for each of several.
+
+    ``jacobian(vectorize=True)`` and ``grad(is_grads_batched=True)`` send several at
+    once, as a tensor with an axis that can't be seen, and that loops do not know.
+    """
+    if not torch._C._functorch.is_legacy_batchedtensor(grad):
+        return differentiate(grad)
+    level = torch._C._vmapmode_increment_nesting() - 1
+    torch._C._vmapmode_decrement_nesting()
+    ones = [differentiate(one) for one in torch._remove_batch_dim(grad, level, 1, 0)]
+    return [
+        None if grads[0] is None else torch._add_batch_dim(torch.stack(grads), 0, level)
+        for grads in zip(*ones, strict=True)
+    ]
 
 
 def _wide(x: Any) -> Any:

@@ -37,12 +37,12 @@ class HyperbolicMessagePassing(MessagePassing):
         ptr: OptTensor,
         dim_size: Optional[int],
         mass: OptTensor,
-        mean_c: OptTensor,
+        c: OptTensor,
     ) -> Tensor:
-        """Sums of messages; or, at the curvature :obj:`mean_c`, their midpoints."""
-        if mean_c is None:
+        """Sums of messages, or their midpoints."""
+        if not self._averages():
             return super().aggregate(inputs, index, ptr, dim_size)
-        assert dim_size is not None
+        assert dim_size is not None and c is not None
         if self.explain and self._edge_mask is not None:
             # A masked edge is one of less mass.
             ones = self._along_nodes(inputs.new_ones(index.numel()), inputs)
@@ -50,7 +50,7 @@ class HyperbolicMessagePassing(MessagePassing):
             if mass is not None and mass.dim() == 2:  # of heads
                 mask = mask[:, None]
             mass = mask if mass is None else mass * mask
-        out = group_midpoints(inputs, index, dim_size, mean_c, self.node_dim, mass)
+        out = group_midpoints(inputs, index, dim_size, c, self.node_dim, mass)
         if not self.scale:
             return out
         if mass is None:
@@ -84,24 +84,22 @@ class HyperbolicMessagePassing(MessagePassing):
         x: Tensor,
         edge_weight: OptTensor = None,
         mass: OptTensor = None,
-        mean_c: OptTensor = None,
+        c: OptTensor = None,
         alpha: OptTensor = None,
         target: OptTensor = None,
-        c: OptTensor = None,
     ) -> Tensor:
         """The same message by message, by PyG; other inputs are those of subclasses."""
         if isinstance(edge_index, EdgeIndex):
             edge_index = edge_index.as_tensor()
-        # propagate_type: (x: Tensor, edge_weight: OptTensor, mass: OptTensor, mean_c: OptTensor, alpha: OptTensor, target: OptTensor, c: OptTensor)  # noqa: E501
+        # propagate_type: (x: Tensor, edge_weight: OptTensor, mass: OptTensor, c: OptTensor, alpha: OptTensor, target: OptTensor)  # noqa: E501
         return self.propagate(
             edge_index,
             x=x,
             edge_weight=edge_weight,
             mass=mass,
-            mean_c=mean_c,
+            c=c,
             alpha=alpha,
             target=target,
-            c=c,
             size=size,
         )
 
@@ -122,7 +120,7 @@ class HyperbolicMessagePassing(MessagePassing):
             )
         first, second, mass = edges(edge_index, edge_weight)
         ends = torch.stack([first, second])
-        return self._propagated(ends, size, x, mass=mass, mean_c=c, alpha=alpha)
+        return self._propagated(ends, size, x, mass=mass, c=c, alpha=alpha)
 
     def _watched(self) -> bool:
         """Whether somebody wants to see the messages, or to change them."""
