@@ -1,8 +1,11 @@
-r"""The Disease datasets that were published with HGCN.
+r"""The Disease datasets that were published with HGCN, and one beside them.
 
-Source: Chami et al., *Hyperbolic Graph Convolutional Neural Networks*, NeurIPS 2019,
-arXiv:1910.12933; files and their reading after https://github.com/HazyResearch/hgcn,
-:obj:`utils/data_utils.py`.
+Sources:
+    [1] Chami et al., *Hyperbolic Graph Convolutional Neural Networks*, NeurIPS 2019,
+        arXiv:1910.12933; files and their reading after
+        https://github.com/HazyResearch/hgcn, :obj:`utils/data_utils.py`.
+    [2] Katsman & Gilbert, *Shedding Light on Problems with Hyperbolic Graph
+        Learning*, TMLR 2025, arXiv:2411.06688: Disease-M.
 """
 
 import io
@@ -32,6 +35,15 @@ SHA256 = {
     "disease_lp.labels.npy": (
         "8f2b26602764fbb785b93775d9f71194f1f36920e185af8bc5c31aea07dde858"
     ),
+    "disease_m.edges.csv": (
+        "029b821a93fe89237d2f37ff53081597546f0bade7a842f0a0abd26e5f63420e"
+    ),
+    "disease_m.feats.npz": (
+        "6784834a66937d8e51da0021d86ad0461755087083b61cd73ae5658f4ca75083"
+    ),
+    "disease_m.labels.npy": (
+        "e3788e74030ad66e36efba0510d889a338781fa86f6557e9e2c99fec133a1668"
+    ),
     "disease_nc.edges.csv": (
         "08b2dcf00db1e6a8f491af5294dee98197f1251a63bc9190d05fb4e77507782e"
     ),
@@ -39,7 +51,12 @@ SHA256 = {
         "70be7f91a854d924f3b7ac423615d75b1f9ee2506261c44113de27cc2caadd51"
     ),
 }
-FEATURES_SHAPE = {"lp": (2665, 11), "nc": (1044, 1000)}
+FEATURES_SHAPE = {"lp": (2665, 11), "nc": (1044, 1000), "m": (2529, 11)}
+
+# Disease-M is published with [2], under other names.
+CRITICS = "isaykatsman/Shedding-Light-Hyperbolic-Graph-Learning"
+COMMIT = "d6f0c150f402a961af8f25a437ce0eb5ecfbfc6e"
+PUBLISHED_M = "disease_propagation_multi_lp"
 
 
 def read_csr(content: bytes, shape: tuple[int, int]) -> Tensor:
@@ -94,13 +111,20 @@ class HGCNDisease(HGCNFiles):
           - 2,086
           - 1,000
           - 2
+        * - :obj:`"m"`
+          - 2,529
+          - 5,056
+          - 11
+          - 2
 
     The graph has features :obj:`x` as published, without the row normalisation that
     suits bag-of-words features (some columns are signed: row sums come near 0),
     :obj:`edge_index` in both directions and labels :obj:`y` (1: infected).
 
     :obj:`"lp"` is for link prediction.  Its features say next to nothing about its
-    labels; don't classify nodes on it.  :obj:`"nc"` has a stratified 30/10/60 split
+    labels; don't classify nodes on it.  :obj:`"m"`, Disease-M of `"Shedding Light on
+    Problems with Hyperbolic Graph Learning" <https://arxiv.org/abs/2411.06688>`_, is
+    for link prediction, too.  :obj:`"nc"` has a stratified 30/10/60 split
     in :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask`, drawn with the seed
     :obj:`split_seed`.  The original draws a validation and a test set with as many
     infected as others; figures on that split don't compare with figures on this one.
@@ -111,7 +135,7 @@ class HGCNDisease(HGCNFiles):
 
     Args:
         root: Folder for the datasets of HGCN, such as :obj:`data_root() / "hgcn"`.
-        task: :obj:`"lp"` or :obj:`"nc"`. (default: :obj:`"lp"`)
+        task: :obj:`"lp"`, :obj:`"nc"` or :obj:`"m"`. (default: :obj:`"lp"`)
         transform: Applied to the graph at every access. (default: :obj:`None`)
         pre_transform: Applied to the graph before it is saved. (default: :obj:`None`)
         force_reload: Whether to process the raw files again. (default: :obj:`False`)
@@ -126,16 +150,19 @@ class HGCNDisease(HGCNFiles):
     def __init__(
         self,
         root: str | Path,
-        task: Literal["lp", "nc"] = "lp",
+        task: Literal["lp", "nc", "m"] = "lp",
         transform: Callable[..., Any] | None = None,
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
         if task not in FEATURES_SHAPE:
             raise ValueError(
-                f"'task' must be 'lp' (link prediction) or 'nc' (node "
+                f"'task' must be 'lp' or 'm' (link prediction) or 'nc' (node "
                 f"classification) (got {task!r})"
             )
+        if task == "m":
+            self.url = f"https://raw.githubusercontent.com/{CRITICS}/{COMMIT}/hgcn/data"
+            self.page = f"https://github.com/{CRITICS}/tree/{COMMIT}/hgcn/data"
         self.task = task
         self.name = f"disease_{task}"
         super().__init__(root, transform, pre_transform, force_reload)
@@ -144,6 +171,11 @@ class HGCNDisease(HGCNFiles):
     def raw_file_names(self) -> list[str]:
         ends = ("edges.csv", "feats.npz", "labels.npy")
         return [f"{self.name}.{end}" for end in ends]
+
+    def published(self, file: str) -> str:
+        if self.task != "m":
+            return super().published(file)
+        return f"{PUBLISHED_M}/{file.replace(self.name, PUBLISHED_M)}"
 
     def checksum(self, file: str) -> str | None:
         return SHA256.get(file)

@@ -1,4 +1,4 @@
-r"""Files that were published with HGCN: where they lie, and whether they are those.
+r"""Files of HGCN's format: where they lie, and whether they are the published ones.
 
 Source: Chami et al., *Hyperbolic Graph Convolutional Neural Networks*, NeurIPS 2019,
 arXiv:1910.12933; https://github.com/HazyResearch/hgcn, :obj:`data`.
@@ -36,7 +36,7 @@ def write_atomically(path: str, content: bytes) -> None:
 
 
 class HGCNFiles(InMemoryDataset):
-    """A dataset of one graph, from files of one folder of HGCN's repository.
+    """A dataset of one graph, from files of one folder of a public repository.
 
     Files are looked for in :obj:`root/name/raw` and in :obj:`root/name`, and
     downloaded into the former if they are in neither.  If all are in the latter they
@@ -71,6 +71,10 @@ class HGCNFiles(InMemoryDataset):
     def checksum(self, file: str) -> str | None:
         """The published file's SHA256, if it is known."""
         raise NotImplementedError
+
+    def published(self, file: str) -> str:
+        """Where a file is in the repository it was published in, below its data."""
+        return f"{self.name}/{file}"
 
     def parse(self, files: Sequence[bytes]) -> Data:
         """The graph.
@@ -116,23 +120,30 @@ class HGCNFiles(InMemoryDataset):
             if osp.exists(path):
                 continue
             file = osp.basename(path)
-            url = f"{self.url}/{self.name}/{file}"
-            by_hand = f"get '{file}' from {self.page}/{self.name} and put it in "
-            by_hand += f"'{self.raw_dir}'"
+            url = f"{self.url}/{self.published(file)}"
+            by_hand = (
+                f"get '{osp.basename(url)}' from {self._page} and put it as '{file}' "
+                f"in '{self.raw_dir}'"
+            )
             try:
                 content = fetch(url)
             except (OSError, http.client.HTTPException) as error:
                 raise OSError(
                     f"Could not download {url} ({error!r}); {by_hand}"
                 ) from error
-            self._check(content, url, f"nothing was saved; try again, or {by_hand}")
+            self._check(
+                file, content, url, f"nothing was saved; try again, or {by_hand}"
+            )
             write_atomically(path, content)
 
     def process(self) -> None:
         self.save([self._read()], self.processed_paths[0])
 
-    def _check(self, content: bytes, source: str, way_out: str) -> None:
-        file = osp.basename(source)
+    @property
+    def _page(self) -> str:
+        return f"{self.page}/{osp.dirname(self.published(self.raw_file_names[0]))}"
+
+    def _check(self, file: str, content: bytes, source: str, way_out: str) -> None:
         expected, got = self.checksum(file), hashlib.sha256(content).hexdigest()
         if expected is not None and got != expected:
             raise ValueError(
@@ -148,7 +159,7 @@ class HGCNFiles(InMemoryDataset):
         files = []
         for path in self.raw_paths:
             files.append(Path(path).read_bytes())
-            way_out = f"delete it, or replace it by the one of {self.page}/{self.name}"
-            self._check(files[-1], path, way_out)
+            way_out = f"delete it, or replace it by the one of {self._page}"
+            self._check(osp.basename(path), files[-1], path, way_out)
         data = self.parse(files)
         return data if self.pre_transform is None else self.pre_transform(data)

@@ -38,7 +38,7 @@ def csr(x: Any) -> bytes:
     )
 
 
-@pytest.fixture(params=["lp", "nc"])
+@pytest.fixture(params=["lp", "nc", "m"])
 def task(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -116,15 +116,18 @@ def test_missing_files_are_downloaded(
 
     def fetch(url: str) -> bytes:
         urls.append(url)
-        return files[url.rpartition("/")[2]]
+        name = url.rpartition("/")[2]
+        return files[name.replace("disease_propagation_multi_lp", "disease_m")]
 
     monkeypatch.setattr(hgcn_files, "fetch", fetch)
     check(HGCNDisease(tmp_path, task), task)
     site = "https://raw.githubusercontent.com/HazyResearch/hgcn/master/data"
-    assert urls == [
-        f"{site}/disease_{task}/disease_{task}.{end}"
-        for end in ("edges.csv", "feats.npz")
-    ]
+    name = f"disease_{task}"
+    if task == "m":
+        site, name = "/hgcn/data", "disease_propagation_multi_lp"
+    ends = (f"{site}/{name}/{name}.{end}" for end in ("edges.csv", "feats.npz"))
+    assert all(url.endswith(end) for url, end in zip(urls, ends, strict=True))
+    assert ("isaykatsman" in urls[0]) == (task == "m")
     raw = tmp_path / f"disease_{task}" / "raw"
     assert everything_below(raw) == [
         f"disease_{task}.edges.csv",
@@ -154,8 +157,10 @@ def test_no_network_says_where_to_get_files_and_where_to_put_them(
     with pytest.raises(OSError, match="Could not download") as raised:
         HGCNDisease(tmp_path, task)
     text = str(raised.value)
-    assert f"get 'disease_{task}.edges.csv' from https://github.com/Hazy" in text
-    assert f"put it in '{tmp_path}/disease_{task}/raw'" in text
+    owner = "isaykatsman" if task == "m" else "HazyResearch"
+    assert f"from https://github.com/{owner}" in text
+    place = f"'disease_{task}.edges.csv' in '{tmp_path}/disease_{task}/raw'"
+    assert f"put it as {place}" in text
     assert raised.value.__cause__ is error
     assert not list((tmp_path / f"disease_{task}" / "raw").iterdir())
 
@@ -169,6 +174,7 @@ def test_wrong_download_is_not_saved(
     monkeypatch.setattr(hgcn_files, "fetch", lambda url: b"<html>Not found</html>")
     name = f"disease_{task}.edges.csv"
     expected = hgcn_disease.SHA256[name]
+    name = name.replace("disease_m", "disease_propagation_multi_lp")
     got = hashlib.sha256(b"<html>Not found</html>").hexdigest()
     text = rf"{name} is not .*expected SHA256 {expected}, got {got}.*nothing was saved"
     with pytest.raises(ValueError, match=text):
@@ -269,7 +275,9 @@ def test_transforms_are_applied(
 
 
 def test_unknown_task_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'task' must be 'lp' .* \(got 'clf'\)"):
+    with pytest.raises(
+        ValueError, match=r"'task' must be 'lp' or 'm' .* \(got 'clf'\)"
+    ):
         HGCNDisease(tmp_path, "clf")  # type: ignore[arg-type]
 
 
@@ -293,3 +301,14 @@ def test_published_disease_lp_is_the_tree_of_the_paper(
     parent, child = data.edge_index[:, data.edge_index[0] < data.edge_index[1]]
     assert child.unique().numel() == 2664
     assert bool((data.y[parent][data.y[child] == 1] == 1).all())
+
+
+def test_published_disease_m_is_a_tree() -> None:
+    root = Path(os.environ.get("PYG_HYPERBOLIC_DATA", ""), "hgcn")
+    if not (root / "disease_m" / "disease_m.feats.npz").exists():
+        pytest.skip("$PYG_HYPERBOLIC_DATA/hgcn/disease_m is not there")
+    data = HGCNDisease(root, "m")[0]
+    assert data.x.shape == (2529, 11) and torch.bincount(data.y).tolist() == [2239, 290]
+    assert data.edge_index.shape == (2, 2 * 2528) and is_undirected(data.edge_index)
+    child = data.edge_index[1, data.edge_index[0] < data.edge_index[1]]
+    assert child.unique().numel() == 2528
