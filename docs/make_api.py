@@ -9,7 +9,7 @@ MODULES = {
     "pyg_hyperbolic.geometry": "Geometry",
     "pyg_hyperbolic.kernels": "Kernels",
     "pyg_hyperbolic.datasets": "Datasets",
-    "pyg_hyperbolic.utils": "Measures of graphs",
+    "pyg_hyperbolic.utils": "Measures of graphs and embeddings",
     "pyg_hyperbolic.visualization": "Pictures",
     "pyg_hyperbolic.exchange.geoopt": "Exchange with geoopt",
     "pyg_hyperbolic.exchange.hgcn": "Exchange with the original HGCN",

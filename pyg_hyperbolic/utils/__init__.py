@@ -1,5 +1,16 @@
-"""Measures of graphs."""
+"""Measures of graphs, and of points beside them."""
 
+from pyg_hyperbolic.utils.embedding import (
+    EmbeddingQuality,
+    embedding_distances,
+    embedding_quality,
+)
 from pyg_hyperbolic.utils.hyperbolicity import Hyperbolicity, gromov_hyperbolicity
 
-__all__ = ["Hyperbolicity", "gromov_hyperbolicity"]
+__all__ = [
+    "EmbeddingQuality",
+    "Hyperbolicity",
+    "embedding_distances",
+    "embedding_quality",
+    "gromov_hyperbolicity",
+]

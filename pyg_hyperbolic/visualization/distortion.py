@@ -3,12 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
-from torch_geometric.utils import to_scipy_sparse_matrix
 
-from pyg_hyperbolic.geometry import dist
+from pyg_hyperbolic.utils import embedding_distances
 from pyg_hyperbolic.visualization.axes import COLORS, new_axes
 
 if TYPE_CHECKING:
@@ -48,19 +45,9 @@ def plot_distortion(
     Raises:
         ValueError: If there are no two connected points.
     """
-    v = v.detach().cpu().double()
-    generator = torch.Generator().manual_seed(seed)
-    source = torch.randperm(len(v), generator=generator)[:num_sources].sort().values
-    adjacency = to_scipy_sparse_matrix(edge_index.cpu(), num_nodes=len(v))
-    steps = dijkstra(adjacency, directed=False, unweighted=True, indices=source.numpy())
+    found, steps = embedding_distances(v, c, edge_index, num_sources, seed)
     far = np.isfinite(steps) & (steps > 0)
-    if not far.any():
-        raise ValueError(
-            f"'edge_index' must connect points of 'v' (got {edge_index.size(1)} edges, "
-            f"and no path from any of the {len(source)} nodes measured)"
-        )
-    c = c.detach().cpu().double() if isinstance(c, torch.Tensor) else c
-    found = torch.stack([dist(v[i], v, c) for i in source.tolist()]).numpy()[far]
+    found = found[far]
     hops = steps[far].astype(int)
     found = found * (hops.mean() / found.mean())
     average = np.abs(found / hops - 1).mean()
