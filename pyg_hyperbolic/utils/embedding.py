@@ -73,7 +73,9 @@ def embedding_quality(
     r"""Average distortion and mean average precision of an embedding.
 
     Both are those of `"Representation Tradeoffs for Hyperbolic Embeddings"
-    <https://arxiv.org/abs/1804.03329>`_.  The average distortion is the mean of :math:`|d / h - 1|` over all pairs that
+    <https://arxiv.org/abs/1804.03329>`_.
+
+    The average distortion is the mean of :math:`|d / h - 1|` over all pairs that
     :math:`h` steps connect, with distances :math:`d` scaled by one factor to have the
     mean of the steps.  The mean average precision is that of a node's neighbors among
     all nodes by their distance: neighbors that are as near as :math:`k` nodes, of which
