@@ -12,8 +12,8 @@ help:
 	@echo "make setup      install everything into .venv (PYTHON=python3.12 names another Python)"
 	@echo "make test       set up, then lint, types and tests"
 	@echo "make lint       set up, then lint and types alone"
-	@echo "make benchmark  set up, then run the benchmarks (ARGS=... are passed on)"
-	@echo "make results    set up, then run the published tables: hours (ARGS=--quick: minutes)"
+	@echo "make benchmark  set up, then a first look, in minutes (ARGS=... are passed on)"
+	@echo "make results    set up, then the search and the tables: hours (ARGS=... for both)"
 	@echo "make docs       set up, then build the documentation into docs/build/html"
 	@echo "make format     set up, then format the code and sort its imports"
 	@echo "make clean      remove caches and build outputs; .venv and results stay"
@@ -33,7 +33,8 @@ benchmark: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.main $(ARGS)
 
 results: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --jobs 2 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tasks --jobs 2 $(ARGS)
 
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/build/html

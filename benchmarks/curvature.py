@@ -5,43 +5,44 @@ Five ways to hold c within bounds of 0.5 and 2: the four parametrizations of
 optimizer, Adam as it comes, and the same learning rates, constant at first and
 falling to zero over the last quarter.
 
-- ``distances``: pairs of points are given in normal coordinates with their distances
-  at c = 1, and c is to be recovered.  It starts inside, at or outside the bounds; or
-  inside, and the distances are at first those of a c outside ("out below" and "out
-  above"), so that c passes a bound on its way and has to come back.
-- ``disease``: link prediction on HGCN's Disease, the best c of which is not known.
-  The learning rate is that of the curvatures; weights have the preset's, and 100
-  epochs: enough to see curvatures move, not to compare test scores.
+Pairs of points are given in normal coordinates with their distances at c = 1, and c is
+to be recovered.  It starts inside, at or outside the bounds; or inside, and the
+distances are at first those of a c outside ("out below" and "out above"), so that c
+passes a bound on its way and has to come back.  The notebook ``gradient_blocking`` has
+the same in a network.
 
 A gradient that is never zero may still be small: after a detour at a learning rate of
 1, sigmoid's is, and needs some 600 steps until Adam has forgotten the larger ones.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
+from torch.nn import Parameter
+from tqdm import tqdm
 
-from benchmarks import runs
-from benchmarks.cli import common, guarded
-from benchmarks.curvature_report import figure, table
-from benchmarks.curvature_tasks import BOUNDS, HIGH, LOW, TRUE, predict_links, recover
-from benchmarks.graphs import MissingDataset, load_graph
-from benchmarks.runs import Run
-from benchmarks.sweep import usable_device
+from benchmarks.common import cli, runs
+from benchmarks.common.report import COLORS, figure, markdown, unique, write
+from benchmarks.common.runs import Run
+from pyg_hyperbolic import Curvature, geometry, project_curvatures
 from pyg_hyperbolic.curvature import PARAMETRIZATIONS
 
-NAMES = (*PARAMETRIZATIONS, "raw")
-DATASETS = ("distances", "disease")
+WAYS = (*PARAMETRIZATIONS, "raw")
 RATES = (1e-3, 1e-2, 1e-1, 1.0)
-
+LOW, HIGH = BOUNDS = (0.5, 2.0)
+TRUE, CLOSE = 1.0, 0.02  # what is to be found, and the relative error that counts so
+PAIRS, CHANNELS = 128, 4
+DETOUR = DECAY = 0.25  # shares of the steps: with another c; of a falling rate
 # Enough for a raw parameter to move by 7, the way from sigmoid's start near a bound
 # and back from a detour; and for Adam, which remembers squared gradients over some
 # 1000 steps, to step again where sigmoid has flattened: in 400 steps it doesn't.
 TRAVEL, LEAST_STEPS = 8.0, 1500
-EPOCHS = 100  # of link prediction
 
 
 class Start(NamedTuple):
@@ -60,84 +61,106 @@ STARTS = {
     "out below": Start(0.75, detour=0.25),
     "out above": Start(1.5, detour=4.0),
 }
-DISEASE_STARTS = {name: STARTS[name] for name in ("inside", "above")}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs what has not been run before; returns the exit status."""
-    options = common(__doc__)
-    options.set_defaults(seeds=[0])
-    add = options.add_argument
-    add(
-        "--parametrization",
-        nargs="+",
-        default=NAMES,
-        choices=NAMES,
-        metavar="NAME",
-        help=f"any of {', '.join(NAMES)} (default: all)",
-    )
-    add(
-        "--dataset",
-        nargs="+",
-        default=DATASETS,
-        choices=DATASETS,
-        metavar="DATASET",
-        help=f"any of {', '.join(DATASETS)} (default: both)",
-    )
-    add(
-        "--lr",
-        nargs="+",
-        type=float,
-        default=RATES,
-        metavar="RATE",
-        help="learning rates of the curvatures (default: 0.001 0.01 0.1 1)",
-    )
-    add(
-        "--steps",
-        type=int,
-        metavar="NUMBER",
-        help="steps at most (default: enough for the learning rate)",
-    )
-    args = options.parse_args(argv)
+class Raw(torch.nn.Module):
+    """The parameter itself is c: nothing keeps it within bounds, or positive."""
 
-    def job() -> None:
-        device = usable_device(args.device)
-        texts = []
-        for dataset in args.dataset:
-            wanted = [
-                planned(dataset, args.parametrization, lr, seed, device, args.steps)
-                for lr in args.lr
-                for seed in args.seeds
-            ]
-            try:
-                done = [
-                    run
-                    for group in wanted
-                    for run in complete(group, device, args.out, args.data_root)
-                ]
-            except MissingDataset as error:
-                print(f"left out {error}")
-                continue
-            texts.append(table(done))
-            figure(done, args.out / f"curvature_{dataset}.png")
-        if not texts:
-            return
-        text = "\n\n".join(texts)
-        (args.out / "curvature.md").write_text(text + "\n")
-        print(f"{text}\n\nRuns, tables and figures are in {args.out}")
+    def __init__(self, init: float) -> None:
+        super().__init__()
+        self.raw = Parameter(torch.tensor(init))
 
-    return guarded(job)
+    def forward(self) -> Tensor:
+        """Returns c."""
+        return self.raw
+
+
+def make_curvature(way: str, init: float) -> torch.nn.Module:
+    """A curvature that starts at :obj:`init`, also where that is out of bounds.
+
+    Sigmoid's c cannot be: it starts 1 % within the bounds, where sigmoid is flat.
+    """
+    if way == "raw":
+        return Raw(init)
+    if way == "softplus":
+        return Curvature(init)
+    if way == "sigmoid":
+        margin = 0.01 * (HIGH - LOW)
+        init = min(max(init, LOW + margin), HIGH - margin)
+        return Curvature(init, parametrization=way, bounds=BOUNDS)
+    # The constructor refuses to start out of bounds, but these may change later.
+    bounds = (min(init, LOW), max(init, HIGH))
+    out = Curvature(init, parametrization=way, bounds=bounds)
+    out.bounds = BOUNDS
+    return out
+
+
+def recover(group: Sequence[Run]) -> None:
+    """Recovers c from distances; completes runs of equal seed and learning rate.
+
+    They are trained side by side, which is much faster than, and the same as, one
+    after another: the loss is a sum, and Adam treats each parameter on its own.
+    """
+    settings = [run["preset"] for run in group]
+    steps = settings[0]["steps"]
+    generator = torch.Generator().manual_seed(group[0]["seed"])
+    u, v = torch.randn(2, PAIRS, CHANNELS, generator=generator)
+
+    def distances(c: list[float]) -> Tensor:
+        # In double precision: a loss of exactly zero would have no gradient either.
+        batch = torch.tensor(c, dtype=torch.double)[:, None]
+        return geometry.dist(u.double(), v.double(), batch).float()
+
+    first = distances([each["detour"] for each in settings])
+    then = distances([TRUE] * len(settings))
+    curvatures = torch.nn.ModuleList(
+        make_curvature(run["model"], run["preset"]["init"]) for run in group
+    )
+    optimizer = torch.optim.Adam(curvatures.parameters(), lr=settings[0]["lr"])
+    if any(run["model"] == "projected" for run in group):
+        project_curvatures(optimizer, curvatures)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (1 - step / steps) / DECAY)
+    )
+    zero, trajectory = torch.zeros(len(group)), []
+    for step in tqdm(range(steps), desc=f"lr {settings[0]['lr']:g}", leave=False):
+        optimizer.zero_grad()
+        c = torch.stack([curvature() for curvature in curvatures])
+        trajectory.append(c.detach())
+        given = first if step < DETOUR * steps else then
+        ratio = geometry.dist(u, v, c[:, None]) / given
+        ratio.log().square().mean(dim=1).sum().backward()
+        zero += torch.tensor([p.grad is not None and p.grad.item() == 0
+                              for p in curvatures.parameters()])  # fmt: skip
+        optimizer.step()
+        schedule.step()
+    trajectory.append(torch.stack([curvature() for curvature in curvatures]).detach())
+    for i, run in enumerate(group):
+        run.update(summary(torch.stack(trajectory)[:, i], zero[i].item() / steps))
+
+
+def summary(c: Tensor, zero_gradient: float) -> Run:
+    """What a run keeps: one point in each 200th of the trajectory, and the last."""
+    last = len(c) - 1
+    kept = sorted({*range(0, last, max(1, last // 200)), last})
+    return {
+        "final": _number(c[-1].item()),
+        "nan": bool(c.isnan().any()),
+        "not_positive": bool((c <= 0).any()),
+        "zero_gradient": zero_gradient,
+        "trajectory": {"step": kept, "c": [_number(x) for x in c[kept].tolist()]},
+    }
+
+
+def _number(c: float) -> float | None:
+    """Six digits; JSON knows no NaN."""
+    return None if c != c else float(f"{c:.6g}")
 
 
 def planned(
-    dataset: str,
-    names: Sequence[str],
-    lr: float,
-    seed: int,
-    device: torch.device,
-    most: int | None,
+    ways: Sequence[str], lr: float, seed: int, most: int | None = None
 ) -> list[Run]:
-    """The runs of one dataset, learning rate and seed, as they start.
+    """The runs of one learning rate and seed, as they start.
 
     Raises:
         ValueError: If the learning rate is not positive, or there are no steps.
@@ -146,51 +169,103 @@ def planned(
         raise ValueError(f"'lr' must be positive (got {lr:g})")
     if most is not None and most < 1:
         raise ValueError(f"'steps' must be at least 1 (got {most})")
-    starts, steps = STARTS, max(LEAST_STEPS, round(TRAVEL / lr))
-    if dataset == "disease":
-        starts, steps = DISEASE_STARTS, EPOCHS
-    steps = steps if most is None else min(steps, most)
+    steps = max(LEAST_STEPS, round(TRAVEL / lr))
+    same = {"lr": lr, "steps": steps if most is None else min(steps, most)}
+    head = {"task": "curvature", "dataset": "distances", "seed": seed, "device": "cpu"}
     return [
-        runs.new_run(
-            task="curvature",
-            dataset=dataset,
-            model=name,
-            seed=seed,
-            preset={
-                "lr": lr,
-                "bounds": BOUNDS,
-                "steps": steps,
-                "start": start,
-                **place._asdict(),
-            },
-            device=device.type,
-        )
-        for start, place in starts.items()
-        for name in names
+        runs.new_run(**head, model=way, preset={**same, "start": name, **at._asdict()})
+        for name, at in STARTS.items()
+        for way in ways
     ]
 
 
-def complete(
-    group: Sequence[Run], device: torch.device, out: Path, root: str | None
-) -> list[Run]:
-    """Does those runs of a group that are not on disk; returns them all.
-
-    Raises:
-        MissingDataset: See :func:`load_graph`.
-    """
-    path = out / "curvature.jsonl"
+def complete(group: Sequence[Run], path: Path) -> list[Run]:
+    """Does those runs of a group that are not on disk; returns them all."""
     known = {runs.key(run): run for run in runs.read(path)}
     missing = [run for run in group if runs.key(run) not in known]
-    if missing and missing[0]["dataset"] == "distances":
-        recover(missing, device)
-        for run in missing:
-            runs.append(path, run)
-    elif missing:
-        data = load_graph("disease", "link_prediction", missing[0]["seed"], root)
-        for run in missing:
-            predict_links(run, data, device)
-            runs.append(path, run)
+    if missing:
+        recover(missing)
+        runs.append(path, *missing)
     return [known.get(runs.key(run), run) for run in group]
+
+
+def table(done: Sequence[Run]) -> str:
+    """What became of all runs, a column for each way."""
+    ways = unique(run["model"] for run in done)
+    columns = [[run for run in done if run["model"] == way] for way in ways]
+    found = [f"{sum(_error(r) <= CLOSE for r in own)} of {len(own)}" for own in columns]
+    shares = [fmean(run["zero_gradient"] for run in own) for own in columns]
+    rows = [
+        ["distances", *ways],
+        [f"within {CLOSE:.0%} of c = {TRUE:g}", *found],
+        ["largest error", *map(_worst, columns)],
+        ["zero gradients", *(f"{share:.0%}" for share in shares)],
+    ]
+    for key, label in (("not_positive", "runs with c ≤ 0"), ("nan", "runs with NaN")):
+        rows.append([label, *(str(sum(r[key] for r in own)) for own in columns)])
+    return markdown(rows)
+
+
+def _error(run: Run) -> float:
+    return math.inf if run["nan"] else abs(run["final"] / TRUE - 1)
+
+
+def _worst(own: Sequence[Run]) -> str:
+    worst = max(map(_error, own))
+    return "NaN" if worst == math.inf else f"{worst:.2g}"
+
+
+def draw(done: Sequence[Run], path: Path) -> None:
+    """c against time: a row a learning rate, a column a way; detours dashed."""
+    ways = unique(run["model"] for run in done)
+    rates = unique(run["preset"]["lr"] for run in done)
+    size = {"figsize": (2.5 * len(ways) + 1.9, 1.9 * len(rates) + 0.9)}
+    shared = {"sharex": True, "sharey": True}
+    with figure(path, len(rates), len(ways), **shared, **size) as (shown, panels):
+        for panel in panels.flat:
+            panel.axhspan(LOW, HIGH, color="0.9")
+        for run in done:
+            start, steps = run["preset"]["start"], run["preset"]["steps"]
+            panel = panels[rates.index(run["preset"]["lr"]), ways.index(run["model"])]
+            place, dashed = list(STARTS).index(start), start.startswith("out")
+            look = {"ls": "--" if dashed else "-", "lw": 2.4 - 0.2 * place}
+            numbers = [math.nan if c is None else c for c in run["trajectory"]["c"]]
+            share = [step / steps for step in run["trajectory"]["step"]]
+            panel.plot(share, numbers, color=COLORS[place], label=start, **look)
+        for panel, way in zip(panels[0], ways, strict=True):
+            panel.set_title(way, fontsize="large")
+        for panel, rate in zip(panels[:, 0], rates, strict=True):
+            panel.set_ylabel(f"lr {rate:g}\n\ncurvature c")
+            panel.set_yscale("log")
+            panel.set_ylim(0.08, 8)  # a line that leaves below may have passed c = 0
+        shown.supxlabel("share of the steps", fontsize="medium")
+        handles = panels[0][0].get_legend_handles_labels()
+        shown.legend(*handles, loc="outside right upper", frameon=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs what has not been run before; returns the exit status."""
+    options = cli.parser(__doc__)
+    cli.several(options, "--seeds", [0], type=int)
+    cli.several(options, "--parametrization", WAYS, choices=WAYS)
+    cli.several(options, "--lr", RATES, type=float)
+    options.add_argument("--steps", type=int, help="at most (default: enough)")
+    args = options.parse_args(argv)
+
+    def job() -> None:
+        path = args.out / "curvature.jsonl"
+        groups = [
+            planned(args.parametrization, lr, seed, args.steps)
+            for lr in args.lr
+            for seed in args.seeds
+        ]
+        done = [run for group in groups for run in complete(group, path)]
+        text = table(done)
+        write(text, args.out / "curvature.md")
+        draw(done, args.out / "curvature.png")
+        print(f"{text}\n\nRuns, table and figure are in {args.out}")
+
+    return cli.guarded(job)
 
 
 if __name__ == "__main__":

@@ -1,297 +1,169 @@
-"""What an epoch of training costs, in multiples of the Euclidean model's.
+"""What does an epoch of training cost, in multiples of the Euclidean model's?
 
-Real training as in the tables: the same tasks, data, losses and optimizer, for some
-epochs, in which GCN, HGCN and HGCN with tangent aggregation take turns epoch by epoch.
-All of them have the same network, that of HGCN's preset; with --own each has its own,
-whose width may differ.  Classes of trees and of Airport are also trained at c = 5 with
-a row-normalized adjacency.  An epoch is a forward pass, the loss, a backward pass and a
-step of the optimizer; evaluations, every 5 epochs, are timed apart.  Beside it stands
-how far out the hidden layers' points are in the end: the median and the 90 % quantile
-of their radius, sqrt(c) r.  Prints a table, and appends JSON lines; run again, it only
-does what is missing.
+Real training: the tasks, losses and optimizer of the tables, in which GCN, HGCN and
+HGCN with tangent aggregation take turns epoch by epoch with the same network.  Classes
+of trees and of Airport are also trained at c = 5, which has points further out.  An
+epoch is a forward pass, the loss, a backward pass and a step of the optimizer.  Beside
+it stands how far out the hidden layers' points are in the end: the median and the 99 %
+quantile of √c·r.  Runs are appended to ``epochs.jsonl`` and not repeated.
 """
 
-import argparse
-import dataclasses
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import Module
 from torch_geometric import seed_everything
-from torch_geometric.data import Data
 from tqdm import tqdm
 
-from benchmarks import runs
-from benchmarks.cli import common, guarded
-from benchmarks.encoders import AGGREGATIONS, Encoder, curvatures
-from benchmarks.graphs import MissingDataset, load_graph
-from benchmarks.link_prediction import LinkPrediction
-from benchmarks.node_classification import NodeClassification
-from benchmarks.presets import Preset, preset
-from benchmarks.report import markdown
-from benchmarks.sweep import usable_device
-from benchmarks.training import EVALUATE_EVERY, Task
-from pyg_hyperbolic import parameter_groups
+from benchmarks.common import cli, runs
+from benchmarks.common.encoders import AGGREGATIONS, curvatures
+from benchmarks.common.graphs import MissingDataset, load_graph
+from benchmarks.common.presets import CLASSES, LINKS, Preset
+from benchmarks.common.report import markdown, write
+from benchmarks.common.sweep import TASKS, new_run, usable_device
+from benchmarks.common.training import Task
+from pyg_hyperbolic import curvature_report, parameter_groups
 
-REFERENCE, SHARED = "gcn", "hgcn"
-MODELS = tuple(AGGREGATIONS)
-FAR = {"curvature": 5.0, "adjacency": "row"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """A task on a dataset, and fields of the preset that are changed for it."""
-
-    task: type[Task]
-    dataset: str
-    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def preset(self, model: str, own: bool) -> Preset:
-        """The hyper-parameters of a model."""
-        found = preset(self.task.name, self.dataset, model if own else SHARED)
-        return dataclasses.replace(found, **self.changes)
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(NodeClassification, "disease-tree"),
-    Setting(NodeClassification, "disease-tree", FAR),
-    Setting(NodeClassification, "airport"),
-    Setting(NodeClassification, "airport", FAR),
-    Setting(LinkPrediction, "airport"),
-    Setting(LinkPrediction, "disease"),
-    Setting(NodeClassification, "cora"),
-    Setting(LinkPrediction, "cora"),
+REFERENCE = "gcn"
+_TREE = Preset(lr=0.02, curvature=5.0)
+_PLANES = Preset(
+    layers=3, hidden_channels=64, adjacency="symmetric", curvature=0.5, lr=0.02
 )
+_WORDS = Preset(
+    adjacency="row", curvature=0.5, lr=0.02, weight_decay=1e-3, input_dropout=0.9,
+    dropout=0.8, act="elu",
+)  # fmt: skip
+_PAIRS = Preset(adjacency="symmetric", learn_decoder=False)
+SETTINGS: list[tuple[str, str, Preset]] = [
+    (CLASSES, "disease-tree", _TREE),
+    (CLASSES, "airport", _PLANES),
+    (CLASSES, "airport", replace(_PLANES, curvature=5.0, adjacency="row")),
+    (LINKS, "airport", _PAIRS),
+    (LINKS, "disease", _PAIRS),
+    (CLASSES, "cora", _WORDS),
+    (LINKS, "cora", replace(_PAIRS, lr=0.02, input_dropout=0.8, dropout=0.3)),
+]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    out = common(__doc__)
-    out.set_defaults(seeds=[0])
-    add = out.add_argument
-    names = sorted({setting.dataset for setting in SETTINGS})
-    add(
-        "--dataset",
-        nargs="+",
-        default=names,
-        choices=names,
-        metavar="DATASET",
-        help=f"of {', '.join(names)} (default: all)",
-    )
-    add(
-        "--model",
-        nargs="+",
-        default=["hgcn", "hgcn-tangent"],
-        choices=MODELS,
-        metavar="MODEL",
-        help=f"beside gcn, of {', '.join(MODELS)} (default: hgcn hgcn-tangent)",
-    )
-    add("--epochs", type=int, default=100, help="that are timed (default: 100)")
-    add("--warm-up", type=int, default=10, help="epochs before (default: 10)")
-    add(
-        "--threads",
-        nargs="+",
-        default=[1, 2],
-        type=int,
-        metavar="THREADS",
-        help="numbers of the CPU's threads (default: 1 2)",
-    )
-    add(
-        "--own",
-        action="store_true",
-        help="each model with its own preset (default: all with that of hgcn)",
-    )
-    return out
+def step(task: Task, optimizer: torch.optim.Optimizer) -> float:
+    """Trains for one epoch; returns its seconds."""
+    cuda = next(task.module.parameters()).is_cuda
+    start = time.perf_counter()
+    task.module.train()
+    optimizer.zero_grad()
+    task.loss().backward()
+    optimizer.step()
+    if cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
-class Training:
-    """One model as it trains, an epoch at a time, and what that takes."""
+def measure(group: Sequence[runs.Run], args: Any) -> None:
+    """Trains models by turns, and completes their runs.
 
-    def __init__(self, task: Task, settings: Preset, device: torch.device) -> None:
-        self.task, self.device = task, device
-        groups = parameter_groups(task.module, settings.weight_decay)
-        self.optimizer = torch.optim.Adam(groups, lr=settings.lr)
-        self.seconds: list[float] = []  # of epochs
-        self.evaluations: list[float] = []  # their seconds
-
-    def epoch(self) -> None:
-        """Trains for one epoch."""
-
-        def train() -> None:
-            self.task.module.train()
-            self.optimizer.zero_grad()
-            self.task.loss().backward()
-            self.optimizer.step()
-
-        self.seconds.append(self._timed(train))
-
-    def evaluate(self) -> None:
-        """Evaluates as between two epochs."""
-        self.task.module.eval()
-        with torch.no_grad():
-            self.evaluations.append(self._timed(self.task.evaluate))
-
-    def _timed(self, job: Callable[[], object]) -> float:
-        start = self._now()
-        job()
-        return self._now() - start
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
+    Raises:
+        MissingDataset: See :func:`load_graph`.
+    """
+    head, device = group[0], usable_device(args.device)
+    data = load_graph(head["dataset"], head["task"], head["seed"], args.data_root)
+    tasks: list[Task] = []
+    optimizers, seconds = [], list[list[float]]()
+    for run in group:
+        preset = Preset(**{k: v for k, v in run["preset"].items() if k != "threads"})
+        seed_everything(run["seed"])
+        kind = TASKS[run["task"]]
+        tasks.append(kind(data, run["model"], preset, run["seed"], device))
+        groups = parameter_groups(tasks[-1].module, preset.weight_decay)
+        optimizers.append(torch.optim.Adam(groups, lr=preset.lr))
+        seconds.append([])
+    name = f"{head['task']} {head['dataset']}"
+    for _ in tqdm(range(args.warm_up + args.epochs), desc=name, leave=False):
+        for task, optimizer, own in zip(tasks, optimizers, seconds, strict=True):
+            own.append(step(task, optimizer))
+    timed = np.array(seconds)[:, args.warm_up :]
+    for run, task, own in zip(group, tasks, timed, strict=True):
+        low, ratio, high = np.quantile(own / timed[0], [0.25, 0.5, 0.75]).tolist()
+        run |= {"seconds_per_epoch": float(np.median(own)), "ratio": ratio}
+        run |= {"quartiles": [low, high], "radii": None}
+        if curvatures(task.encoder):
+            task.module.eval()
+            with torch.no_grad():
+                task.evaluate()
+            hidden = curvature_report(task.encoder)[0]
+            run["radii"] = [hidden.radius, hidden.far]
 
 
-def radii(task: Task) -> list[float] | None:
-    """Median and 90 % quantile of sqrt(c) r of what hidden layers put out, if any."""
-    encoder = next(x for x in task.module.modules() if isinstance(x, Encoder))
-    found: list[Tensor] = []
-
-    def note(conv: Module, _: object, out: Tensor) -> None:
-        c = conv.get_submodule("curvature")()
-        found.append((c.sqrt() * out.norm(dim=-1)).double())
-
-    hidden = [conv for conv in encoder.net.convs[:-1] if hasattr(conv, "curvature")]
-    hooks = [conv.register_forward_hook(note) for conv in hidden]
-    task.module.eval()
-    with torch.no_grad():
-        task.evaluate()
-    for hook in hooks:
-        hook.remove()
-    if not found:
-        return None
-    levels = torch.tensor([0.5, 0.9], dtype=torch.double, device=found[0].device)
-    quantiles: list[float] = torch.cat(found).quantile(levels).tolist()
-    return quantiles
-
-
-def measure(
-    setting: Setting,
-    settings: Mapping[str, Preset],
-    data: Data,
-    args: argparse.Namespace,
-    seed: int,
-) -> dict[str, dict[str, Any]]:
-    """What each model has cost, the models taking turns."""
-    device, trainings = usable_device(args.device), {}
-    for model, its in settings.items():
-        seed_everything(seed)
-        trainings[model] = Training(setting.task(data, model, its, device), its, device)
-    name = f"{setting.task.name} {setting.dataset}"
-    epochs = range(1, args.warm_up + args.epochs + 1)
-    for epoch in tqdm(epochs, desc=name, unit="epoch", leave=False):
-        for training in trainings.values():
-            training.epoch()
-            if epoch % EVALUATE_EVERY == 0:
-                training.evaluate()
-    reference = np.array(trainings[REFERENCE].seconds[args.warm_up :])
-    out = {}
-    for model, training in trainings.items():
-        seconds = np.array(training.seconds[args.warm_up :])
-        low, ratio, high = np.quantile(seconds / reference, [0.25, 0.5, 0.75]).tolist()
-        out[model] = {
-            "seconds_per_epoch": float(np.median(seconds)),
-            "seconds_per_evaluation": float(np.median(training.evaluations or [0])),
-            "ratio": ratio,
-            "quartiles": [low, high],
-            "radii": radii(training.task),
-            "curvature": curvatures(training.task.module),
-        }
-    return out
-
-
-def complete(args: argparse.Namespace, path: Path, seed: int) -> list[runs.Run]:
+def complete(args: Any, path: Any) -> list[runs.Run]:
     """All runs that are asked for; those that are not on disk are done first."""
-    known = {runs.key(run): run for run in runs.read(path)}
-    wanted: dict[str, None] = {}
-    for setting in SETTINGS:
-        if setting.dataset not in args.dataset:
+    known, wanted = {runs.key(run): run for run in runs.read(path)}, []
+    for task, dataset, preset in SETTINGS:
+        if dataset not in (args.dataset or [dataset]) or task not in args.task:
             continue
-        try:
-            data = load_graph(setting.dataset, setting.task.name, seed, args.data_root)
-        except MissingDataset as error:
-            print(f"left out {setting.task.name} on {error}")
-            continue
-        models = REFERENCE, *args.model
-        settings = {model: setting.preset(model, args.own) for model in models}
-        frames = {
-            model: runs.new_run(
-                task=setting.task.name,
-                dataset=setting.dataset,
-                model=model,
-                seed=seed,
-                preset={
-                    **dataclasses.asdict(its),
-                    "own": args.own,
-                    "warm_up": args.warm_up,
-                    "timed": args.epochs,
-                    "threads": torch.get_num_threads(),
-                },
-                device=usable_device(args.device).type,
-            )
-            for model, its in settings.items()
-        }
-        if any(runs.key(frame) not in known for frame in frames.values()):
-            results = measure(setting, settings, data, args, seed)
-            done = [frame | results[model] for model, frame in frames.items()]
-            runs.append(path, *done)
-            known |= {runs.key(run): run for run in done}
-        wanted |= dict.fromkeys(runs.key(frame) for frame in frames.values())
-    return [known[key] for key in wanted]
+        for seed in args.seeds:
+            short = replace(preset, epochs=args.epochs)
+            models = (REFERENCE, *(args.model or ["hgcn", "hgcn-tangent"]))
+            group = [
+                new_run(task, dataset, model, seed, short, args.device)
+                for model in models
+            ]
+            for run in group:
+                run["preset"]["threads"] = torch.get_num_threads()
+            if any(runs.key(run) not in known for run in group):
+                try:
+                    measure(group, args)
+                except MissingDataset as error:
+                    print(f"left out {task.replace('_', ' ')} on {error}")
+                    continue
+                runs.append(path, *group)
+                known |= {runs.key(run): run for run in group}
+            wanted += [known[runs.key(run)] for run in group]
+    return wanted
 
 
 def table(done: Sequence[runs.Run]) -> str:
     """A row for each model, task and number of threads, in Markdown."""
     head = ["task", "dataset", "seed", "threads", "model", "layers", "adjacency", "c"]
-    ends = ["ms / epoch", f"times {REFERENCE} (quartiles)", "radius, median", "90 %"]
+    ends = ["ms / epoch", f"times {REFERENCE} (quartiles)", "√c·r, median", "99 %"]
     rows = [[*head, *ends]]
     for run in done:
         its, (low, high) = run["preset"], run["quartiles"]
-        curved = run["model"] != REFERENCE
-        middle, most = run["radii"] or (None, None)
-        rows.append(
-            [
-                run["task"].replace("_", " "),
-                run["dataset"],
-                str(run["seed"]),
-                str(its["threads"]),
-                run["model"],
-                f"{its['layers']} of {its['hidden_channels']}",
-                its["adjacency"],
-                f"{its['curvature']:g}" if curved else "-",
-                f"{1e3 * run['seconds_per_epoch']:.2f}",
-                f"{run['ratio']:.2f} ({low:.2f}-{high:.2f})" if curved else "1",
-                *("-" if r is None else f"{r:.2g}" for r in (middle, most)),
-            ]
-        )
+        curved = run["model"] in AGGREGATIONS
+        row = [run["task"].replace("_", " "), run["dataset"], str(run["seed"])]
+        row += [str(its["threads"]), run["model"]]
+        row += [f"{its['layers']} of {its['hidden_channels']}", its["adjacency"]]
+        row += [f"{its['curvature']}" if curved else "-"]
+        row += [f"{1e3 * run['seconds_per_epoch']:.2f}"]
+        row += [f"{run['ratio']:.2f} ({low:.2f}-{high:.2f})" if curved else "1"]
+        row += [f"{r:.2g}" for r in run["radii"]] if curved else ["-", "-"]
+        rows.append(row)
     return markdown(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures and returns the exit status."""
-    args = parser().parse_args(argv)
+    options = cli.of_tasks(__doc__, seeds=1)
+    options.set_defaults(epochs=100)
+    options.add_argument("--warm-up", type=int, default=10, help="epochs before")
+    cli.several(options, "--threads", (1, 2), type=int)
+    args = options.parse_args(argv)
 
     def job() -> None:
         before, done = torch.get_num_threads(), []
         try:
             for threads in args.threads:
                 torch.set_num_threads(threads)
-                for seed in args.seeds:
-                    done += complete(args, args.out / "epochs.jsonl", seed)
+                done += complete(args, args.out / "epochs.jsonl")
         finally:
             torch.set_num_threads(before)
         text = table(done) if done else "nothing was measured"
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "epochs.md").write_text(text + "\n")
+        write(text, args.out / "epochs.md")
         print(f"{text}\n\nRuns and table are in {args.out}")
 
-    return guarded(job)
+    return cli.guarded(job)
 
 
 if __name__ == "__main__":

@@ -4,208 +4,158 @@ Points are whatever a library takes for points; tangent vectors at the origin ar
 in units of distance, so that all libraries can be asked the same questions.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.nn.functional import pad, softplus
 
 from pyg_hyperbolic import Curvature, geometry
 
+Binary = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-class Library(ABC):
-    """The operations of one library on one model of hyperbolic space.
 
-    c is a tensor, the absolute value of the sectional curvature.
+@dataclass(frozen=True)
+class Library:
+    """One library on one model of hyperbolic space; c is positive.
+
+    Attributes:
+        name: What tables call it.
+        unit: Its coordinates near the origin, per unit of distance.
+        exp0: The point that a tangent vector at the origin leads to, at c.
+        log0: The tangent vector at the origin that leads to a point, at c.
+        add: The gyro-sum of two points, at c.
+        dist: The distance of two points, at c.
+        curvature: A learnable curvature as its users get it; a call gives c.
+        own_matvec: A matrix applied to a point, where it is not done by log0 and exp0.
     """
 
-    name: ClassVar[str]
-    package: ClassVar[str]
-    unit: ClassVar[float] = 1.0  # its coordinates near the origin, per unit of distance
-
-    @classmethod
-    def installed(cls) -> bool:
-        """Whether its package can be imported."""
-        return importlib.util.find_spec(cls.package) is not None
-
-    @abstractmethod
-    def exp0(self, v: Tensor, c: Tensor) -> Tensor:
-        """The point that a tangent vector at the origin leads to."""
-
-    @abstractmethod
-    def log0(self, x: Tensor, c: Tensor) -> Tensor:
-        """The tangent vector at the origin that leads to a point."""
-
-    @abstractmethod
-    def add(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        """The gyro-sum of two points."""
-
-    @abstractmethod
-    def dist(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        """The distance of two points."""
-
-    @abstractmethod
-    def curvature(self, c: float) -> torch.nn.Module:
-        """A learnable curvature as its users get it; a call gives c."""
+    name: str
+    unit: float
+    exp0: Callable[[Tensor, Tensor], Tensor]
+    log0: Callable[[Tensor, Tensor], Tensor]
+    add: Binary
+    dist: Binary
+    curvature: Callable[[float], Module]
+    own_matvec: Binary | None = None
 
     def matvec(self, weight: Tensor, x: Tensor, c: Tensor) -> Tensor:
         """A matrix applied to a point, in the tangent space at the origin."""
+        if self.own_matvec is not None:
+            return self.own_matvec(weight, x, c)
         return self.exp0(self.log0(x, c) @ weight.T, c)
 
 
-class Normal(Library):
+def ours() -> Library:
     """This package: a point is its tangent vector at the origin."""
-
-    name = "this package"
-    package = "pyg_hyperbolic"
-
-    def exp0(self, v: Tensor, c: Tensor) -> Tensor:
-        return v
-
-    def log0(self, x: Tensor, c: Tensor) -> Tensor:
-        return x
-
-    def add(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        return geometry.gyro_add(x, y, c)
-
-    def dist(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        return geometry.dist(x, y, c)
-
-    def curvature(self, c: float) -> torch.nn.Module:
-        return Curvature(c)
+    same: Callable[[Tensor, Tensor], Tensor] = lambda x, c: x  # noqa: E731
+    add, dist = geometry.gyro_add, geometry.dist
+    return Library("this package", 1.0, same, same, add, dist, Curvature)
 
 
-class GeooptBall(Library):
+def geoopt_ball() -> Library:
     """geoopt's Poincare ball, projected after each operation as its methods do."""
+    geoopt: Any = importlib.import_module("geoopt")
+    math: Any = importlib.import_module("geoopt.manifolds.stereographic.math")
 
-    name = "geoopt ball"
-    package = "geoopt"
-    unit = 0.5
+    def inside(x: Tensor, c: Tensor) -> Tensor:
+        return math.project(x, k=-c)
 
-    def __init__(self) -> None:
-        self._math: Any = importlib.import_module("geoopt.manifolds.stereographic.math")
+    def curvature(c: float) -> Module:
+        manifold = geoopt.PoincareBall(c=torch.tensor(c), learnable=True)
+        return _Called(manifold, lambda manifold: manifold.c)
 
-    def _inside(self, x: Tensor, c: Tensor) -> Tensor:
-        projected: Tensor = self._math.project(x, k=-c)
-        return projected
-
-    def exp0(self, v: Tensor, c: Tensor) -> Tensor:
-        return self._inside(self._math.expmap0(self.unit * v, k=-c), c)
-
-    def log0(self, x: Tensor, c: Tensor) -> Tensor:
-        tangent: Tensor = self._math.logmap0(x, k=-c) / self.unit
-        return tangent
-
-    def add(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        return self._inside(self._math.mobius_add(x, y, k=-c), c)
-
-    def matvec(self, weight: Tensor, x: Tensor, c: Tensor) -> Tensor:
-        return self._inside(self._math.mobius_matvec(weight, x, k=-c), c)
-
-    def dist(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        out: Tensor = self._math.dist(x, y, k=-c)
-        return out
-
-    def curvature(self, c: float) -> torch.nn.Module:
-        geoopt = importlib.import_module("geoopt")
-        return _Attribute(geoopt.PoincareBall(c=torch.tensor(c), learnable=True), "c")
+    return Library(
+        "geoopt ball",
+        0.5,
+        lambda v, c: inside(math.expmap0(0.5 * v, k=-c), c),
+        lambda x, c: math.logmap0(x, k=-c) / 0.5,
+        lambda x, y, c: inside(math.mobius_add(x, y, k=-c), c),
+        lambda x, y, c: math.dist(x, y, k=-c),
+        curvature,
+        lambda weight, x, c: inside(math.mobius_matvec(weight, x, k=-c), c),
+    )
 
 
-class GeooptLorentz(Library):
+def geoopt_lorentz() -> Library:
     """geoopt's hyperboloid, whose k is 1/c."""
+    geoopt: Any = importlib.import_module("geoopt")
+    math: Any = importlib.import_module("geoopt.manifolds.lorentz.math")
 
-    name = "geoopt hyperboloid"
-    package = "geoopt"
+    def add(x: Tensor, y: Tensor, c: Tensor) -> Tensor:
+        tangent = math.logmap0(y, k=1 / c)
+        return math.expmap(x, math.parallel_transport0(x, tangent, k=1 / c), k=1 / c)
 
-    def __init__(self) -> None:
-        self._math: Any = importlib.import_module("geoopt.manifolds.lorentz.math")
-
-    def exp0(self, v: Tensor, c: Tensor) -> Tensor:
-        point: Tensor = self._math.expmap0(pad(v, (1, 0)), k=1 / c)
-        return point
-
-    def log0(self, x: Tensor, c: Tensor) -> Tensor:
-        tangent: Tensor = self._math.logmap0(x, k=1 / c)[..., 1:]
-        return tangent
-
-    def add(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        tangent = self._math.logmap0(y, k=1 / c)
-        moved = self._math.parallel_transport0(x, tangent, k=1 / c)
-        point: Tensor = self._math.expmap(x, moved, k=1 / c)
-        return point
-
-    def dist(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        out: Tensor = self._math.dist(x, y, k=1 / c)
-        return out
-
-    def curvature(self, c: float) -> torch.nn.Module:
-        geoopt = importlib.import_module("geoopt")
+    def curvature(c: float) -> Module:
         manifold = geoopt.Lorentz(k=torch.tensor(1 / c), learnable=True)
-        return _Attribute(manifold, "k", inverse=True)
+        return _Called(manifold, lambda manifold: 1 / manifold.k)
+
+    return Library(
+        "geoopt hyperboloid",
+        1.0,
+        lambda v, c: math.expmap0(pad(v, (1, 0)), k=1 / c),
+        lambda x, c: math.logmap0(x, k=1 / c)[..., 1:],
+        add,
+        lambda x, y, c: math.dist(x, y, k=1 / c),
+        curvature,
+    )
 
 
-class HypLL(Library):
+def hypll() -> Library:
     """HypLL's Poincare ball."""
+    math: Any = importlib.import_module("hypll.manifolds.poincare_ball.math.diffgeom")
+    module: Any = importlib.import_module("hypll.manifolds.poincare_ball.curvature")
 
-    name = "HypLL ball"
-    package = "hypll"
-    unit = 0.5
-
-    def __init__(self) -> None:
-        self._math: Any = importlib.import_module(
-            "hypll.manifolds.poincare_ball.math.diffgeom"
-        )
-
-    def exp0(self, v: Tensor, c: Tensor) -> Tensor:
-        point: Tensor = self._math.expmap0(self.unit * v, c)
-        return point
-
-    def log0(self, x: Tensor, c: Tensor) -> Tensor:
-        tangent: Tensor = self._math.logmap0(x, c) / self.unit
-        return tangent
-
-    def add(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        point: Tensor = self._math.project(self._math.mobius_add(x, y, c), c)
-        return point
-
-    def dist(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        out: Tensor = self._math.dist(x, y, c)
-        return out
-
-    def curvature(self, c: float) -> torch.nn.Module:
-        module = importlib.import_module("hypll.manifolds.poincare_ball.curvature")
+    def curvature(c: float) -> Module:
         # Asked for c it starts at softplus(c); here it gets the value that gives c.
         value = torch.expm1(torch.tensor(c, dtype=torch.float64)).log().float()
-        curvature: torch.nn.Module = module.Curvature(
+        out: Module = module.Curvature(
             value, constraining_strategy=softplus, requires_grad=True
         )
-        return curvature
+        return out
+
+    return Library(
+        "HypLL ball",
+        0.5,
+        lambda v, c: math.expmap0(0.5 * v, c),
+        lambda x, c: math.logmap0(x, c) / 0.5,
+        lambda x, y, c: math.project(math.mobius_add(x, y, c), c),
+        math.dist,
+        curvature,
+    )
 
 
-class _Attribute(torch.nn.Module):
-    """An attribute of a manifold as a module that is called."""
+class _Called(Module):
+    """What a call reads off a manifold."""
 
-    def __init__(
-        self, manifold: torch.nn.Module, attribute: str, inverse: bool = False
-    ) -> None:
+    def __init__(self, manifold: Module, read: Callable[[Any], Tensor]) -> None:
         super().__init__()
-        self.manifold = manifold
-        self.attribute = attribute
-        self.inverse = inverse
+        self.manifold, self.read = manifold, read
 
     def forward(self) -> Tensor:
-        value: Tensor = getattr(self.manifold, self.attribute)
-        return 1 / value if self.inverse else value
+        return self.read(self.manifold)
 
 
-LIBRARIES: dict[str, type[Library]] = {
-    "ours": Normal,
-    "geoopt-ball": GeooptBall,
-    "geoopt-lorentz": GeooptLorentz,
-    "hypll": HypLL,
+# Of every library, the package that has to be installed for it.
+PACKAGES = {
+    "ours": "pyg_hyperbolic",
+    "geoopt-ball": "geoopt",
+    "geoopt-lorentz": "geoopt",
+    "hypll": "hypll",
 }
+LIBRARIES = {
+    "ours": ours,
+    "geoopt-ball": geoopt_ball,
+    "geoopt-lorentz": geoopt_lorentz,
+    "hypll": hypll,
+}
+
+
+def installed(name: str) -> bool:
+    """Whether a library can be imported."""
+    return importlib.util.find_spec(PACKAGES[name]) is not None

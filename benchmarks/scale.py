@@ -1,4 +1,4 @@
-"""How cost grows with the size of the graph: a training step from 1e4 nodes up.
+"""How does cost grow with the size of the graph?  A training step from 1e4 nodes up.
 
 Hyperbolic random graphs of mean degree 10 (NetworKit's generator) and trees, nodes in
 an order that keeps neighbors near each other; two layers of 64, 64 features, cross
@@ -6,236 +6,192 @@ entropy on all nodes, Adam; full batches.  The adjacency is normalized beforehan
 goes to every model as the same sparse CSR tensor.  Features have norm 1 or so: what far
 neighbors in one direction cost, beyond a radius of 11, is not measured here.
 
-Each size runs in a process of its own.  Its peak memory is predicted from the smaller
-sizes; one that would not fit is not started, and one that dies of memory is a result.
-Prints a table, and the exponents of time and of memory (that beyond what the process
-held before the graph) in N + E; appends JSON lines; draws the figure.
+Each size runs in a process of its own, with the memory that is free; one that dies of
+memory is a result, and ends its series.  Prints a table, and the exponents of time and
+of memory (that beyond what the process held before the graph) in N + E: least squares
+in the logarithms, with 95 % confidence intervals.  Appends JSON lines.
 """
 
-import argparse
-import importlib.metadata
+import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from scipy import stats
 from tqdm import tqdm
 
-from benchmarks import runs
-from benchmarks.cli import guarded
-from benchmarks.scale_figure import figure
-from benchmarks.scale_fit import predict
-from benchmarks.scale_graphs import ENTRIES, GRAPHS, missing
-from benchmarks.scale_report import slopes, table
-from benchmarks.scale_step import LAYERS, MODELS, WIDTH, generate, isolated, train
-from benchmarks.sweep import OUT, usable_device
+from benchmarks.common import cli, runs
+from benchmarks.common.encoders import AGGREGATIONS
+from benchmarks.common.report import markdown, unique, write
+from benchmarks.common.runs import Run
+from benchmarks.common.sweep import usable_device
+from benchmarks.scale_graphs import GRAPHS, missing
+from benchmarks.scale_step import LAYERS, WIDTH, generate, limited, train
 
+MODELS = ("gcn", *AGGREGATIONS)
 LARGEST = {"cpu": 5_000_000, "cuda": 20_000_000}
 QUICK = [10_000, 20_000, 50_000]
 MEMINFO = Path("/proc/meminfo")
+# Below, a step's fixed costs, of a few milliseconds, show: they flatten the fit.
+LARGE = 100_000
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    out = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = out.add_argument
-    add(
-        "--graph",
-        nargs="+",
-        default=list(GRAPHS),
-        choices=GRAPHS,
-        metavar="GRAPH",
-        help=f"kinds of graphs: {', '.join(GRAPHS)} (default: both)",
-    )
-    add(
-        "--model",
-        nargs="+",
-        default=["gcn", "hgcn"],
-        choices=MODELS,
-        metavar="MODEL",
-        help=f"models to compare: {', '.join(MODELS)} (default: gcn hgcn)",
-    )
-    sizes = out.add_mutually_exclusive_group()
-    sizes.add_argument(
-        "--nodes",
-        nargs="+",
-        type=int,
-        metavar="N",
-        help="numbers of nodes, ascending (default: 1e4, 2e4, 5e4 ... 5e6, with CUDA "
-        "to 2e7)",
-    )
-    sizes.add_argument(
-        "--quick",
-        dest="nodes",
-        action="store_const",
-        const=QUICK,
-        help="a short run, of 1e4, 2e4 and 5e4 nodes",
-    )
-    add(
-        "--memory",
-        type=float,
-        metavar="GIB",
-        help="the most that a size may need, of the device's memory (default: all that "
-        "is free)",
-    )
-    add(
-        "--allocator",
-        default="keep",
-        choices=("keep", "system"),
-        help="what becomes of memory that a step frees on the CPU: the process keeps "
-        "it, as with CUDA, or glibc decides, and takes large blocks anew from the "
-        "system at every step (default: keep)",
-    )
-    add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
-    add("--seed", type=int, default=0, help="of graphs, features, weights (default: 0)")
-    add(
-        "--out",
-        type=Path,
-        default=OUT,
-        metavar="FOLDER",
-        help="where the JSON lines, the table and the figure go "
-        "(default: benchmarks/runs)",
-    )
-    return out
-
-
-def default_sizes(device: torch.device) -> list[int]:
+def default_sizes(device: str) -> list[int]:
     """1, 2 and 5 times the powers of ten."""
     every = [k * 10**power for power in range(4, 8) for k in (1, 2, 5)]
-    return [nodes for nodes in every if nodes <= LARGEST[device.type]]
+    return [n for n in every if n <= LARGEST[torch.device(device).type]]
 
 
-def free_mib(device: torch.device) -> float | None:
-    """Memory that a process could have now, where that can be known."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] / 2**20
-    if not MEMINFO.exists():
-        return None
+def isolated(job: Callable[..., Run], limit: float | None, *settings: Any) -> Run:
+    """Does a job in a process of its own, which may die.
+
+    Args:
+        job: A function of ``scale_step``.
+        limit: The most memory that it may have, in MiB; by default what there is.
+        settings: Its arguments.
+    """
+    # A server that has imported everything, and nothing more, forks each process.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.scale_step"])
+    with ProcessPoolExecutor(1, context) as pool:
+        try:
+            return pool.submit(limited, limit, job, *settings).result()
+        except BrokenProcessPool:
+            return {"error": "ended by the system, as where memory is short"}
+
+
+def free_mib() -> float:
+    """Memory that a process could have now."""
     lines = MEMINFO.read_text().splitlines()
     free = next(line for line in lines if line.startswith("MemAvailable:"))
     return int(free.split()[1]) / 2**10
 
 
-class Series:
-    """One kind of cost at ascending sizes, until memory ends it."""
-
-    def __init__(self, memory: float | None) -> None:
-        self.memory = memory
-        self.sizes: list[float] = []
-        self.peaks: list[float] = []
-        self.ended = False
-
-    def expect(self, size: float, free: float | None) -> runs.Run:
-        """The prediction of a size, with an error if it does not fit."""
-        if len(self.sizes) < 2:
-            return {}
-        predicted = predict(self.sizes, self.peaks, size)
-        out: runs.Run = {"predicted_memory_mib": predicted}
-        limits = [limit for limit in (self.memory, free) if limit is not None]
-        if limits and predicted > min(limits):
-            self.ended = True
-            out["error"] = f"not started: {min(limits) / 2**10:.1f} GiB at most"
-        return out
-
-    def see(self, size: float, result: runs.Run) -> None:
-        """What became of a size."""
-        self.ended |= "error" in result
-        peak = result.get("peak_memory_mib")
-        if not self.ended and peak is not None:
-            self.sizes.append(size)
-            self.peaks.append(peak)
-
-
-def measure(args: argparse.Namespace, graph: str) -> Iterator[runs.Run]:
+def measure(args: Namespace, graph: str) -> Iterator[Run]:
     """All sizes of a kind of graph: its generation, then every model."""
-    device = usable_device(args.device)
-    host = torch.device("cpu")
-    most = None if args.memory is None else 1024 * args.memory
-    generated = Series(most if device == host else None)
-    trained = {model: Series(most) for model in args.model}
-    for nodes in args.nodes or default_sizes(device):
-        if generated.ended or all(series.ended for series in trained.values()):
-            return
-        with tempfile.TemporaryDirectory(prefix="scale-") as name:
-            folder = Path(name)
-            size = float(nodes * ENTRIES[graph])
-            run = new_run(args, graph, "generator", nodes, host)
-            run |= generated.expect(size, free_mib(host))
-            if "error" not in run:
-                limit = _least(generated.memory, free_mib(host))
-                run |= isolated(generate, limit, graph, nodes, args.seed, folder)
-                generated.see(size, run)
+    models = list(args.model)
+    for nodes in args.nodes or default_sizes(args.device):
+        with tempfile.TemporaryDirectory(prefix="scale-") as folder:
+            run = new_run(args, graph, "generator", nodes)
+            run |= isolated(generate, free_mib(), graph, nodes, args.seed, folder)
             yield run
             if "error" in run:
                 return
-            edges, size = run["edges"], float(nodes + run["edges"])
-            for model, series in trained.items():
-                if series.ended:
-                    continue
-                run = new_run(args, graph, model, nodes, device) | {"edges": edges}
-                run |= series.expect(size, free_mib(device))
-                if "error" not in run:
-                    limit = _least(most, free_mib(host)) if device == host else None
-                    keep = args.allocator == "keep"
-                    settings = (model, args.seed, args.device, run["threads"], keep)
-                    run |= isolated(train, limit, *settings, folder)
-                    series.see(size, run)
-                yield run
+            for model in list(models):
+                its = new_run(args, graph, model, nodes) | {"edges": run["edges"]}
+                limit = free_mib() if args.device == "cpu" else None
+                threads, keep = torch.get_num_threads(), args.allocator == "keep"
+                settings = model, args.seed, args.device, threads, keep, folder
+                its |= isolated(train, limit, *settings)
+                if "error" in its:
+                    models.remove(model)
+                yield its
 
 
-def _least(*limits: float | None) -> float | None:
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def new_run(
-    args: argparse.Namespace, graph: str, model: str, nodes: int, device: torch.device
-) -> runs.Run:
+def new_run(args: Namespace, graph: str, model: str, nodes: int) -> Run:
     """A run as it starts."""
-    run = runs.new_run(
+    return runs.new_run(
         task="scale",
         dataset=graph,
         model=model,
         seed=args.seed,
-        device=device.type,
+        device=args.device,
         nodes=nodes,
         preset={"layers": LAYERS, "hidden_channels": WIDTH},
     )
-    if graph == "hyperbolic":
-        run["versions"]["networkit"] = importlib.metadata.version("networkit")
-    return run
+
+
+def beyond_baseline(run: Run) -> float:
+    """Peak memory less what the process held before there was a graph, in MiB."""
+    return float(run["peak_memory_mib"] - run["baseline_mib"])
+
+
+def table(done: Sequence[Run]) -> str:
+    """A row for every size of every series."""
+    rows = [["graph", "model", "nodes", "edges", "s", "ns / (N + E)", "GiB"]]
+    for run in done:
+        cells = [run["dataset"], run["model"], f"{run['nodes']:,}"]
+        if "error" in run:
+            rows.append([*cells, "-", "-", "-", run["error"]])
+            continue
+        each = 1e9 * run["seconds_per_step"] / (run["nodes"] + run["edges"])
+        cells += [f"{run['edges']:,}", f"{run['seconds_per_step']:.3g}", f"{each:.1f}"]
+        rows.append([*cells, f"{run['peak_memory_mib'] / 2**10:.2f}"])
+    return markdown(rows)
+
+
+def slope(sizes: Sequence[float], costs: Sequence[float]) -> str:
+    """The exponent of a power law, with its 95 % confidence interval."""
+    if len(sizes) < 3:
+        return "-"
+    fit = stats.linregress(np.log(sizes), np.log(costs))
+    margin = stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr
+    return f"{fit.slope:.3f} ± {margin:.3f}"
+
+
+def slopes(done: Sequence[Run]) -> str:
+    """A row for every series: exponents with their confidence intervals."""
+    rows = [["graph", "model", "time", "memory", f"time, {LARGE:,} nodes up"]]
+
+    def fitted(some: Sequence[Run], cost: Callable[[Run], float]) -> str:
+        sizes = [run["nodes"] + run["edges"] for run in some]
+        return slope(sizes, [cost(run) for run in some])
+
+    def seconds(run: Run) -> float:
+        return float(run["seconds_per_step"])
+
+    for graph, model in unique((run["dataset"], run["model"]) for run in done):
+        its = [r for r in done if (r["dataset"], r["model"]) == (graph, model)]
+        its = [run for run in its if "error" not in run]
+        large = [run for run in its if run["nodes"] >= LARGE]
+        fits = (its, seconds), (its, beyond_baseline), (large, seconds)
+        rows.append([graph, model, *(fitted(*each) for each in fits)])
+    return markdown(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs everything and returns the exit status."""
-    args = parser().parse_args(argv)
+    options = cli.parser(__doc__)
+    add = options.add_argument
+    cli.several(options, "--graph", GRAPHS, choices=GRAPHS)
+    cli.several(options, "--model", ("gcn", "hgcn"), choices=MODELS)
+    add("--nodes", nargs="+", type=int, help="(default: 1e4 to 5e6, with CUDA 2e7)")
+    add("--quick", dest="nodes", action="store_const", const=QUICK, help="three sizes")
+    add(
+        "--allocator",
+        default="keep",
+        choices=("keep", "system"),
+        help="what becomes of memory that a step frees on the CPU: the process keeps "
+        "it, as with CUDA, or glibc decides (default: keep)",
+    )
+    add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
+    add("--seed", type=int, default=0, help="of graphs, features, weights (default: 0)")
+    args = options.parse_args(argv)
 
     def job() -> None:
         usable_device(args.device)
-        if args.nodes is not None and sorted(set(args.nodes)) != args.nodes:
-            raise ValueError(
-                f"'--nodes' must ascend (got {args.nodes}): larger sizes are "
-                f"predicted from smaller ones"
-            )
-        done: list[runs.Run] = []
+        done: list[Run] = []
         for graph in args.graph:
             if graph in missing():
                 print(f"left out {graph}: {missing()[graph]}")
                 continue
-            bar = tqdm(measure(args, graph), desc=graph, unit="run", leave=False)
-            for run in bar:
+            for run in tqdm(measure(args, graph), desc=graph, unit="run", leave=False):
                 runs.append(args.out / "scale.jsonl", run)
                 done.append(run)
         if not done:
             raise ValueError("'--graph' names no kind of graph that can be made here")
         text = f"{table(done)}\n\n{slopes(done)}"
-        (args.out / "scale.md").write_text(text + "\n")
-        figure(done, args.out / "scale.png")
-        print(f"{text}\n\nRuns, table and figure are in {args.out}")
+        write(text, args.out / "scale.md")
+        print(f"{text}\n\nRuns and table are in {args.out}")
 
-    return guarded(job)
+    return cli.guarded(job)
 
 
 if __name__ == "__main__":

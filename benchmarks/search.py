@@ -1,18 +1,21 @@
-"""Searches hyper-parameters on validation scores, and freezes the best as presets.
+"""Which hyper-parameters?  One search for every model, on validation scores alone.
 
-Every model gets as many trials (Optuna's TPE), from the same choices; the first is the
-preset as it stands, and a field that ``--set`` names is the same in all.  A trial
-trains with two seeds and is given up after the first if that is below the median.
-Trials are kept as they end, with a line each in ``search.jsonl``, and the same command
-goes on where it was stopped.  The best of each model is written to ``presets.json``,
-from where the other benchmarks read it; no test score is looked at.
+Every model of a table has as many trials of Optuna's TPE, with one seed, from the same
+space; the first trials are the same for all: settings that are usual for the task.
+Options that a model doesn't know, such as the curvature of a Euclidean one, have no
+effect on it.  A trial is given up where its best score so far is below the median of
+the others at that epoch.  Trials are kept as they end, and the same command goes on.
+The best of each is written to ``results/presets.json``, from where all benchmarks read
+it; no test score is looked at.
 """
 
-import argparse
-import dataclasses
+import fcntl
 import json
 import sys
+import time
+from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import optuna
@@ -21,185 +24,159 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from benchmarks.cli import common, guarded, settable
-from benchmarks.encoders import HYPERBOLIC, MODELS
-from benchmarks.graphs import NAMES, load_graph
-from benchmarks.link_prediction import LinkPrediction
-from benchmarks.node_classification import NodeClassification
-from benchmarks.presets import FROZEN, Preset, frozen, preset
-from benchmarks.runs import append, identity, new_run
-from benchmarks.sweep import train, usable_device
-from benchmarks.training import Task
+from benchmarks.common import cli, presets
+from benchmarks.common.graphs import MissingDataset, load_graph
+from benchmarks.common.presets import CLASSES, LINKS, Preset, longest
+from benchmarks.common.sweep import TASKS, in_processes, new_run, usable_device
+from benchmarks.common.training import train
+from benchmarks.tasks import chosen
 
-TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (LinkPrediction, NodeClassification)
+Choices = dict[str, Sequence[Any]]
+COMMON: Choices = {
+    "adjacency": ("row", "symmetric"),
+    "norm": (False, True),
+    "residual": (False, True),
+    "curvature": (1.0, "auto"),
+    "scale": (False, True),
 }
-# What a trial is scored by, and what may be chosen: of a task, and of all.
-SCORE = {"link_prediction": "roc_auc", "node_classification": "accuracy"}
-CHOICES: dict[str, dict[str, Sequence[Any]]] = {
-    "link_prediction": {
-        "layers": (1, 2, 3),
-        "hidden_channels": (16, 32, 64),
-        "input_dropout": (0.0, 0.3, 0.5, 0.8),
-        "learn_decoder": (False, True),
-    },
-    "node_classification": {
-        "layers": (2, 3),
-        "hidden_channels": (16, 32, 64, 128),
-        "input_dropout": (0.0, 0.5, 0.7, 0.9),
-    },
-}
-COMMON: dict[str, Sequence[Any]] = {
-    "act": ("relu", "elu"),
-    "adjacency": ("symmetric", "row"),
-    "dropout": (0.0, 0.3, 0.5, 0.8),
+OF_LINKS: Choices = COMMON | {
+    "layers": (1, 2, 3),
+    "hidden_channels": (16, 64),
+    "input_dropout": (0.0, 0.5, 0.8),
+    "dropout": (0.0, 0.3, 0.5),
     "lr": (0.005, 0.01, 0.02),
-    "weight_decay": (0.0, 1e-4, 5e-4, 1e-3, 5e-3),
+    "weight_decay": (0.0, 1e-4, 1e-3),
+    "learn_decoder": (True, False),
 }
-OF_HYPERBOLIC: dict[str, Sequence[Any]] = {"curvature": (0.01, 0.1, 0.5, 1.0, 5.0)}
+OF_CLASSES: Choices = COMMON | {
+    "layers": (2, 3),
+    "hidden_channels": (64, 256),
+    "input_dropout": (0.0, 0.5, 0.8),
+    "dropout": (0.0, 0.5, 0.7),
+    "lr": (0.001, 0.005, 0.01, 0.02),
+    "weight_decay": (0.0, 5e-4, 1e-3, 1e-2),
+}
+HEADS = {LINKS: 1, CLASSES: 8}
+
+# The first trials of every model; what is not named has the first value of its choices.
+_FLAT = {"curvature": "auto", "scale": True}
+_WIDE = {**_FLAT, "hidden_channels": 256, "adjacency": "symmetric", "lr": 0.001}
+STARTS: dict[str, list[dict[str, Any]]] = {
+    LINKS: [
+        {"layers": 2, "lr": 0.01},
+        {"layers": 2, "lr": 0.02, "adjacency": "symmetric", "learn_decoder": False},
+        {"layers": 2, "lr": 0.02, "input_dropout": 0.8, "dropout": 0.3,
+         "weight_decay": 1e-4},
+    ],
+    CLASSES: [
+        {**_FLAT, "lr": 0.01, "input_dropout": 0.8, "dropout": 0.7,
+         "weight_decay": 1e-3},
+        {"layers": 3, "lr": 0.01, "residual": True},
+        {**_WIDE, "layers": 3, "dropout": 0.7, "weight_decay": 5e-4},
+        {**_WIDE, "layers": 2, "dropout": 0.5, "weight_decay": 1e-2},
+    ],
+}  # fmt: skip
 
 
-def choices(task: str, model: str) -> dict[str, Sequence[Any]]:
-    """What may be chosen for a model."""
-    out = {**COMMON, **CHOICES[task]}
-    return {**out, **OF_HYPERBOLIC} if model in HYPERBOLIC else out
+SPACE = {LINKS: OF_LINKS, CLASSES: OF_CLASSES}
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    out = common(__doc__)
-    out.set_defaults(seeds=[0, 1])
-    add = out.add_argument
-    names = {"choices": TASKS, "default": list(TASKS), "metavar": "TASK"}
-    add("--task", nargs="+", help=f"{', '.join(TASKS)} (default: both)", **names)  # type: ignore[arg-type]
-    add(
-        "--dataset",
-        nargs="+",
-        required=True,
-        choices=NAMES,
-        metavar="DATASET",
-        help=", ".join(NAMES),
-    )
-    add(
-        "--model",
-        nargs="+",
-        required=True,
-        choices=MODELS,
-        metavar="MODEL",
-        help=", ".join(MODELS),
-    )
-    add(
-        "--trials",
-        type=int,
-        default=20,
-        metavar="N",
-        help="trials of each model, with those of before (default: 20)",
-    )
-    add("--epochs", type=int, default=400, help="epochs at most (default: 400)")
-    settable(out)
-    return out
+def starts(task: str) -> list[dict[str, Any]]:
+    """The first trials."""
+    first = {name: values[0] for name, values in SPACE[task].items()}
+    return [first | start for start in STARTS[task]]
 
 
-def search(
-    task: type[Task], dataset: str, model: str, args: argparse.Namespace
-) -> tuple[Preset, float]:
-    """The best preset of a model, and its validation score."""
-    seeds, device = args.seeds, usable_device(args.device)
-    fixed: dict[str, Any] = dict(args.set)
-    named = [f"{name}={value}" for name, value in fixed.items()]
-    start = dataclasses.replace(preset(task.name, dataset, model), **fixed)
-    space = {
-        name: values
-        for name, values in choices(task.name, model).items()
-        if name not in fixed
-    }
+def search(work: tuple[str, str, str, Namespace]) -> None:
+    """Does the missing trials of a model, freezes the best, and says what it took."""
+    task, dataset, model, args = work
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    name, device = f"{task} {dataset}", usable_device(args.device)
+    try:
+        data = load_graph(dataset, task, 0, args.data_root)
+    except MissingDataset as error:
+        print(f"left out {name}: {error}", flush=True)
+        return
+    choices, length = SPACE[task], longest(task, dataset)
+    epochs = args.epochs or length["epochs"]
+    short: dict[str, Any] = {"epochs": epochs, "patience": min(100, epochs)}
+    fixed = Preset(heads=HEADS[task], **length)
 
     def objective(trial: optuna.Trial) -> float:
-        chosen = {
-            name: trial.suggest_categorical(name, values)
-            for name, values in space.items()
+        picked: dict[str, Any] = {
+            k: trial.suggest_categorical(k, v) for k, v in choices.items()
         }
-        short = {"epochs": args.epochs, "patience": 100}
-        settings = dataclasses.replace(start, **chosen, **short)
-        scores = []
-        for i, seed in enumerate(seeds):
-            run = new_run(
-                task=task.name,
-                dataset=dataset,
-                model=model,
-                seed=seed,
-                preset=dataclasses.asdict(settings),
-                device=device.type,
-            )
-            run["id"] = identity(run)
-            data = load_graph(dataset, task.name, seed, args.data_root)
-            train(task, data, settings, run, device, log=None)
-            if "error" in run:
-                raise optuna.TrialPruned(run["error"])
-            scores.append(run["val"][SCORE[task.name]])
-            trial.report(sum(scores) / len(scores), i)
-            if i + 1 < len(seeds) and trial.should_prune():
+        settings = replace(fixed, **picked)
+        run = new_run(task, dataset, model, 0, replace(settings, **short), args.device)
+
+        def report(epoch: int, best: float) -> None:
+            trial.report(best, epoch)
+            if trial.should_prune():
                 raise optuna.TrialPruned
-        return sum(scores) / len(scores)
+
+        start = time.process_time()
+        try:
+            train(TASKS[task], data, run, device, report, further=False)
+        finally:
+            trial.set_user_attr("seconds", time.process_time() - start)
+        if "error" in run:
+            raise optuna.TrialPruned(run["error"])
+        return run["score"]
 
     args.out.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
-        study_name=" ".join([task.name, dataset, model, *named]),
+        study_name=f"{name} {model}",
         storage=JournalStorage(JournalFileBackend(str(args.out / "search.journal"))),
         sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=8),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=50),
         direction="maximize",
         load_if_exists=True,
     )
-    if not study.trials:  # with the nearest choices where the preset has another value
-        study.enqueue_trial({k: _near(getattr(start, k), v) for k, v in space.items()})
+    if not study.trials:
+        for start in starts(task):
+            study.enqueue_trial(start)
     ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-    def note(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        line = {"search": study.study_name, "trial": trial.number}
-        line |= {"state": trial.state.name.lower(), "params": trial.params}
-        append(args.out / "search.jsonl", line | {"val": trial.value})
-
-    missing = max(0, args.trials - len(ended))
-    study.optimize(objective, n_trials=missing, callbacks=[note])
-    return dataclasses.replace(start, **study.best_params), study.best_value
+    study.optimize(objective, n_trials=max(0, args.trials - len(ended)))
+    seconds = sum(trial.user_attrs.get("seconds", 0) for trial in study.trials)
+    freeze(name, model, replace(fixed, **study.best_params), study.best_value, seconds)
+    score = f"{100 * study.best_value:.2f} on validation"
+    print(f"{name} {model}: {score}, {seconds:.0f} CPU seconds", flush=True)
 
 
-def _near(value: Any, values: Sequence[Any]) -> Any:
-    """The choice nearest to a value."""
-    if value in values:
-        return value
-    return min(values, key=lambda choice: abs(choice - value))
-
-
-def freeze(task: str, dataset: str, model: str, best: Preset) -> None:
+def freeze(name: str, model: str, best: Preset, score: float, seconds: float) -> None:
     """Writes a preset to ``presets.json``; the others there stay."""
-    kept = frozen()
-    default = dataclasses.asdict(Preset())
-    fields = dataclasses.asdict(best).items()
-    changed = {name: value for name, value in fields if value != default[name]}
-    kept.setdefault(f"{task} {dataset}", {})[model] = changed
-    lines = json.dumps(kept, indent=2, sort_keys=True)
-    temporary = FROZEN.with_suffix(".tmp")
-    temporary.write_text(lines + "\n")
-    temporary.replace(FROZEN)
+    path = presets.FOUND
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)  # of several processes, one at a time
+        kept, default = presets.found(), asdict(Preset())
+        changed = {k: v for k, v in asdict(best).items() if v != default[k]}
+        entry = {"preset": changed, "validation": score, "seconds": round(seconds)}
+        kept.setdefault(name, {})[model] = entry
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        temporary.replace(path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Searches and returns the exit status."""
-    args = parser().parse_args(argv)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    options = cli.of_tasks(__doc__)
+    options.add_argument(
+        "--trials",
+        type=int,
+        default=12,
+        metavar="N",
+        help="trials of each model, with those of before (default: 12)",
+    )
+    args = options.parse_args(argv)
 
     def job() -> None:
         torch.set_num_threads(1)
-        for name in args.task:
-            for dataset in args.dataset:
-                for model in args.model:
-                    best, score = search(TASKS[name], dataset, model, args)
-                    freeze(name, dataset, model, best)
-                    print(f"{name} {dataset} {model}: {100 * score:.2f} {best}")
+        tables = chosen(args.task, args.dataset, args.model)
+        todo = [(*key, model, args) for key, own in tables.items() for model in own]
+        in_processes(search, todo, args.jobs)
 
-    return guarded(job)
+    return cli.guarded(job)
 
 
 if __name__ == "__main__":

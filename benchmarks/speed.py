@@ -12,8 +12,8 @@ edge as well.
 Graphs of at most 2,000 nodes have 16 channels and layers that normalize the graph
 themselves; there a repeat is a batch of calls.  With --compile, both sides run under
 torch.compile, on larger graphs; its first call is measured too, with nothing compiled
-before.  Prints tables beside the bars that are set, appends JSON lines, and draws
-the figures; run again, it only does what is missing.
+before.  Prints tables beside the bars that are set, and appends JSON lines; run again,
+it only does what is missing.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from typing import Any
 
 import torch
 
-from benchmarks import runs
-from benchmarks.cli import guarded
-from benchmarks.report import unique
+from benchmarks.common import cli, runs
+from benchmarks.common.report import unique
+from benchmarks.common.sweep import usable_device
 from benchmarks.speed_contest import Contest
 from benchmarks.speed_layers import (
     CHANNELS,
@@ -38,7 +38,6 @@ from benchmarks.speed_layers import (
     random_graph,
 )
 from benchmarks.speed_report import write
-from benchmarks.sweep import OUT, usable_device
 
 Size = tuple[int, int]
 
@@ -58,63 +57,18 @@ CALLS, MORE = 10, 3  # of small graphs: calls in a repeat, and times the repeats
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    out = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    out = cli.parser(__doc__)
     add = out.add_argument
-    add(
-        "--sizes",
-        nargs="+",
-        type=_size,
-        metavar="NODESxEDGES",
-        help="sizes of the graphs (default: 20x200 200x2000 2000x20000 20000x200000 "
-        "200000x2000000)",
-    )
-    add(
-        "--radii",
-        nargs="+",
-        type=_positive(float),
-        metavar="RADIUS",
-        help="mean lengths of the features (default: 0.1 1.2 5 12 20 50 100)",
-    )
-    add(
-        "--layers",
-        nargs="+",
-        default=list(LABELS),
-        choices=LABELS,
-        metavar="LAYER",
-        help=f"which to measure, of {', '.join(LABELS)} (default: all), beside the "
-        f"Euclidean layers that they are compared with",
-    )
-    add(
-        "--threads",
-        nargs="+",
-        default=[1, 2],
-        type=_positive(int),
-        metavar="THREADS",
-        help="numbers of the CPU's threads (default: 1 2)",
-    )
+    sizes = " ".join(f"{nodes}x{edges}" for nodes, edges in SIZES)
+    add("--sizes", nargs="+", type=_size, metavar="NODESxEDGES", help=f"({sizes})")
+    add("--radii", nargs="+", type=_positive(float), help="mean lengths of features")
+    cli.several(out, "--layers", LABELS, choices=LABELS)
+    cli.several(out, "--threads", (1, 2), type=_positive(int))
     add("--repeats", type=_positive(int), help="of each layer (default: 15)")
-    add(
-        "--tries",
-        type=_positive(int),
-        help="of the first call under torch.compile (default: 3)",
-    )
-    add(
-        "--quick",
-        action="store_true",
-        help="a short run: two sizes and radii, 5 repeats, one try, where not given",
-    )
+    add("--tries", type=_positive(int), help="of a compiler's first call (default: 3)")
+    add("--quick", action="store_true", help="two sizes and radii, 5 repeats, one try")
     add("--compile", action="store_true", help="both sides under torch.compile")
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
-    add(
-        "--out",
-        type=Path,
-        default=OUT,
-        metavar="FOLDER",
-        help="where the JSON lines, the tables and the figures go "
-        "(default: benchmarks/runs)",
-    )
     return out
 
 
@@ -238,9 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         complete(args, path)
         # Of all that were ever done with this version, eager and compiled.
         done = [run for run in runs.read(path) if run["device"] == args.device]
-        print(f"{write(done, args.out)}\n\nRuns, tables and figures are in {args.out}")
+        print(f"{write(done, args.out)}\n\nRuns and tables are in {args.out}")
 
-    return guarded(job)
+    return cli.guarded(job)
 
 
 if __name__ == "__main__":

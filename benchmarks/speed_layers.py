@@ -12,7 +12,7 @@ from torch_geometric.index import index2ptr
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv
 from torch_geometric.utils import scatter
 
-from benchmarks.peers import LIBRARIES, Library
+from benchmarks.peers import LIBRARIES, Library, installed
 from pyg_hyperbolic.nn import HGATConv, HGCNConv, HSAGEConv, HyboNetConv
 
 # How a layer gets its graph: as a sparse CSR matrix; as edges with weights; as edges
@@ -83,7 +83,7 @@ def groups(nodes: int, compiled: bool) -> list[Group]:
     if small:
         others = ("GCNConv-cached", "midpoint", "tangent")
         return [Group("normalized", "GCNConv", others)]
-    peers = tuple(name for name in PEERS if LIBRARIES[name].installed())
+    peers = tuple(name for name in PEERS if installed(name))
     mode = "compiled" if compiled else "edge_index"
     means = ("midpoint", "tangent", *(() if compiled else peers))
     edges = [

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["benchmarks.distributed", "pytest"])
+CONTEXT.set_forkserver_preload(["examples.distributed", "pytest"])
 
 
 def start(target: Callable[..., None], *args: Any) -> Any:

@@ -7,24 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import curvature, curvature_tasks, runs
-from benchmarks.curvature import NAMES, STARTS, planned
-from benchmarks.curvature_report import table
-from benchmarks.curvature_tasks import Trace, make_curvature, summary
-from pyg_hyperbolic.datasets import DiseaseTree
+from benchmarks import curvature
+from benchmarks.common import runs
+from benchmarks.curvature import STARTS, WAYS, make_curvature, planned, summary, table
 
-CPU = torch.device("cpu")
 OUTSIDE = ("below", "above", "out below", "out above")
 
 
 @pytest.fixture(scope="module")
 def recovered() -> list[runs.Run]:
     group = [
-        run
-        for run in planned("distances", NAMES, 0.1, 0, CPU, 400)
-        if run["preset"]["start"] in OUTSIDE
+        run for run in planned(WAYS, 0.1, 0, 400) if run["preset"]["start"] in OUTSIDE
     ]
-    curvature_tasks.recover(group, CPU)
+    curvature.recover(group)
     return group
 
 
@@ -35,13 +30,13 @@ def test_a_curvature_that_met_a_bound_comes_back(
     mine = [run for run in recovered if run["model"] == name]
     assert len(mine) == len(OUTSIDE)
     for run in mine:
-        assert run["final"]["c"] == pytest.approx(1.0, rel=0.02), run["preset"]
+        assert run["final"] == pytest.approx(1.0, rel=0.02), run["preset"]
         assert run["zero_gradient"] == 0 and not run["nan"]
 
 
 def test_detours_do_lead_out_of_the_bounds(recovered: list[runs.Run]) -> None:
     softplus = {
-        run["preset"]["start"]: run["trajectory"]["c"]["c"]
+        run["preset"]["start"]: run["trajectory"]["c"]
         for run in recovered
         if run["model"] == "softplus"
     }
@@ -53,11 +48,11 @@ def test_a_clamp_stalls_at_the_bound(recovered: list[runs.Run]) -> None:
     for run in recovered:
         if run["model"] == "clamp":
             at = 0.5 if run["preset"]["start"].endswith("below") else 2.0
-            assert run["final"]["c"] == at
+            assert run["final"] == at
             assert run["zero_gradient"] > 0.5
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WAYS)
 @pytest.mark.parametrize("start", STARTS)
 def test_curvatures_start_where_they_were_asked_to(name: str, start: str) -> None:
     init = STARTS[start].init
@@ -77,75 +72,42 @@ def start(out: Path, *args: str) -> int:
 def test_a_run_goes_on_where_it_stopped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert start(tmp_path, "--dataset", "distances") == 0
+    assert start(tmp_path) == 0
     path = tmp_path / "curvature.jsonl"
     lines = path.read_text().splitlines()
-    assert len(lines) == len(NAMES) * len(STARTS)
+    assert len(lines) == len(WAYS) * len(STARTS)
     path.write_text("\n".join(lines[:-3]))  # its process was killed in the last line
 
     recover, sizes = curvature.recover, []
 
-    def count(group: list[runs.Run], device: torch.device) -> None:
+    def count(group: list[runs.Run]) -> None:
         sizes.append(len(group))
-        recover(group, device)
+        recover(group)
 
     monkeypatch.setattr(curvature, "recover", count)
     for _ in range(2):
-        assert start(tmp_path, "--dataset", "distances") == 0
+        assert start(tmp_path) == 0
     assert sizes == [3]
     again = path.read_text().splitlines()
     for old, new in zip(map(json.loads, lines), map(json.loads, again), strict=True):
         assert runs.key(old) == runs.key(new)
-        assert old["final"]["c"] == pytest.approx(new["final"]["c"], rel=1e-5)
+        assert old["final"] == pytest.approx(new["final"], rel=1e-5)
     out = capsys.readouterr().out
-    assert all(f" {name} " in out for name in (*NAMES, *STARTS))
+    assert all(f" {name} " in out for name in WAYS)
     assert (tmp_path / "curvature.md").read_text() in out
-    assert (tmp_path / "curvature_distances.png").stat().st_size > 10_000
-
-
-def test_link_prediction_trains_the_parametrizations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(curvature, "load_graph", lambda *_: DiseaseTree(200)[0])
-    assert start(tmp_path, "--dataset", "disease") == 0
-    for run in runs.read(tmp_path / "curvature.jsonl"):
-        first, *then = zip(*run["trajectory"]["c"].values(), strict=True)
-        assert len(first) == 2
-        # A step of 1 may take the plain parameter below 0, where nothing is defined.
-        assert run["model"] == "raw" or not run["nan"]
-        assert ("test" in run) != run["nan"]
-        assert first != then[-1] or run["model"] == "clamp"
-        if run["model"] == "projected":
-            assert all(0.5 <= c <= 2 for layers in then for c in layers)
-        if run["model"] == "clamp" and run["preset"]["start"] == "above":
-            assert run["zero_gradient"] == 1
-    assert (tmp_path / "curvature_disease.png").stat().st_size > 10_000
-
-
-def test_a_data_set_that_is_not_there_is_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr("benchmarks.graphs.HGCNDisease", refuse)
-    root = str(tmp_path / "data")
-    assert start(tmp_path, "--parametrization", "clamp", "--data-root", root) == 0
-    out = capsys.readouterr().out
-    assert "left out disease: no network\n" in out and "| distances " in out
+    assert (tmp_path / "curvature.png").stat().st_size > 10_000
 
 
 def test_a_curvature_that_is_no_number_is_reported(tmp_path: Path) -> None:
-    (run,) = planned("distances", ["raw"], 1.0, 0, CPU, 2)[:1]
-    c = torch.tensor([[1.5], [-0.5], [math.nan]])
-    run.update(summary(Trace(c, torch.tensor([0.25])), ["c"]), true=1.0)
+    (run,) = planned(["raw"], 1.0, 0, 2)[:1]
+    run.update(summary(torch.tensor([1.5, -0.5, math.nan]), 0.25))
     runs.append(tmp_path / "runs.jsonl", run)
     assert "NaN" not in (tmp_path / "runs.jsonl").read_text()  # which is no JSON
     assert run["nan"] and run["not_positive"]
     lines = [line.split("|") for line in table([run]).splitlines()]
-    column = {line[1].strip(): line[4].strip() for line in lines}
-    assert column["lr 1"] == "NaN (25%)" and column["largest error"] == "NaN"
-    assert column["within 2% of 1"] == "0 of 1"
+    column = {line[1].strip(): line[2].strip() for line in lines}
+    assert column["zero gradients"] == "25%" and column["largest error"] == "NaN"
+    assert column["within 2% of c = 1"] == "0 of 1"
     assert column["runs with c ≤ 0"] == column["runs with NaN"] == "1"
 
 

@@ -1,17 +1,20 @@
 """A short run of the torture table, as a user starts it, and its questions."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
 
 import mpmath as mp
+import networkx
 import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import numerics, torture
-from benchmarks.peers import GeooptBall, Library, Normal
-from benchmarks.stress import Outcome, Setting, random_tree
+from benchmarks import numerics
+from benchmarks import numerics_questions as questions
+from benchmarks.peers import LIBRARIES, PACKAGES, Library
+from pyg_hyperbolic.datasets.sir import random_tree
 from tests.numerics import textbook
 
 SHORT = ["--seeds", "1", "--steps", "3"]
@@ -22,9 +25,9 @@ def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert numerics.main([*SHORT, *args]) == 0
     lines = (tmp_path / "numerics.jsonl").read_text().splitlines()
     done = [json.loads(line) for line in lines]
-    assert len(done) == 2 * (len(torture.TESTS) + len(numerics.RATES))
+    assert len(done) == 2 * (len(questions.TESTS) + len(numerics.RATES))
     assert {run["library_version"] for run in done} >= {done[0]["package"]}
-    for run in done[: len(torture.TESTS)]:
+    for run in done[: len(questions.TESTS)]:
         assert run["passed"] == run["total"], run["dataset"]  # ours: all of them
     assert (tmp_path / "numerics.png").stat().st_size > 10_000
     table = (tmp_path / "numerics.md").read_text()
@@ -35,7 +38,7 @@ def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_libraries_that_are_missing_are_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.peers.HypLL.package", "hypll_that_is_not_there")
+    monkeypatch.setitem(PACKAGES, "hypll", "hypll_that_is_not_there")
     args = ["--library", "hypll", "--out", str(tmp_path)]
     assert numerics.main([*SHORT, *args]) == 1
     shown = capsys.readouterr()
@@ -43,110 +46,80 @@ def test_libraries_that_are_missing_are_left_out(
     assert "names no library that is installed" in shown.err
 
 
-def test_hard_runs_are_named_apart() -> None:
-    hard = numerics.hard_settings(None)
-    assert len(hard) == (len(numerics.RATES) + 6) * 9 * 2
-    assert hard["32 layers, hgcn-local, bfloat16"].layers == 32
-    assert {setting.steps for setting in numerics.hard_settings(7).values()} == {7}
-
-
-def test_hard_runs_have_a_table_of_their_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = {
-        f"lr 10, {model}, bfloat16": Setting(
-            lr=10.0, steps=1, model=model, dtype="bfloat16"
-        )
-        for model in ("hgcn-tangent", "hnn")
-    }
-    monkeypatch.setattr(numerics, "hard_settings", lambda _: few)
-    assert numerics.main(["--hard", "--seeds", "2", "--out", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "numerics.jsonl",
-        "numerics_hard.md",
-    }
-    head, _, row = (tmp_path / "numerics_hard.md").read_text().splitlines()
-    assert "| hgcn-tangent, bfloat16 | hnn, bfloat16 |" in head
-    assert row.startswith("| lr 10 ") and row.count("| 2/2 ") == 2
-    assert head in capsys.readouterr().out
-
-
 def test_numerics_go_on_where_they_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = Outcome([1.0, math.nan], [1.0], True)
-    lived = Outcome([1.0, 0.5], [1.0], True)
     calls: list[int] = []
 
-    def fake(library: Library, setting: Setting, seed: int) -> Outcome:
+    def fake(library: Library, lr: float, seed: int, steps: int) -> bool:
         calls.append(seed)
-        return dead if seed == 1 else lived
+        return seed != 1
 
-    monkeypatch.setattr(numerics, "figure", lambda *_: None)
-    monkeypatch.setattr(numerics, "stress", fake)
+    monkeypatch.setattr(numerics, "draw", lambda *_: None)
+    monkeypatch.setattr(numerics, "survives", fake)
     monkeypatch.setattr(numerics, "TESTS", {"odd": lambda *_: [True, False, True]})
-    args = ["--library", "ours", "--seeds", "3", "--out", str(tmp_path)]
-    assert numerics.main(args) == 0
+    args = ["--library", "ours", "--out", str(tmp_path), "--seeds"]
+    assert numerics.main([*args, "3"]) == 0
     assert calls == [0, 1, 2] * len(numerics.RATES)
     path = tmp_path / "numerics.jsonl"
-    question, *trained = lines = path.read_text().splitlines()
-    assert json.loads(question)["failed"] == [1]
-    assert [json.loads(run)["failed"] for run in trained] == [[1]] * 3
+    lines = path.read_text().splitlines()
+    assert [json.loads(run)["failed"] for run in lines] == [[1]] * 4
     path.write_text("\n".join(lines[:-1]) + "\n")
     for _ in range(2):  # the one that is missing, then none
-        assert numerics.main(args) == 0
+        assert numerics.main([*args, "3"]) == 0
         assert calls[9:] == [0, 1, 2]
-    numerics.main(["--library", "ours", "--seeds", "2", "--out", str(tmp_path)])
+    numerics.main([*args, "2"])
     assert calls[12:] == [0, 1] * 3  # another number of seeds is another run
 
 
 def test_truth_is_the_textbook_distance() -> None:
-    for u, v in torture.pairs(3.0, 0.1):
+    for u, v in questions.pairs(3.0, 0.1):
         with mp.workdps(100):
             p, q = ([mp.mpf(k) for k in x] for x in (u, v))
             expected = textbook.dist(p, q, mp.mpf(0.1))
-            assert abs(torture.exact_distance(u, v, 0.1) / expected - 1) < 1e-50
+            assert abs(questions.exact_distance(u, v, 0.1) / expected - 1) < 1e-50
 
 
-class _Wrong(Normal):
+def wrong() -> Library:
     """Right to one and a half per cent, without gradients, and not a number far out."""
+    right = LIBRARIES["ours"]()
 
-    def dist(self, x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-        out = 1.015 * super().dist(x, y, c.detach()) + 0 * c
+    def dist(x: Tensor, y: Tensor, c: Tensor) -> Tensor:
+        out = 1.015 * right.dist(x, y, c.detach()) + 0 * c
         return torch.where(out * c.sqrt() > 10, math.nan, out)
 
-    def log0(self, x: Tensor, c: Tensor) -> Tensor:
+    def log0(x: Tensor, c: Tensor) -> Tensor:
         return torch.where(x.norm() * c.sqrt() > 10, math.nan, x.detach() + 0 * x)
+
+    return dataclasses.replace(right, dist=dist, log0=log0)
 
 
 def test_questions_can_be_failed() -> None:
     answers = {
-        name: question(_Wrong(), torch.float32)
-        for name, question in torture.TESTS.items()
+        name: question(wrong(), torch.float32)
+        for name, question in questions.TESTS.items()
     }
     assert not any(answers["distance"])
     assert not any(answers["d/dc"])
     assert 0 < sum(answers["round trip"]) < len(answers["round trip"])
     assert sum(answers["gradient at the origin"]) == 10  # exp0 and the sum are left
-    far = torture.round_trip(GeooptBall(), torch.float32)[-1]
+    far = questions.round_trip(LIBRARIES["geoopt-ball"](), torch.float32)[-1]
     assert not far  # a float32 ball holds no point at 50
 
 
-def test_an_outcome_tells_what_did_not_survive() -> None:
-    assert Outcome([1.0, 0.5], [1.0], True).survived
-    assert not Outcome([1.0, math.nan], [1.0], True).survived
-    assert not Outcome([1.0], [0.0], True).survived
-    assert not Outcome([1.0], [math.nan], True).survived
-    assert not Outcome([1.0], [1.0], False).survived
+def test_a_library_that_is_wrong_does_not_survive() -> None:
+    ours = LIBRARIES["ours"]()
+    assert numerics.survives(ours, 0.01, 0, 3)
+
+    def leave(x: Tensor, c: Tensor) -> Tensor:
+        return x / (x.norm() < 0)
+
+    assert not numerics.survives(dataclasses.replace(ours, log0=leave), 0.01, 0, 3)
 
 
 def test_hops_of_a_random_tree() -> None:
-    tree = random_tree(0)
-    near = torch.zeros(48, 48).index_put(tuple(tree.edge_index), torch.ones(94))
-    assert torch.equal(tree.hops == 1, near == 1)
-    assert torch.equal(tree.hops, tree.hops.T)
-    assert int((tree.hops == 0).sum()) == 48
-    # Every other node has a neighbor that is one step nearer.
-    nearest = torch.where(near == 1, tree.hops[:, None], math.inf).amin(dim=-1)
-    away = ~torch.eye(48, dtype=torch.bool)
-    assert torch.equal(nearest[away], (tree.hops - 1)[away])
+    parent = random_tree(30, 2.0, torch.Generator().manual_seed(0))
+    graph = networkx.Graph(list(enumerate(parent.tolist()))[1:])
+    exact = dict(networkx.all_pairs_shortest_path_length(graph))
+    found = numerics.hops(parent)
+    assert all(found[i, j] == exact[i][j] for i in exact for j in exact)

@@ -1,38 +1,22 @@
-"""A short run of every benchmark script, as a user starts it."""
+"""A short run of the benchmarks that train, as a user starts them."""
 
-import itertools
-import json
-import math
-import os
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch_geometric.data import Data
 
-from benchmarks import (
-    cli,
-    link_prediction,
-    main,
-    node_classification,
-    report,
-    runs,
-    sweep,
-)
-from benchmarks.curvature_log import CurvatureLog
-from benchmarks.encoders import HYPERBOLIC, MODELS
-from benchmarks.link_prediction import LinkPrediction
-from benchmarks.node_classification import NodeClassification
-from pyg_hyperbolic import Curvature
+from benchmarks import dimensions, epochs, main, search, tasks, twins
+from benchmarks.common import cli, presets, runs, sweep
+from benchmarks.common.encoders import HYPERBOLIC, MODELS
+from benchmarks.common.graphs import GRAPHS, MissingDataset
+from benchmarks.common.negatives import HEURISTICS
+from benchmarks.common.presets import CLASSES, LINKS, Preset
 from pyg_hyperbolic.datasets import DiseaseTree
 
 SHORT = ["--epochs", "5", "--seeds", "0"]
-SCRIPTS = {
-    "link_prediction": (LinkPrediction, link_prediction),
-    "node_classification": (NodeClassification, node_classification),
-}
-script = pytest.mark.parametrize("name", SCRIPTS)
+both = pytest.mark.parametrize("task", [LINKS, CLASSES])
 
 
 @pytest.fixture
@@ -43,36 +27,36 @@ def small(tmp_path: Path) -> str:
     return str(path)
 
 
-def start(name: str, out: Path, *args: str) -> int:
-    task, module = SCRIPTS[name]
-    return cli.main(task, module.__doc__, [*SHORT, "--out", str(out), *args])
+def start(task: str, dataset: str, out: Path, *args: str) -> int:
+    options = ["--task", task, "--dataset", dataset, "--out", str(out)]
+    return tasks.main([*SHORT, *options, *args])
 
 
-@script
+@both
 def test_all_models_run_on_a_graph_of_ones_own(
-    name: str, small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    task: str, small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start(name, tmp_path, "--dataset", small, "--model", *MODELS) == 0
-    lines = (tmp_path / f"{name}.jsonl").read_text().splitlines()
-    done = [json.loads(line) for line in lines]
+    assert start(task, small, tmp_path, "--model", *MODELS) == 0
+    done = runs.read(tmp_path / "tasks.jsonl")
     assert [run["model"] for run in done] == list(MODELS)
     for run in done:
         assert run["epochs"] == 5 and run["seconds_per_epoch"] > 0
-        assert run["peak_memory_mib"] > 0
         assert run["versions"]["torch"] == torch.__version__
         assert all(c > 0 for c in run["curvature"].values())
         assert bool(run["curvature"]) == (run["model"] in HYPERBOLIC)
-        assert min(run["test"].values()) >= 0
-    curved = {run["id"] for run in done if run["curvature"]}
-    log = runs.read(tmp_path / f"{name}.curvatures.jsonl")
-    assert len(log) == 5 * len(curved) and {line["run"] for line in log} == curved
-    out = capsys.readouterr().out
-    assert all(f" {model} " in out for model in MODELS)
+        assert min(run["test"].values()) >= 0 and ("mrr" in run["test"]) == (
+            task == LINKS
+        )
+        assert len(run["radius"]) == len(run["curvature"])
+    assert "HGCN, as published" in capsys.readouterr().out
+    assert (tmp_path / "README.md").exists()
 
 
-@script
-def test_default_dataset_needs_no_network(name: str, tmp_path: Path) -> None:
-    assert start(name, tmp_path, "--model", "hgcn") == 0
+def test_rules_that_learn_nothing_stand_beside(small: str, tmp_path: Path) -> None:
+    assert start(LINKS, small, tmp_path) == 0
+    done = runs.read(tmp_path / "tasks.jsonl")
+    assert [run["model"] for run in done] == [*HEURISTICS, *tasks.MAIN]
+    assert all({"mrr", "hits_10", "roc_auc"} <= run["test"].keys() for run in done)
 
 
 def test_an_interrupted_sweep_goes_on_where_it_stopped(
@@ -83,133 +67,61 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
 ) -> None:
     train, calls = sweep.train, []
 
-    def interrupted(*args: object) -> None:
+    def interrupted(*args: Any) -> None:
         calls.append(args)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        train(*args)  # type: ignore[arg-type]
+        train(*args)
 
     monkeypatch.setattr(sweep, "train", interrupted)
-    args = ("link_prediction", tmp_path, "--dataset", small)
+    args = (LINKS, small, tmp_path, "--model", "gcn", "hgcn")
     assert start(*args) == cli.INTERRUPTED
     assert "the same command goes on" in capsys.readouterr().err
-    assert start(*args) == 0
-    assert len(calls) == 3  # gcn, hgcn interrupted, hgcn again
-    assert start(*args) == 0
-    assert len(calls) == 3
+    for _ in range(2):
+        assert start(*args) == 0
+        assert len(calls) == 3  # gcn, hgcn interrupted, hgcn again
 
 
 def test_equal_seeds_give_equal_runs(small: str, tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        start("link_prediction", tmp_path / folder, "--dataset", small)
-    first, second = (
-        [run["test"] for run in runs.read(tmp_path / folder / "link_prediction.jsonl")]
-        for folder in ("a", "b")
+        start(LINKS, small, tmp_path / folder, "--model", "hgcn")
+    one, other = (runs.read(tmp_path / x / "tasks.jsonl")[0]["test"] for x in "ab")
+    assert one == other
+
+
+def test_several_processes_do_what_one_does(small: str, tmp_path: Path) -> None:
+    for jobs in ("1", "2"):
+        options = ("--model", "mlp", "--jobs", jobs, "--seeds", "0", "1")
+        assert start(LINKS, small, tmp_path / jobs, *options) == 0
+    one, two = (
+        {run["seed"]: run["test"] for run in runs.read(tmp_path / n / "tasks.jsonl")}
+        for n in ("1", "2")
     )
-    assert first == second
+    assert one.keys() == {0, 1} and one == two
 
 
-def test_curvatures_are_logged_at_every_epoch(small: str, tmp_path: Path) -> None:
-    args = ("--dataset", small, "--model", "hgcn", "--set", "curvature=2.5", "lr=0.05")
-    assert start("link_prediction", tmp_path, *args) == 0
-    (run,) = runs.read(tmp_path / "link_prediction.jsonl")
-    log = runs.read(tmp_path / "link_prediction.curvatures.jsonl")
-    assert [line["epoch"] for line in log] == [1, 2, 3, 4, 5]
-    for previous, line in itertools.pairwise(log):
-        pairs = zip(previous["curvatures"], line["curvatures"], strict=True)
-        for before, after in pairs:
-            assert after["grad"] != 0 and not after["blocked"]
-            assert after["c"] != before["c"]
-            assert after["c"] == pytest.approx(math.log1p(math.exp(after["raw"])))
-    # Adam's first step is the learning rate, downhill.
-    for state in log[0]["curvatures"]:
-        start_at = 2.5 + math.log(-math.expm1(-2.5))
-        step = math.copysign(0.05, -state["grad"])
-        assert state["raw"] == pytest.approx(start_at + step, rel=1e-5)
-    last = {
-        state["names"][0]: state["c"]
-        for state in log[run["best_epoch"] - 1]["curvatures"]
-    }
-    assert last == run["curvature"]
-
-
-def test_models_without_curvature_log_nothing(small: str, tmp_path: Path) -> None:
-    args = ("--dataset", small, "--model", "gcn", "mlp")
-    assert start("link_prediction", tmp_path, *args) == 0
-    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["link_prediction.jsonl"]
-
-
-def test_numbers_that_are_not_finite_are_logged_as_json(tmp_path: Path) -> None:
-    curvature = Curvature(parametrization="clamp")
-    log = CurvatureLog(curvature, "x")
-    for grad in (0.0, math.nan):
-        curvature.raw.grad = torch.tensor(grad)
-        log.note()
-    log.write(tmp_path / "log")
-    assert "NaN" not in (tmp_path / "log").read_text()
-    first, second = (line["curvatures"][0] for line in runs.read(tmp_path / "log"))
-    assert first["grad"] == 0 and first["blocked"]
-    assert second["grad"] is None and not second["blocked"]
-
-
-def test_a_report_reads_runs_alone(
+def test_presets_can_be_changed_and_reports_are_of_finished_runs(
     small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert report.main([str(tmp_path)]) == 1
-    assert "'folder' must hold link_prediction.jsonl or" in capsys.readouterr().err
-    args = ("--dataset", small, "--model", "hgcn")
-    assert start("link_prediction", tmp_path, *args) == 0
-    runs.append(tmp_path / "numerics.jsonl", {"task": "numerics"})
-    assert report.main([str(tmp_path)]) == 0
-    assert "hgcn" in (tmp_path / "results.md").read_text()
-
-
-def test_main_leaves_out_what_is_not_there_and_says_how_to_get_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr("benchmarks.graphs.HGCNDisease", refuse)
-    monkeypatch.setattr("benchmarks.graphs.Planetoid", refuse)
-    root = str(tmp_path / "data")
-    args = [*SHORT, "--out", str(tmp_path), "--data-root", root]
-    assert main.main([*args, "--model", "gcn", "hgcn"]) == 0
-    out = capsys.readouterr().out
-    assert "left out link_prediction on disease: no network\n" in out
-    assert "left out node_classification on cora: no network; put" in out
-    assert "| hgcn" in (tmp_path / "results.md").read_text()
-    assert (tmp_path / "results.png").stat().st_size > 10_000
-
-
-@script
-def test_cora_where_it_is(name: str, tmp_path: Path) -> None:
-    root = Path(os.environ.get("PYG_HYPERBOLIC_DATA", ""), "planetoid", "Cora", "raw")
-    if not root.is_dir():
-        pytest.skip("$PYG_HYPERBOLIC_DATA/planetoid/Cora/raw is not there")
-    shutil.copytree(root, tmp_path / "planetoid" / "Cora" / "raw")
-    args = ("--dataset", "cora", "--model", "hgcn", "--data-root", str(tmp_path))
-    assert start(name, tmp_path, *args) == 0
-
-
-def test_presets_can_be_changed_from_the_command_line(
-    small: str, tmp_path: Path
-) -> None:
-    changes = ("lr=0.5", "act=none", "learn_decoder=true", "adjacency=row")
-    args = ("--dataset", small, "--model", "hgcn", "--set", *changes)
-    assert start("link_prediction", tmp_path, *args) == 0
-    (line,) = (tmp_path / "link_prediction.jsonl").read_text().splitlines()
-    used = json.loads(line)["preset"]
-    assert used["lr"] == 0.5 and used["act"] is None and used["learn_decoder"] is True
+    changes = ("lr=0.5", "norm=true", "curvature=auto", "adjacency=symmetric")
+    args = (LINKS, small, tmp_path, "--model", "hgcn", "--set", *changes)
+    assert start(*args) == 0
+    (done,) = runs.read(tmp_path / "tasks.jsonl")
+    used = done["preset"]
+    assert used["lr"] == 0.5 and used["norm"] is True and used["curvature"] == "auto"
+    assert start(*args, "--report") == 0
+    capsys.readouterr()
+    assert start(LINKS, small, tmp_path, "--model", "hgcn", "--report") == 1
+    assert "there are no such runs" in capsys.readouterr().err
 
 
 def test_errors_say_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start("link_prediction", tmp_path, "--dataset", "cara") == 1
-    assert "'dataset' must be one of disease-tree" in capsys.readouterr().err
+    assert start(LINKS, "cara", tmp_path, "--model", "mlp") == 1
+    assert "'dataset' must be one of disease" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        start("link_prediction", tmp_path, "--set", "speed=2")
+        start(LINKS, "cora", tmp_path, "--set", "speed=2")
     assert "NAME one of layers" in capsys.readouterr().err
 
 
@@ -218,5 +130,151 @@ def test_a_device_that_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(["--device", "cuda", "--out", str(tmp_path)]) == 1
-    assert start("link_prediction", tmp_path, "--device", "cuda") == 1
-    assert capsys.readouterr().err.count("'device' must be 'cpu' where PyTorch") == 2
+    assert "'device' must be 'cpu' where PyTorch" in capsys.readouterr().err
+
+
+def test_missing_datasets_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*args: object) -> None:
+        raise MissingDataset("disease: no network")
+
+    monkeypatch.setattr(sweep, "load_graph", refuse)
+    assert start(LINKS, "disease", tmp_path, "--model", "mlp") == 1
+    assert "left out link prediction on disease: no network" in capsys.readouterr().out
+
+
+def test_the_first_look_has_all_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main([*SHORT, "--out", str(tmp_path)]) == 0
+    done = runs.read(tmp_path / "main.jsonl")
+    assert [run["model"] for run in done] == [*main.MODELS, *main.MODELS]
+    text = (tmp_path / "main.md").read_text()
+    assert text in capsys.readouterr().out and "epoch, times GCN's" in text
+    rows = [[c.strip() for c in line.split("|")] for line in text.splitlines()]
+    gcn, hgcn = (
+        next(r for r in rows if name in r) for name in ("GCN", "HGCN, midpoint")
+    )
+    assert gcn[-2] == "1.00" and gcn[-4:-2] == ["-", "-"] and "-" not in hgcn
+
+
+def test_dimensions_are_those_of_all_layers(small: str, tmp_path: Path) -> None:
+    args = ["--dataset", small, "--dimensions", "2", "4", "--model", "hgcn", "gcn"]
+    assert dimensions.main([*SHORT, *args, "--out", str(tmp_path)]) == 0
+    done = runs.read(tmp_path / "dimensions.jsonl")
+    sizes = [
+        (r["preset"]["hidden_channels"], r["preset"]["out_channels"]) for r in done
+    ]
+    assert sizes == [(2, 2), (2, 2), (4, 4), (4, 4)]
+    assert (tmp_path / "dimensions.png").stat().st_size > 10_000
+
+
+def test_twins_have_a_table_for_each_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(twins.ROWS, CLASSES, twins.ROWS[CLASSES][:3])
+    args = [*SHORT, "--out", str(tmp_path), "--dataset"]
+    for _ in range(2):  # nothing is done again
+        assert twins.main([*args, "blocks x 0.1"]) == 0
+        assert len(runs.read(tmp_path / "twins.jsonl")) == 3
+    row = (tmp_path / "twins.md").read_text().splitlines()[2]
+    assert row.startswith("| blocks x 0.1") and "-" not in row
+    capsys.readouterr()
+    assert twins.main([*args, "nowhere"]) == 1
+    assert "'--dataset' names none of these" in capsys.readouterr().err
+    for rows in twins.ROWS.values():
+        for each in rows:
+            assert (each.preset.curvature == "auto") == ("recipe" in each.name)
+
+
+def test_epochs_of_real_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--threads", "1", "--epochs", "3", "--warm-up", "3", "--out", str(tmp_path)]
+    argv += ["--dataset", "disease-tree"]
+    for _ in range(2):  # once more, and nothing is left to do
+        assert epochs.main(argv) == 0
+        done = runs.read(tmp_path / "epochs.jsonl")
+        assert [run["model"] for run in done] == ["gcn", "hgcn", "hgcn-tangent"]
+    assert done[0]["ratio"] == 1 and done[0]["radii"] is None
+    for run in done[1:]:
+        low, high = run["quartiles"]
+        assert low <= run["ratio"] <= high and 0 < run["radii"][0] < run["radii"][1]
+    assert "hgcn-tangent" in capsys.readouterr().out
+
+
+@pytest.fixture
+def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "presets.json"
+    monkeypatch.setattr(presets, "FOUND", path)
+    return path
+
+
+def test_search_sees_no_test_score_and_goes_on(
+    tmp_path: Path, own_presets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Preset] = []
+
+    def train(
+        task: Any, data: Any, run: runs.Run, device: Any, report: Any, further: bool
+    ) -> None:
+        assert not further
+        trained.append(Preset(**run["preset"]))
+        run["score"] = 0.9 if run["preset"]["lr"] == 0.005 else 0.5  # and no test
+
+    monkeypatch.setattr(search, "train", train)
+    monkeypatch.setattr(search, "load_graph", lambda *_: None)
+    options = ["--dataset", "airport", "--task", LINKS, "--out", str(tmp_path)]
+    options += ["--model", "hgcn", "gcn", "--trials"]
+    assert search.main([*options, "12"]) == 0
+    assert len(trained) == 24
+    kinds = [
+        {key: getattr(preset, key) for key in search.SPACE[LINKS]} for preset in trained
+    ]
+    first = search.starts(LINKS)
+    assert kinds[: len(first)] == kinds[12 : 12 + len(first)] == first
+    for model in ("hgcn", "gcn"):
+        assert presets.preset(LINKS, "airport", model).lr == 0.005
+    # What was not searched for has the defaults, whatever was found for another.
+    longest = Preset(**presets.longest(LINKS, "airport"))
+    assert presets.preset(LINKS, "airport", "hgcn-tangent") == longest
+    assert search.main([*options, "12"]) == 0
+    assert len(trained) == 24
+    assert search.main([*options, "13"]) == 0
+    assert len(trained) == 26
+
+
+def test_search_gives_up_what_is_below_the_median(
+    tmp_path: Path, own_presets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+
+    def train(
+        task: Any, data: Any, run: runs.Run, device: Any, report: Any, further: bool
+    ) -> None:
+        ended.append(0)
+        for epoch in range(5, 105, 5):
+            report(epoch, 1 / len(ended))  # each is worse than those before
+            ended[-1] = epoch
+        run["score"] = 1 / len(ended)
+
+    monkeypatch.setattr(search, "train", train)
+    monkeypatch.setattr(search, "load_graph", lambda *_: None)
+    options = ["--dataset", "cora", "--task", CLASSES, "--out", str(tmp_path)]
+    assert search.main([*options, "--model", "gcn", "--trials", "5"]) == 0
+    assert ended[:3] == [100] * 3 and max(ended[3:]) < 60
+
+
+def test_presets_of_the_search_are_whole() -> None:
+    """Every field is one of a preset, and every choice one that was offered."""
+    for key, models in presets.found().items():
+        task, dataset = key.split()
+        assert dataset in GRAPHS[task]
+        for model in models:
+            found = presets.preset(task, dataset, model)
+            for name, values in search.SPACE[task].items():
+                assert getattr(found, name) in values, (key, model, name)
+    assert {f"synthetic-tree-{gamma}" for gamma in (0.05, 0.1, 0.2, 0.5)} <= {
+        *GRAPHS[LINKS]
+    }

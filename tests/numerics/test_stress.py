@@ -1,4 +1,4 @@
-"""Training runs meant to break, on few seeds; ``benchmarks/numerics.py`` does many."""
+"""Training runs meant to break, on few seeds."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from benchmarks.peers import Normal
-from benchmarks.stress import HARDER, MODELS, Setting, stress
 from pyg_hyperbolic.nn import HGCNConv
+from tests.numerics.stress import HARDER, MODELS, Setting, stress
 
 AGGREGATIONS = ["midpoint", "tangent", "local"]
 aggregations = pytest.mark.parametrize("aggregation", AGGREGATIONS)
@@ -16,7 +15,7 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 
 
 def survives(setting: Setting, seed: int) -> None:
-    out = stress(Normal(), setting, seed)
+    out = stress(setting, seed)
     assert out.survived, (
         f"step {len(out.losses)} of {setting.steps}: last loss {out.losses[-1]:g}, "
         f"curvatures {out.curvatures}, all points and parameters finite: {out.finite}"
@@ -57,9 +56,9 @@ def smooth(losses: Sequence[float]) -> torch.Tensor:
 def test_loss_curves_of_bfloat16_are_those_of_float32() -> None:
     """Two seeds differ by 0.03 and more; a wrong operation shows at once."""
     setting = Setting(lr=0.03, steps=40)
-    expected = smooth(stress(Normal(), setting, 0).losses)
+    expected = smooth(stress(setting, 0).losses)
     for change in ({"dtype": "bfloat16"}, {"autocast": True}):
-        losses = stress(Normal(), dataclasses.replace(setting, **change), 0).losses
+        losses = stress(dataclasses.replace(setting, **change), 0).losses
         assert (smooth(losses) - expected).abs().max() < 0.01, change
     assert expected[-1] < 0.6 * expected[0]  # it learns at all
 

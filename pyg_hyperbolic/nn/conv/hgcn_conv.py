@@ -36,8 +36,9 @@ class HGCNConv(NormalizedConv):
     :math:`\mathbf{h}_j = \mathbf{W} \mathbf{x}_j \oplus_c \mathbf{b}`, aggregation is
 
     - ``"midpoint"``: the weighted hyperbolic mean (Lorentz centroid) of the
-      :math:`\mathbf{h}_j`.  Only the ratios of a node's weights matter, and they
-      must not be negative;
+      :math:`\mathbf{h}_j`, as in the `"Lorentzian Graph Convolutional Networks"
+      <https://arxiv.org/abs/2104.07477>`_ paper.  Only the ratios of a node's weights
+      matter, and they must not be negative;
     - ``"tangent"``: :math:`\sum_j w_{ij} \mathbf{h}_j`, the original's aggregation at
       the origin.  Without a bias this is :class:`GCNConv`, whatever the curvature;
     - ``"local"``: :math:`\mathbf{h}_i \oplus_c \sum_j w_{ij} \left( (-\mathbf{h}_i)

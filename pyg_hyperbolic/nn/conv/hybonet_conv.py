@@ -25,6 +25,10 @@ class HyboNetConv(NormalizedConv):
     and come out in normal coordinates (see :mod:`pyg_hyperbolic.geometry`).  For
     :math:`c \to 0` the layer is a linear layer and a weighted mean.
 
+    Of Lorentz linear layers the radius grows only with the logarithm of the number of
+    gradient steps, as `van der Klis et al. <https://arxiv.org/abs/2601.21529>`_ show;
+    layers that measure distances to hyperplanes do not have that.
+
     Only the ratios of a node's weights matter, and they must not be negative.  The
     original takes means of unweighted neighbors and the node itself: pass
     :obj:`normalize=False` and a graph with self-loops.

@@ -1,0 +1,1 @@
+"""What the benchmarks share: graphs, models, training, runs on disk, tables."""

@@ -1,0 +1,123 @@
+"""The command line that the benchmarks share."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.encoders import MODELS
+from benchmarks.common.graphs import NAMES, MissingDataset
+from benchmarks.common.presets import Preset
+from benchmarks.common.sweep import RUNS, TASKS
+
+INTERRUPTED = 130  # exit status of a program that Ctrl-C has ended
+
+
+def parser(description: str | None, out: Path = RUNS) -> argparse.ArgumentParser:
+    """The options of every benchmark."""
+    options = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument(
+        "--out",
+        type=Path,
+        default=out,
+        metavar="FOLDER",
+        help="where JSON lines, tables and figures go; runs found there are not "
+        f"repeated (default: benchmarks/{out.name})",
+    )
+    return options
+
+
+def of_training(
+    description: str | None, out: Path = RUNS, seeds: int = 10
+) -> argparse.ArgumentParser:
+    """The options of a benchmark that trains models on graphs."""
+    options = parser(description, out)
+    add = options.add_argument
+    several(options, "--seeds", range(seeds), type=int)
+    add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
+    add("--jobs", type=int, default=1, help="processes at a time (default: 1)")
+    add("--epochs", type=int, help="epochs at most (default: the preset's)")
+    add(
+        "--data-root",
+        metavar="FOLDER",
+        help="where datasets are (default: $PYG_HYPERBOLIC_DATA, else the user's "
+        "cache folder); missing ones are fetched",
+    )
+    return options
+
+
+def of_tasks(
+    description: str | None, out: Path = RUNS, seeds: int = 10
+) -> argparse.ArgumentParser:
+    """The options of a benchmark of both tasks."""
+    options = of_training(description, out, seeds)
+    several(options, "--task", TASKS, choices=TASKS)
+    options.add_argument(
+        "--dataset",
+        nargs="+",
+        metavar="DATASET",
+        help=f"of {', '.join(NAMES)}, or paths of graphs saved with torch.save "
+        f"(default: those of the tables)",
+    )
+    options.add_argument(
+        "--model",
+        nargs="+",
+        choices=MODELS,
+        metavar="MODEL",
+        help=f"of {', '.join(MODELS)} (default: those of the tables)",
+    )
+    return options
+
+
+def several(
+    options: argparse.ArgumentParser, name: str, default: Any, **more: Any
+) -> None:
+    """Adds an option that takes one value or more."""
+    listed = " ".join(map(str, default))
+    metavar = name[2:].upper()
+    options.add_argument(
+        name,
+        nargs="+",
+        default=list(default),
+        metavar=metavar,
+        help=f"of {listed} (default: all)"
+        if "choices" in more
+        else f"default: {listed}",
+        **more,
+    )
+
+
+def change(text: str) -> tuple[str, Any]:
+    """A field of the preset and its value, from ``name=value``."""
+    name, _, value = text.partition("=")
+    defaults = asdict(Preset())
+    if name not in defaults or not value:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE with NAME one of {', '.join(defaults)} (got {text!r})"
+        )
+    if isinstance(defaults[name], bool):
+        return name, value.lower() in ("true", "1", "yes")
+    if name == "curvature" and value == "auto":
+        return name, value
+    kind = float if name in ("curvature", "curvature_lr") else type(defaults[name])
+    return name, kind(value)
+
+
+def guarded(job: Callable[[], None]) -> int:
+    """Runs a job; Ctrl-C and expected errors end it with one line."""
+    try:
+        job()
+    except KeyboardInterrupt:
+        print(
+            "\nInterrupted. Runs that ended are kept; the same command goes on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except (MissingDataset, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""Programs to copy from: each is whole, but for what it names."""
