@@ -128,8 +128,11 @@ def table(done: Sequence[Run]) -> str:
 
 
 def slope(sizes: Sequence[float], costs: Sequence[float]) -> str:
-    """The exponent of a power law, with its 95 % confidence interval."""
-    if len(sizes) < 3:
+    """The exponent of a power law, with its 95 % confidence interval.
+
+    There is none from fewer than three sizes, or where a cost is too small to be seen.
+    """
+    if len(sizes) < 3 or min(costs) <= 0:
         return "-"
     fit = stats.linregress(np.log(sizes), np.log(costs))
     margin = stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr
