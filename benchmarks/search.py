@@ -50,17 +50,17 @@ OF_LINKS: Choices = COMMON | {
 }
 OF_CLASSES: Choices = COMMON | {
     "layers": (2, 3),
-    "hidden_channels": (64, 256),
+    "hidden_channels": (64, 128),
     "input_dropout": (0.0, 0.5, 0.8),
     "dropout": (0.0, 0.5, 0.7),
     "lr": (0.001, 0.005, 0.01, 0.02),
     "weight_decay": (0.0, 5e-4, 1e-3, 1e-2),
 }
-HEADS = {LINKS: 1, CLASSES: 8}
+HEADS = {LINKS: 1, CLASSES: 4}
 
 # The first trials of every model; what is not named has the first value of its choices.
 _FLAT = {"curvature": "auto", "scale": True}
-_WIDE = {**_FLAT, "hidden_channels": 256, "adjacency": "symmetric", "lr": 0.001}
+_WIDE = {**_FLAT, "hidden_channels": 128, "adjacency": "symmetric", "lr": 0.001}
 STARTS: dict[str, list[dict[str, Any]]] = {
     LINKS: [
         {"layers": 2, "lr": 0.01},

@@ -1,6 +1,7 @@
 """Euclidean and hyperbolic encoders, built alike, and the graph as they read it."""
 
 import itertools
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn import BatchNorm1d, Linear, Module, ModuleList
 from torch.nn.functional import dropout
 from torch_geometric.data import Data
+from torch_geometric.index import index2ptr
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.resolver import activation_resolver
@@ -63,11 +65,14 @@ SPARSE = 0.1  # features with a smaller share of entries other than 0 are kept s
 
 
 class Graph(NamedTuple):
-    """What an encoder reads: features, and the graph with its weights."""
+    """What an encoder reads: features, and the graph in both forms.
+
+    A product with a sparse matrix takes a fifth of the time of GCN's sum over edges.
+    """
 
     x: Tensor
-    edge_index: Tensor
-    edge_weight: Tensor
+    edge_index: Tensor  # with self-loops
+    adjacency: Tensor  # normalized, a row for each target, sparse CSR
 
     def to(self, device: torch.device) -> "Graph":
         """The same on a device."""
@@ -91,7 +96,15 @@ def prepare_graph(data: Data, adjacency: str) -> Graph:
         )
     if x.count_nonzero() < SPARSE * x.numel():
         x = x.to_sparse_coo().coalesce()
-    return Graph(x, edge_index, weight)
+    order = (edge_index[1] * num_nodes + edge_index[0]).argsort()
+    source, target = edge_index[:, order]
+    ptr, size = index2ptr(target, num_nodes), (num_nodes, num_nodes)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        matrix = torch.sparse_csr_tensor(
+            ptr, source, weight[order], size, check_invariants=False
+        )
+    return Graph(x, edge_index, matrix)
 
 
 class Encoder(Module):
@@ -146,7 +159,7 @@ class Encoder(Module):
             x = x.to_dense()
         edges: tuple[Tensor, ...] = () if self.model in FEATURES_ALONE else graph[1:2]
         if self.model in WEIGHTED:
-            edges = graph[1:]
+            edges = graph[2:]
         for i, conv in enumerate(self.convs):
             h = conv(x, *edges)
             if self.maps:

@@ -163,9 +163,9 @@ def test_adjacencies_are_the_dense_ones() -> None:
         "symmetric": dense / (degree[:, None] * degree).sqrt(),
     }
     for name, matrix in expected.items():
-        _, (source, target), weight = prepare_graph(data, name)
-        out = torch.zeros(3, 3).index_put((target, source), weight)
-        torch.testing.assert_close(out, matrix)
+        found = prepare_graph(data, name)
+        torch.testing.assert_close(found.adjacency.to_dense(), matrix)
+        assert pairs(found.edge_index) == pairs((matrix.T > 0).nonzero().t())
     with pytest.raises(ValueError, match=r"'adjacency' must be .* \(got 'column'\)"):
         prepare_graph(data, "column")
 
