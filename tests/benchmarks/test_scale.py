@@ -138,7 +138,7 @@ def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for run in done:
         assert run["edges"] == 2 * (run["nodes"] - 1)
         assert run["seconds_per_step"] > 0
-        assert run["peak_memory_mib"] > run["baseline_mib"] > 0
+        assert run["peak_memory_mib"] >= run["baseline_mib"] > 0
         assert run["versions"]["torch"] == torch.__version__
     assert done[-1]["indices"] == "int32"
     text = capsys.readouterr().out
