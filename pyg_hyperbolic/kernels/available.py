@@ -1,28 +1,36 @@
-"""Which back ends this machine has."""
+"""Which back ends of loops this machine has, each for one type of device."""
 
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-INSTALLED = find_spec("numba") is not None
-_loaded: list[ModuleType | None] = []
+# What each of them is compiled by.
+COMPILERS = {"cpu": "numba", "cuda": "triton"}
+INSTALLED = {name: find_spec(package) is not None for name, package in COMPILERS.items()}
+_loaded: dict[str, ModuleType | None] = {}
+
+
+def loops(name: str) -> ModuleType | None:
+    """The back end for a type of device, or nothing where it can't be imported."""
+    if name not in _loaded:
+        _loaded[name] = _load(name)
+    return _loaded[name]
 
 
 def cpu() -> ModuleType | None:
     """The back end for CPUs, or nothing where Numba can't be imported."""
-    if not _loaded:
-        _loaded.append(_load())
-    return _loaded[0]
+    return loops("cpu")
 
 
-def _load() -> ModuleType | None:
+def _load(name: str) -> ModuleType | None:
     try:
-        from pyg_hyperbolic.kernels import cpu
+        return import_module(f"pyg_hyperbolic.kernels.{name}")
     except ImportError as error:
-        warnings.warn(
-            f"pyg_hyperbolic computes without Numba, which takes several times as long "
-            f"on a CPU ({error}); pip install numba",
-            stacklevel=4,
-        )
+        if name == "cpu":
+            warnings.warn(
+                f"pyg_hyperbolic computes without Numba, which takes several times as "
+                f"long on a CPU ({error}); pip install numba",
+                stacklevel=5,
+            )
         return None
-    return cpu

@@ -9,6 +9,7 @@ portable back end, which is written in PyTorch throughout.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,9 +18,10 @@ from torch.autograd import forward_ad
 
 from pyg_hyperbolic.geometry.rows import tracing
 from pyg_hyperbolic.kernels import rows as portable
-from pyg_hyperbolic.kernels.available import INSTALLED, cpu
+from pyg_hyperbolic.kernels.available import COMPILERS, INSTALLED, loops
 
-BACKENDS = ("reference", "portable", "cpu")
+BACKENDS = ("reference", "portable", *COMPILERS)
+_WIDEST = {"cuda": 2048}  # channels that one program of a back end holds
 _forced: list[str] = []
 
 
@@ -27,18 +29,25 @@ _forced: list[str] = []
 def backend(name: str) -> Iterator[None]:
     """Has one back end compute everything inside, for tests and for debugging.
 
-    By default tensors on a CPU are computed by ``"cpu"``, all others by ``"portable"``.
+    By default tensors on a CPU are computed by ``"cpu"``, those on a CUDA device by
+    ``"cuda"``, and all others by ``"portable"``, as is what these do not have.
 
     Args:
-        name: ``"cpu"``, ``"portable"``, or ``"reference"``: that in float64.
+        name: ``"cpu"``, ``"cuda"`` (of tensors on a CPU in Triton's interpreter, with
+            ``TRITON_INTERPRET=1`` in the environment), ``"portable"``, or
+            ``"reference"``: that in float64.
 
     Raises:
         ValueError: If the name is unknown, or the back end is not to be had.
     """
     if name not in BACKENDS:
         raise ValueError(f"'name' must be one of {', '.join(BACKENDS)} (got {name!r})")
-    if name == "cpu" and cpu() is None:
-        raise ValueError("'name' must not be 'cpu' without Numba; pip install numba")
+    if name in COMPILERS and loops(name) is None:
+        package = COMPILERS[name]
+        raise ValueError(
+            f"'name' must not be '{name}' without {package.title()}; "
+            f"pip install {package}"
+        )
     _forced.append(name)
     try:
         yield
@@ -46,12 +55,9 @@ def backend(name: str) -> Iterator[None]:
         _forced.pop()
 
 
-def _chosen(tensors: Sequence[Tensor]) -> str:
-    if _forced:
-        return _forced[-1]
-    # What is loaded lazily can't be looked at by a compiler.
-    usable = INSTALLED if tracing() else cpu() is not None
-    return "cpu" if usable and tensors[0].device.type == "cpu" else "portable"
+def _device(x: Tensor) -> str:
+    """The back end for the device of a tensor, if nobody asks for another."""
+    return _forced[-1] if _forced else x.device.type
 
 
 def _transformed() -> bool:
@@ -66,13 +72,14 @@ class Operator:
     """An operation on points, some of whose arguments have gradients.
 
     Args:
-        name: Of the operation in the back ends; that of its gradients in the CPU's is
-            ``<name>_backward``.
+        name: Of the operation in the back ends; that of its gradients in those of loops
+            is ``<name>_backward``.
         arguments: The schema's arguments, those with gradients first.
         differentiable: How many of them have gradients.
         shape: The shape of the result, from the arguments.
         kept: Which arguments the backward pass needs the values of, from which have to
             have gradients; all by default.  Of the others it gets the shape.
+        loops: Which back ends have loops of it.
     """
 
     def __init__(
@@ -82,22 +89,23 @@ class Operator:
         differentiable: int,
         shape: Callable[..., Sequence[int]],
         kept: Callable[[Sequence[bool]], Sequence[bool]] | None = None,
+        loops: Sequence[str] = tuple(COMPILERS),
     ) -> None:
         self.name = name
         self.differentiable = differentiable
         self.shape = shape
         self.kept = kept
         self._portable = getattr(portable, name)
-        self._function = self._make_function()
+        self._functions = {by: self._make_function(by) for by in loops}
         self._compiled = self._make_custom_op(arguments)
 
     def __call__(self, *args: Any) -> Tensor:
         """Computes the operation by the back end that fits its arguments."""
-        chosen = _chosen(args)
+        chosen = _device(args[0])
         if chosen == "reference":
             wide = [_wide(x) for x in args]
             return self._portable(*wide).to(args[0].dtype)
-        if chosen == "portable":
+        if not self._has(chosen, args[0]):
             return self._portable(*args)
         if tracing():
             return self._compiled(*args)
@@ -105,18 +113,25 @@ class Operator:
             return self._portable(*args)
         if type(args[0]) not in (Tensor, torch.nn.Parameter):
             return self._compiled(*args)
-        return self._function.apply(*args)
+        return self._functions[chosen].apply(*args)
 
-    def forward(self, *args: Any) -> Tensor:
-        """The result by the CPU's loops, without autograd."""
-        out: Tensor = getattr(cpu(), self.name)(*args)
+    def _has(self, by: str, x: Tensor) -> bool:
+        """Whether a back end has loops for such points."""
+        if by not in self._functions or x.shape[-1] > _WIDEST.get(by, x.shape[-1]):
+            return False
+        # What is loaded lazily can't be looked at by a compiler.
+        return INSTALLED[by] if tracing() else loops(by) is not None
+
+    def forward(self, by: str, args: Sequence[Any]) -> Tensor:
+        """The result by a back end's loops, without autograd."""
+        out: Tensor = getattr(loops(by), self.name)(*args)
         return out
 
     def backward(
-        self, grad: Tensor, args: Sequence[Any], needed: list[bool]
+        self, by: str, grad: Tensor, args: Sequence[Any], needed: list[bool]
     ) -> list[Tensor | None]:
-        """The gradients by the CPU's loops, without autograd."""
-        return list(getattr(cpu(), f"{self.name}_backward")(grad, *args, needed))
+        """The gradients by a back end's loops, without autograd."""
+        return list(getattr(loops(by), f"{self.name}_backward")(grad, *args, needed))
 
     def _saved(self, args: Sequence[Any], needed: Sequence[bool]) -> list[Any]:
         """The arguments, those that the backward pass does not read without values."""
@@ -147,8 +162,8 @@ class Operator:
         found = iter(grads)
         return [next(found) if need else None for need in needed]
 
-    def _make_function(self) -> Any:
-        """The operation for eager mode."""
+    def _make_function(self, by: str) -> Any:
+        """The operation of a back end for eager mode."""
         operator = self
 
         class Function(torch.autograd.Function):
@@ -160,14 +175,14 @@ class Operator:
                 saved = operator._saved(args, needed)
                 ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
                 ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
-                return operator.forward(*args)
+                return operator.forward(by, args)
 
             @staticmethod
             def backward(ctx: Any, grad: Tensor) -> Any:
                 tensors = iter(ctx.saved_tensors)
                 args = [next(tensors) if x is None else x[0] for x in ctx.rest]
                 needed = list(ctx.needs_input_grad[: operator.differentiable])
-                differentiate = operator.backward
+                differentiate = partial(operator.backward, by)
                 if torch.is_grad_enabled():
                     differentiate = operator._differentiate
                 grads = _for_each(grad, lambda one: differentiate(one, args, needed))
@@ -181,11 +196,11 @@ class Operator:
         operator, count = self, self.differentiable
 
         def forward(*args: Any) -> Tensor:
-            return operator.forward(*args)
+            return operator.forward(_device(args[0]), args)
 
         def backward(grad: Tensor, *rest: Any) -> list[Tensor]:
             *args, needed = rest
-            grads = operator.backward(grad, args, list(needed))
+            grads = operator.backward(_device(grad), grad, args, list(needed))
             return [
                 x if need and x is not None else grad.new_empty(0)
                 for x, need in zip(grads, needed, strict=True)

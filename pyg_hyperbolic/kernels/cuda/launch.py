@@ -1,0 +1,155 @@
+"""How kernels are started: sizes of blocks, and edges as they take them."""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+# The largest number of channels that one program holds; beyond it the portable back
+# end computes.
+WIDEST = 2048
+# Edges of a row that one program adds up.  Longer rows are shared.
+LONGEST = 1024
+
+# Of points of each dtype: gradients grow as e^a, and stay at this power of e; slopes
+# do not exceed a number; that power itself.
+LIMITS = {
+    torch.float32: (41.0, 1e30, math.exp(41.0)),
+    torch.float64: (300.0, 1e250, math.exp(300.0)),
+}
+
+
+def blocks(width: int) -> dict[str, int]:
+    """How many edges, and how many channels, a program of one row takes at once."""
+    columns = max(triton.next_power_of_2(width), 4)
+    warps = min(max(columns // 128, 1), 8)
+    return {
+        "BLOCK_E": min(max(512 * warps // columns, 1), 16),
+        "BLOCK_D": columns,
+        "num_warps": warps,
+    }
+
+
+def run(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
+    """Starts a kernel on the device of its first argument, if there is work.
+
+    Products are not contracted with sums, unless that is asked for: the difference of
+    two equal points has to be 0.
+    """
+    if min(grid) == 0:
+        return
+    options = {"enable_fp_fusion": False, "num_warps": 4} | options
+    with torch.cuda.device_of(args[0]):
+        kernel[grid](*args, **options)
+
+
+def heads_of(x: Tensor) -> int:
+    """The number of heads of points, 1 without that axis."""
+    return x.shape[1] if x.dim() == 3 else 1
+
+
+def wide(like: Tensor, *shape: int) -> Tensor:
+    """Numbers in float64, to be filled in."""
+    return torch.empty(shape, dtype=torch.float64, device=like.device)
+
+
+def curvatures(c: Tensor, heads: int) -> Tensor:
+    """The curvature of each head in float64, [H]."""
+    return c.detach().double().reshape(-1).expand(heads).contiguous()
+
+
+def of_curvature(heads: Tensor, c: Tensor) -> Tensor:
+    """The gradient of c from those of the heads."""
+    total = heads if c.numel() == heads.numel() else heads.sum()
+    return total.to(c.dtype).view(c.shape)
+
+
+def of_weight(found: Tensor, weight: Tensor | None) -> Tensor | None:
+    """The gradient of weights from those of edges and heads, if there is one."""
+    if weight is None or len(found) != len(weight):
+        return None
+    total = found if weight.numel() == found.numel() else found.sum(-1)
+    return total.to(weight.dtype).view(weight.shape)
+
+
+class Edges(NamedTuple):
+    """Edges in the order of their targets, their weights, and where rows are long."""
+
+    ptr: Tensor  # first edge of each target, [M + 1]
+    source: Tensor  # where the message of each edge comes from, [E]
+    order: Tensor  # where its weight stands, [E]; or [0] for the same place
+    weight: Tensor  # [E], [E, 1] or [E, H]; or [0] for none
+    heads: int
+
+    @classmethod
+    def of(
+        cls,
+        ptr: Tensor,
+        source: Tensor,
+        order: Tensor,
+        weight: Tensor | None,
+        heads: int,
+    ) -> "Edges":
+        if weight is None:
+            weight = torch.empty(0, dtype=torch.float32, device=ptr.device)
+        rows = (x.contiguous() for x in (ptr, source, order, weight.detach()))
+        return cls(*rows, heads)
+
+    @property
+    def rows(self) -> int:
+        """The number of targets."""
+        return self.ptr.numel() - 1
+
+    @property
+    def number(self) -> int:
+        """The number of edges."""
+        return self.source.numel()
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What kernels take: three tensors of rows, the weights, and their stride."""
+        columns = self.weight.numel() // max(self.number, 1)
+        return self.ptr, self.source, self.order, self.weight, columns
+
+    @property
+    def has(self) -> dict[str, bool]:
+        """Which of these there are."""
+        return {
+            "ORDERED": self.order.numel() > 0,
+            "WEIGHTED": self.weight.numel() > 0,
+        }
+
+    def target(self) -> Tensor:
+        """The target of each edge, [E]."""
+        counts = self.ptr.diff()
+        rows = torch.arange(self.rows, device=self.ptr.device)
+        return rows.repeat_interleave(counts, output_size=self.number)
+
+    def sums_of_pieces(
+        self, kernel: Any, x: Tensor, table: Tensor, width: int, **options: bool
+    ) -> dict[str, Any]:
+        """Starts the sums of the pieces of long rows, if a row can be long.
+
+        A piece is as long as the longest row that one program adds up.  So it has
+        edges of at most two rows that are longer: that of its first edge, and that of
+        its last.
+
+        Returns:
+            The sums, as arguments of kernels over rows.
+        """
+        if self.number <= LONGEST:
+            return {"partial": table, "longest": LONGEST, "LONG": False}
+        sizes = blocks(width)
+        first = torch.arange(0, self.number, LONGEST, device=self.ptr.device)
+        last = (first + (LONGEST - 1)).clamp(max=self.number - 1)
+        ends = torch.stack([first, last]).to(self.ptr.dtype)
+        rows = torch.searchsorted(self.ptr, ends, right=True) - 1
+        partial = wide(x, len(first), 2, self.heads, 2 * sizes["BLOCK_D"])
+        run(
+            kernel, (len(first), 2, self.heads), *self.arguments, x, table, rows[0],
+            rows[1], partial, LONGEST, self.number, self.heads, width, **self.has,
+            **options, **sizes, enable_fp_fusion=True,
+        )  # fmt: skip
+        return {"partial": partial, "longest": LONGEST, "LONG": True}

@@ -1,0 +1,191 @@
+"""Kernels of sums over neighbors: of each target, in a fixed order, without atomics.
+
+Tables of rows have an axis of heads, flattened into the first.  A kernel over edges has
+a program for each row and head; rows that are too long for one are cut into pieces,
+whose sums come first.
+"""
+
+import triton
+import triton.language as tl
+
+from pyg_hyperbolic.kernels.cuda.scalars import INF
+
+
+@triton.jit
+def ends_of(e, last, k, source, order, weight, columns, ORDERED: tl.constexpr,
+            WEIGHTED: tl.constexpr):  # fmt: skip
+    """The other end, the place and the weight of a block of edges before the last."""
+    inside = e < last
+    j = tl.load(source + e, mask=inside, other=0).to(tl.int64)
+    place = e
+    if ORDERED:
+        place = tl.load(order + e, mask=inside, other=0).to(tl.int64)
+    w = inside.to(tl.float64)
+    if WEIGHTED:
+        at = place * columns + tl.where(columns > 1, k, 0)
+        w = tl.load(weight + at, mask=inside, other=0.0).to(tl.float64)
+    return j, place, w
+
+
+@triton.jit
+def add(first, last, k, source, order, weight, columns, x, table, heads, width,
+        ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, TABLE: tl.constexpr,
+        WIDE: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+    """Weighted sums of the rows of x, and of a table, over edges of one target.
+
+    Rows are multiplied by the first column of the table, if there is one.
+
+    Returns:
+        The sum, [d], in float64 if it is to be wide, and the sums of the second and the
+        third column, and of the weights.
+    """
+    kind = tl.float64 if WIDE else tl.float32
+    channel = tl.arange(0, BLOCK_D)
+    sums = tl.zeros([BLOCK_E, BLOCK_D], kind)
+    second, third = tl.zeros([BLOCK_E], tl.float64), tl.zeros([BLOCK_E], tl.float64)
+    weights = tl.zeros([BLOCK_E], tl.float64)
+    for start in range(first, last, BLOCK_E):
+        e = start + tl.arange(0, BLOCK_E)
+        j, _, w = ends_of(e, last, k, source, order, weight, columns, ORDERED, WEIGHTED)
+        row, inside = j * heads + k, e < last
+        both = inside[:, None] & (channel < width)[None, :]
+        v = tl.load(x + row[:, None] * width + channel[None, :], mask=both, other=0.0)
+        share = w
+        if TABLE:
+            share = w * tl.load(table + 3 * row, mask=inside, other=0.0)
+            second += w * tl.load(table + 3 * row + 1, mask=inside, other=0.0)
+            size = tl.load(table + 3 * row + 2, mask=inside, other=0.0)
+            # infinite counts at a weight of 0, too
+            third += tl.where(size < INF, w * size, size)
+            weights += w
+        sums += share.to(kind)[:, None] * v.to(kind)
+    sums = tl.sum(sums, 0)
+    return sums, tl.sum(second, 0), tl.sum(third, 0), tl.sum(weights, 0)
+
+
+@triton.jit
+def add_row(i, k, ptr, source, order, weight, columns, x, table, partial, longest,
+            heads, width, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
+            TABLE: tl.constexpr, WIDE: tl.constexpr, LONG: tl.constexpr,
+            BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+    """The same over all edges of a target, or over its pieces where it is long."""
+    first, last = tl.load(ptr + i).to(tl.int64), tl.load(ptr + i + 1).to(tl.int64)
+    end = last
+    if LONG:
+        end = tl.where(last - first > longest, first, last)
+    sums, second, third, weights = add(
+        first, end, k, source, order, weight, columns, x, table, heads, width,
+        ORDERED, WEIGHTED, TABLE, WIDE, BLOCK_E, BLOCK_D,
+    )  # fmt: skip
+    if LONG:
+        channel = tl.arange(0, BLOCK_D)
+        rest = tl.zeros([BLOCK_D], tl.float64)
+        n = first // longest
+        for place in range(n, tl.where(end < last, (last - 1) // longest + 1, n)):
+            # its first piece may begin with another row
+            slot = tl.where((place == n) & (first % longest != 0), 1, 0)
+            part = partial + ((2 * place + slot) * heads + k) * (2 * BLOCK_D)
+            sums += tl.load(part + channel).to(sums.dtype)
+            rest += tl.load(part + BLOCK_D + channel)
+        second += tl.sum(tl.where(channel == 0, rest, 0.0), 0)
+        third += tl.sum(tl.where(channel == 1, rest, 0.0), 0)
+        weights += tl.sum(tl.where(channel == 2, rest, 0.0), 0)
+    return sums, second, third, weights
+
+
+@triton.jit
+def add_pieces(
+    ptr, source, order, weight, columns, x, table, first_row, last_row, partial,
+    longest, number, heads, width, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
+    TABLE: tl.constexpr, WIDE: tl.constexpr, BLOCK_E: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Sums of the pieces of long rows, two for each piece of the list of edges.
+
+    The first is of the row that the piece begins with, the second of the one that it
+    ends with, if that is another.
+    """
+    n, slot, k = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
+    one, other = tl.load(first_row + n), tl.load(last_row + n)
+    row = tl.where(slot == 0, one, other)
+    first, last = tl.load(ptr + row).to(tl.int64), tl.load(ptr + row + 1).to(tl.int64)
+    lo = tl.maximum(n * longest, first)
+    hi = tl.minimum(tl.minimum((n + 1) * longest, number), last)
+    if (last - first > longest) & ((slot == 0) | (one != other)):
+        sums, second, third, weights = add(
+            lo, hi, k, source, order, weight, columns, x, table, heads, width,
+            ORDERED, WEIGHTED, TABLE, WIDE, BLOCK_E, BLOCK_D,
+        )  # fmt: skip
+        channel = tl.arange(0, BLOCK_D)
+        part = partial + ((2 * n + slot) * heads + k) * (2 * BLOCK_D)
+        tl.store(part + channel, sums.to(tl.float64))
+        rest = tl.where(channel == 0, second, third)
+        tl.store(part + BLOCK_D + channel, tl.where(channel == 2, weights, rest))
+
+
+@triton.jit
+def weighted_sum(
+    ptr, source, order, weight, columns, x, partial, longest, heads, width, out,
+    ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, WIDE: tl.constexpr,
+    LONG: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Weighted sums of neighbors' vectors, [M, H, d]."""
+    i, k, channel = tl.program_id(0), tl.program_id(1), tl.arange(0, BLOCK_D)
+    sums, _, _, _ = add_row(
+        i, k, ptr, source, order, weight, columns, x, x, partial, longest, heads,
+        width, ORDERED, WEIGHTED, False, WIDE, LONG, BLOCK_E, BLOCK_D,
+    )  # fmt: skip
+    at = (i.to(tl.int64) * heads + k) * width + channel
+    tl.store(out + at, sums, mask=channel < width)
+
+
+@triton.jit
+def of_weights(
+    source, target, order, x, of_x, y, of_y, shift, out, number, heads, width,
+    ORDERED: tl.constexpr, TABLE: tl.constexpr, BLOCK_E: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Gradients of the weights of edges, [E, H]: products of x[source] and y[target].
+
+    With tables x is multiplied by its own and moved by the shift, the product by that
+    of y, and the product of both second columns is added.
+    """
+    e = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
+    k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), e < number
+    j = tl.load(source + e, mask=inside, other=0).to(tl.int64) * heads + k
+    i = tl.load(target + e, mask=inside, other=0).to(tl.int64) * heads + k
+    here = channel[None, :]
+    both = inside[:, None] & (here < width)
+    v = tl.load(x + j[:, None] * width + here, mask=both, other=0.0).to(tl.float64)
+    g = tl.load(y + i[:, None] * width + here, mask=both, other=0.0).to(tl.float64)
+    if TABLE:
+        own = tl.load(of_x + 3 * j, mask=inside, other=0.0)
+        b = tl.load(shift + k * width + channel, mask=channel < width, other=0.0)
+        v = own[:, None] * v + b[None, :]
+    found = tl.sum(v * g, 1)
+    if TABLE:
+        found *= tl.load(of_y + 3 * i, mask=inside, other=0.0)
+        second = tl.load(of_x + 3 * j + 1, mask=inside, other=0.0)
+        found += second * tl.load(of_y + 3 * i + 1, mask=inside, other=0.0)
+    place = e
+    if ORDERED:
+        place = tl.load(order + e, mask=inside, other=0).to(tl.int64)
+    tl.store(out + place * heads + k, found, mask=inside)
+
+
+@triton.jit
+def column_sums(x, scale, stride, out, rows, share, heads, width,
+                BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+    """Sums of some rows of x times a scale, for each program, [*, H, d]."""
+    n, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
+    last = tl.minimum((n + 1) * share, rows)
+    for start in range(n * share, last, BLOCK_E):
+        i = start + tl.arange(0, BLOCK_E)
+        row, inside = i * heads + k, i < last
+        both = inside[:, None] & (channel < width)[None, :]
+        v = tl.load(x + row[:, None] * width + channel[None, :], mask=both, other=0.0)
+        by = tl.load(scale + row * stride, mask=inside, other=0.0)
+        sums += by[:, None] * v.to(tl.float64)
+    at = (n * heads + k) * width + channel
+    tl.store(out + at, tl.sum(sums, 0), mask=channel < width)

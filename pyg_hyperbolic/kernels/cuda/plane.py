@@ -1,0 +1,237 @@
+"""Kernels of the gyro-sum in the plane of its two points, for a block of pairs.
+
+Each pair has a row of products, see :mod:`.rows`.  The sum is one of p = sign u and v;
+with e along p and f along the part x = v - share p of v that is across it.  All vectors
+that come out are combinations of p and x, and are given as those of v + sign u and u:
+the difference of two equal points has to be 0.
+"""
+
+import triton
+import triton.language as tl
+
+from pyg_hyperbolic.kernels.cuda.scalars import curvature_slope, gyro_sum, radial
+
+# Of each pair: squared lengths of u and v, v = share p + x, the square of x, and the
+# difference of the first two.
+UU, VV, SHARE, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(6))
+# Of each pair, backward: the gradients of u, in v + sign u, u and g; those of v, in
+# u + sign v, v and g; and those of c and of the weight.
+U_BOTH, U_U, U_G, V_BOTH, V_V, V_G = (tl.constexpr(n) for n in range(6))
+OF_C, OF_W, SLOPES = (tl.constexpr(n) for n in range(6, 9))
+
+
+@triton.jit
+def known(table, row, inside):
+    """The products of a block of pairs."""
+    at = table + PRODUCTS * row
+    return (
+        tl.load(at + UU, mask=inside, other=1.0),
+        tl.load(at + VV, mask=inside, other=1.0),
+        tl.load(at + SHARE, mask=inside, other=0.0),
+        tl.load(at + ACROSS, mask=inside, other=1.0),
+        tl.load(at + EXCESS, mask=inside, other=0.0),
+    )
+
+
+@triton.jit
+def add(uu, vv, share, across, excess, c):
+    """The sum as a combination of p and x, and all that its derivatives need."""
+    rv, v2 = tl.sqrt(vv), tl.sqrt(across)
+    origin = uu == 0
+    ru = tl.where(origin, 1.0, tl.sqrt(uu))
+    root = tl.sqrt(c)
+    sinhc_u, cosh_u, eu = radial(root * ru)
+    sinhc_v, cosh_v, ev = radial(root * rv)
+    w = gyro_sum(
+        ru, sinhc_u, cosh_u, eu, share * ru, rv, sinhc_v, cosh_v, ev, v2, excess, c
+    )
+    length = tl.where(origin, rv, w[0])
+    by_p = tl.where(origin, 0.0, length * w[1] / ru)
+    by_x = tl.where(v2 > 0, length * w[2] / tl.where(v2 > 0, v2, 1.0), 0.0)
+    by_x = tl.where(origin, 1.0, by_x)
+    return by_p, by_x, length, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w
+
+
+@triton.jit
+def slopes(origin, share, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
+           with_p, with_x, limit):  # fmt: skip
+    """Gradients of p and v, as g_p = p g + p_p p + p_x x, g_v = r g + v_p p + v_x x.
+
+    Args:
+        origin: Whether u is the origin.
+        share: See :data:`SHARE`.
+        excess: See :data:`EXCESS`.
+        c: Absolute value of the curvature.
+        ru: See :func:`add`, as the following.
+        rv: Length of v.
+        v2: Length of x.
+        sinhc_u: S of u.
+        sinhc_v: S of v.
+        cosh_v: C of v.
+        w: The sum.
+        with_p: Product of its gradient g with p.
+        with_x: Product of its gradient g with x.
+        limit: What slopes may not exceed: infinite ones times 0 are no numbers.
+    """
+    length, cos, sin, cos_v, sin_v = w[0], w[1], w[2], w[3], w[4]
+    to_f = tl.where(v2 > 0, 1 / tl.where(v2 > 0, v2, 1.0), 0.0)
+    g_e, g_f = with_p / ru, with_x * to_f
+    along = cos * g_e + sin * g_f
+    across = cos * g_f - sin * g_e
+    hyp = tl.where(w[10] > 0, w[10], 1.0)
+    shrink = tl.where(w[10] > 0, length / hyp * tl.exp(-w[11]), 1.0)
+    p, r = least(w[5], limit), least(w[6], limit)
+    f_along = least(w[8], limit)
+    f_across = -least(-least(w[9], limit), limit)
+    u_e = cos * along - sin * w[7] * across
+    u_f = f_along * along + f_across * across
+    some = rv > 0
+    length_v = tl.where(some, rv, 1.0)
+    cos_uv = tl.where(some, share * ru / length_v, 1.0)
+    sin_uv = tl.where(some, v2 / length_v, 0.0)
+    v_along = cos_v * along + sin_v * shrink * across
+    v_across = cos_v * r * across
+    v_across -= tl.where(some, f_along * ru / length_v * along, 0.0)
+    v_e = cos_uv * v_along - sin_uv * v_across
+    v_f = sin_uv * v_along + cos_uv * v_across
+    c_along, c_across = curvature_slope(
+        length, cos, sin, cos_v, sin_v, w[7], w[10], w[11],
+        ru, sinhc_u, rv, sinhc_v, v2, excess, c,
+    )  # fmt: skip
+    by_c = c_along * along + c_across * across
+    # u at the origin moves v along itself as itself, across itself b coth(b) times
+    wide = cosh_v / sinhc_v
+    square = tl.where(some, rv * rv, 1.0)
+    turn = tl.where(some, (1 - wide) * with_x / square, 0.0)
+    return (
+        tl.where(origin, wide, p),
+        tl.where(origin, 0.0, (u_e - p * g_e) / ru),
+        tl.where(origin, turn, (u_f - p * g_f) * to_f),
+        tl.where(origin, 1.0, r),
+        tl.where(origin, 0.0, (v_e - r * g_e) / ru),
+        tl.where(origin, 0.0, (v_f - r * g_f) * to_f),
+        tl.where(origin, 0.0, by_c),
+    )
+
+
+@triton.jit
+def least(x, limit):
+    """The smaller of both; what is not a number stays so."""
+    return tl.where(x > limit, limit, x)
+
+
+@triton.jit
+def forward(table, c, weight, place, columns, sign: tl.constexpr, out, rows, heads,
+            WEIGHTED: tl.constexpr, ORDERED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Sums as w (Q (v + sign u) + R u): Q and R times the weight, [P * H, 2]."""
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside, k = row < rows, row % heads
+    uu, vv, share, across, excess = known(table, row, inside)
+    by_p, by_x, _, _, _, _, _, _, _, _ = add(
+        uu, vv, share, across, excess, tl.load(c + k)
+    )
+    w = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
+    rest = sign * (by_p - by_x * (share + 1))
+    tl.store(out + 2 * row, w * by_x, mask=inside)
+    tl.store(out + 2 * row + 1, tl.where(w == 0, 0.0, w * rest), mask=inside)
+
+
+@triton.jit
+def weight_of(weight, order, columns, row, k, heads, inside, WEIGHTED: tl.constexpr,
+              ORDERED: tl.constexpr):  # fmt: skip
+    """Weights of pairs, 1 where there are none."""
+    w = inside.to(tl.float64)
+    if WEIGHTED:
+        e = row // heads
+        if ORDERED:
+            e = tl.load(order + e, mask=inside, other=0).to(tl.int64)
+        at = e * columns + tl.where(columns > 1, k, 0)
+        w = tl.load(weight + at, mask=inside, other=0.0).to(tl.float64)
+    return w
+
+
+@triton.jit
+def store_slopes(out, row, inside, sign, share, p, p_p, p_x, r, v_p, v_x):
+    """Gradients in the terms of :data:`SLOPES`."""
+    at = out + SLOPES * row
+    tl.store(at + U_G, sign * p, mask=inside)
+    tl.store(at + U_BOTH, sign * p_x, mask=inside)
+    tl.store(at + U_U, p_p - p_x * (share + 1), mask=inside)
+    tl.store(at + V_G, r, mask=inside)
+    tl.store(at + V_BOTH, sign * (v_p - v_x * share), mask=inside)
+    tl.store(at + V_V, v_x * (share + 1) - v_p, mask=inside)
+
+
+@triton.jit
+def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
+             limit: tl.constexpr, out, rows, heads,
+             WEIGHTED: tl.constexpr, ORDERED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Gradients of sums, from the products of theirs with p and x, [P * H, 2]."""
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside, k = row < rows, row % heads
+    curvature = tl.load(c + k)
+    uu, vv, share, across, excess = known(table, row, inside)
+    by_p, by_x, _, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
+        uu, vv, share, across, excess, curvature
+    )
+    with_p = tl.load(products + 2 * row, mask=inside, other=0.0)
+    with_x = tl.load(products + 2 * row + 1, mask=inside, other=0.0)
+    p, p_p, p_x, r, v_p, v_x, by_c = slopes(
+        uu == 0, share, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
+        with_p, with_x, limit,
+    )  # fmt: skip
+    by = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
+    store_slopes(
+        out, row, inside, sign, share,
+        by * p, by * p_p, by * p_x, by * r, by * v_p, by * v_x,
+    )  # fmt: skip
+    tl.store(out + SLOPES * row + OF_C, by * by_c, mask=inside)
+    tl.store(out + SLOPES * row + OF_W, by_p * with_p + by_x * with_x, mask=inside)
+
+
+@triton.jit
+def distance(table, c, out, rows, heads, SQUARED: tl.constexpr, BLOCK: tl.constexpr):
+    """Lengths of the sums (-u) (+) v, or their squares, [P * H]."""
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = row < rows
+    uu, vv, share, across, excess = known(table, row, inside)
+    _, _, length, _, _, _, _, _, _, _ = add(
+        uu, vv, share, across, excess, tl.load(c + row % heads)
+    )
+    tl.store(out + row, length * length if SQUARED else length, mask=inside)
+
+
+@triton.jit
+def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads, SQUARED: tl.constexpr,
+                      BLOCK: tl.constexpr):  # fmt: skip
+    """Gradients of these: the unit vector along the sum stands for its gradient."""
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = row < rows
+    curvature = tl.load(c + row % heads)
+    uu, vv, share, across, excess = known(table, row, inside)
+    _, _, length, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
+        uu, vv, share, across, excess, curvature
+    )
+    g = tl.load(grad + row, mask=inside, other=0.0).to(tl.float64)
+    if SQUARED:
+        g *= 2 * length
+    # the distance has no derivative at equal points, its square has 0
+    g = tl.where(length == 0, 0.0, g)
+    origin = uu == 0
+    p, p_p, p_x, r, v_p, v_x, by_c = slopes(
+        origin, share, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
+        ru * w[1], tl.where(origin, rv, v2 * w[2]), limit,
+    )  # fmt: skip
+    along = tl.where(origin, 0.0, w[1] / ru)
+    beside = tl.where(v2 > 0, w[2] / tl.where(v2 > 0, v2, 1.0), 0.0)
+    beside = tl.where(origin, 1 / tl.where(rv > 0, rv, 1.0), beside)
+    none = g == 0
+    store_slopes(
+        out, row, inside, -1.0, share, 0 * g,
+        tl.where(none, 0.0, g * (p * along + p_p)),
+        tl.where(none, 0.0, g * (p * beside + p_x)),
+        0 * g,
+        tl.where(none, 0.0, g * (r * along + v_p)),
+        tl.where(none, 0.0, g * (r * beside + v_x)),
+    )  # fmt: skip
+    tl.store(out + SLOPES * row + OF_C, tl.where(none, 0.0, g * by_c), mask=inside)

@@ -1,0 +1,177 @@
+"""Kernels that touch the channels of pairs of points: products, and combinations.
+
+What comes between them, for each pair, is in :mod:`.plane`.  A pair is a row of u and
+one of v: those that indices name, or rows of the same number, or the only row of v.
+"""
+
+import triton
+import triton.language as tl
+
+from pyg_hyperbolic.kernels.cuda.plane import (
+    ACROSS,
+    EXCESS,
+    PRODUCTS,
+    SHARE,
+    UU,
+    VV,
+)
+
+
+@triton.jit
+def ends(n, inside, first, second, INDEXED: tl.constexpr, ONE: tl.constexpr):
+    """Rows of u and v of a block of pairs."""
+    i, j = n, n
+    if INDEXED:
+        i = tl.load(first + n, mask=inside, other=0).to(tl.int64)
+        j = tl.load(second + n, mask=inside, other=0).to(tl.int64)
+    if ONE:
+        j = n * 0
+    return i, j
+
+
+@triton.jit
+def block(x, row, inside, channel, width):
+    """Rows of points in float64."""
+    both = inside[:, None] & (channel < width)[None, :]
+    at = row[:, None] * width + channel[None, :]
+    return tl.load(x + at, mask=both, other=0.0).to(tl.float64)
+
+
+@triton.jit
+def store_products(table, row, inside, p, q, width):
+    """Products of each pair's points, see :data:`~.plane.PRODUCTS`."""
+    uu, vv = tl.sum(p * p, 1), tl.sum(q * q, 1)
+    some = tl.where(uu > 0, uu, 1.0)
+    step = tl.sum(p * q, 1) / some
+    # from the coordinates of x: near a line nothing else is left
+    x = q - step[:, None] * p
+    rest = tl.sum(p * x, 1)
+    across = tl.sum(x * x, 1) - rest * rest / some
+    at = table + PRODUCTS * row
+    tl.store(at + UU, uu, mask=inside)
+    tl.store(at + VV, vv, mask=inside)
+    tl.store(at + SHARE, step + rest / some, mask=inside)
+    across = tl.where((across < 0) | (width == 1), 0.0, across)
+    tl.store(at + ACROSS, across, mask=inside)
+    tl.store(at + EXCESS, tl.sum((p + q) * (p - q), 1), mask=inside)
+
+
+@triton.jit
+def products(u, v, first, second, sign: tl.constexpr, table, number, heads, width,
+             INDEXED: tl.constexpr, ONE: tl.constexpr, BLOCK_E: tl.constexpr,
+             BLOCK_D: tl.constexpr):  # fmt: skip
+    """Products of the points of all pairs, [P * H, 5]."""
+    n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
+    k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
+    i, j = ends(n, inside, first, second, INDEXED, ONE)
+    p = sign * block(u, i * heads + k, inside, channel, width)
+    q = block(v, j * heads + k, inside, channel, width)
+    store_products(table, n * heads + k, inside, p, q, width)
+
+
+@triton.jit
+def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out, number, heads, width,
+                  INDEXED: tl.constexpr, ONE: tl.constexpr, BLOCK_E: tl.constexpr,
+                  BLOCK_D: tl.constexpr):  # fmt: skip
+    """Products of the gradient at each pair's u with p and x, [P * H, 2]."""
+    n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
+    k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
+    i, j = ends(n, inside, first, second, INDEXED, ONE)
+    p = sign * block(u, i * heads + k, inside, channel, width)
+    q = block(v, j * heads + k, inside, channel, width)
+    g = block(grad, i * heads + k, inside, channel, width)
+    row = n * heads + k
+    share = tl.load(table + PRODUCTS * row + SHARE, mask=inside, other=0.0)
+    with_x = tl.sum(g * (q - share[:, None] * p), 1)
+    tl.store(out + 2 * row, tl.sum(g * p, 1), mask=inside)
+    tl.store(out + 2 * row + 1, with_x, mask=inside)
+
+
+@triton.jit
+def bounded(x, most):
+    """Gradients that stay numbers, and so do their squares; what is none stays so."""
+    return tl.where(x > most, most, tl.where(x < -most, -most, x))
+
+
+@triton.jit
+def combine(own, other, grad, table, stride, column, of_grad, sign: tl.constexpr,
+            most: tl.constexpr, out, number, heads, width, ONE: tl.constexpr, GRAD: tl.constexpr,
+            BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+    """Rows T[column] (other + sign own) + T[column + 1] own, and T[of_grad] grad."""
+    n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
+    k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
+    row = n * heads + k
+    x = block(own, row, inside, channel, width)
+    y = block(other, (n * 0 if ONE else n) * heads + k, inside, channel, width)
+    at = table + stride * row
+    both = tl.load(at + column, mask=inside, other=0.0)
+    rest = tl.load(at + column + 1, mask=inside, other=0.0)
+    found = both[:, None] * (y + sign * x) + rest[:, None] * x
+    if GRAD:
+        by = tl.load(at + of_grad, mask=inside, other=0.0)
+        found += by[:, None] * block(grad, row, inside, channel, width)
+    mask = inside[:, None] & (channel < width)[None, :]
+    tl.store(
+        out + row[:, None] * width + channel[None, :], bounded(found, most), mask=mask
+    )
+
+
+@triton.jit
+def combine_edges(
+    ptr, index, order, own, other, grad, table, stride, column, of_grad,
+    most: tl.constexpr, out, heads, width, ORDERED: tl.constexpr, OWN_GRAD: tl.constexpr,
+    OTHER_GRAD: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Sums over the pairs of each row of T[column] (other - own) + T[column + 1] own.
+
+    And of T[of_grad] grad, of the row itself or of the other.
+
+    Args:
+        ptr: First pair of each row, [N + 1].
+        index: The other row of each pair, [P].
+        order: Where it stands in the table, [P], if that is another place.
+        own: Points, [N, H, d].
+        other: Points that indices name.
+        grad: Gradients.
+        table: [P * H, stride].
+        stride: Columns of the table.
+        column: Which of them is first.
+        of_grad: Which of them is for the gradients.
+        most: See :func:`bounded`.
+        out: [N, H, d].
+        heads: H.
+        width: d.
+        ORDERED: Whether there is an order.
+        OWN_GRAD: Whether gradients are those of rows.
+        OTHER_GRAD: Whether they are those of the other.
+        BLOCK_E: Pairs at once.
+        BLOCK_D: At least d.
+    """
+    i, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    here, inner = (i * heads + k) * width + channel, channel < width
+    x = tl.load(own + here, mask=inner, other=0.0).to(tl.float64)
+    sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
+    rest, of_own = tl.zeros([BLOCK_E], tl.float64), tl.zeros([BLOCK_E], tl.float64)
+    last = tl.load(ptr + i + 1).to(tl.int64)
+    for start in range(tl.load(ptr + i).to(tl.int64), last, BLOCK_E):
+        e = start + tl.arange(0, BLOCK_E)
+        inside = e < last
+        j = tl.load(index + e, mask=inside, other=0).to(tl.int64)
+        place = e
+        if ORDERED:
+            place = tl.load(order + e, mask=inside, other=0).to(tl.int64)
+        at = table + stride * (place * heads + k)
+        both = tl.load(at + column, mask=inside, other=0.0)
+        rest += tl.load(at + column + 1, mask=inside, other=0.0)
+        y = block(other, j * heads + k, inside, channel, width)
+        sums += both[:, None] * (y - x[None, :])
+        if OWN_GRAD:
+            of_own += tl.load(at + of_grad, mask=inside, other=0.0)
+        if OTHER_GRAD:
+            by = tl.load(at + of_grad, mask=inside, other=0.0)
+            sums += by[:, None] * block(grad, j * heads + k, inside, channel, width)
+    found = tl.sum(sums, 0) + tl.sum(rest, 0) * x
+    if OWN_GRAD:
+        g = tl.load(grad + here, mask=inner, other=0.0).to(tl.float64)
+        found += tl.sum(of_own, 0) * g
+    tl.store(out + here, bounded(found, most), mask=inner)
