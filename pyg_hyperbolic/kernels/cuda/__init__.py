@@ -1,10 +1,29 @@
 """The back end for CUDA: kernels over rows and edges, in Triton.
 
 Each function takes the tensors of one operation and gives its result, or its gradients,
-without autograd, and without waiting for the device.  What is not here is computed by
-the portable back end.
+without autograd, and without waiting for the device.
 """
 
 from pyg_hyperbolic.kernels.cuda.midpoint import midpoint, midpoint_backward
+from pyg_hyperbolic.kernels.cuda.pairs import (
+    dist,
+    dist_backward,
+    gyro_add,
+    gyro_add_backward,
+    log_sum,
+    log_sum_backward,
+)
+from pyg_hyperbolic.kernels.cuda.sums import weighted_sum, weighted_sum_backward
 
-__all__ = ["midpoint", "midpoint_backward"]
+__all__ = [
+    "dist",
+    "dist_backward",
+    "gyro_add",
+    "gyro_add_backward",
+    "log_sum",
+    "log_sum_backward",
+    "midpoint",
+    "midpoint_backward",
+    "weighted_sum",
+    "weighted_sum_backward",
+]

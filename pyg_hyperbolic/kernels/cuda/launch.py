@@ -7,12 +7,12 @@ import torch
 import triton
 from torch import Tensor
 
-# The largest number of channels that one program holds; beyond it the portable back
-# end computes.
-WIDEST = 2048
+from pyg_hyperbolic.kernels.cuda.neighbors import add_pieces, column_sums
+
 # Edges of a row that one program adds up.  Longer rows are shared.
 LONGEST = 1024
 
+PROGRAMS = 1024  # that share the rows of a sum over all of them
 # Of points of each dtype: gradients grow as e^a, and stay at this power of e; slopes
 # do not exceed a number; that power itself.
 LIMITS = {
@@ -74,6 +74,18 @@ def of_weight(found: Tensor, weight: Tensor | None) -> Tensor | None:
     return total.to(weight.dtype).view(weight.shape)
 
 
+def columns(x: Tensor, table: Tensor, column: int) -> Tensor:
+    """Sums of all rows of x, times a column of a table, [H, d]."""
+    rows, heads, width = len(x), heads_of(x), x.shape[-1]
+    programs = min(rows, PROGRAMS)
+    out = wide(x, programs, heads, width)
+    run(
+        column_sums, (programs, heads), x, table[:, column:], table.shape[1], out,
+        rows, triton.cdiv(rows, max(programs, 1)), heads, width, **blocks(width),
+    )  # fmt: skip
+    return out.sum(0)
+
+
 class Edges(NamedTuple):
     """Edges in the order of their targets, their weights, and where rows are long."""
 
@@ -128,7 +140,7 @@ class Edges(NamedTuple):
         return rows.repeat_interleave(counts, output_size=self.number)
 
     def sums_of_pieces(
-        self, kernel: Any, x: Tensor, table: Tensor, width: int, **options: bool
+        self, x: Tensor, table: Tensor, width: int, **options: bool
     ) -> dict[str, Any]:
         """Starts the sums of the pieces of long rows, if a row can be long.
 
@@ -148,7 +160,7 @@ class Edges(NamedTuple):
         rows = torch.searchsorted(self.ptr, ends, right=True) - 1
         partial = wide(x, len(first), 2, self.heads, 2 * sizes["BLOCK_D"])
         run(
-            kernel, (len(first), 2, self.heads), *self.arguments, x, table, rows[0],
+            add_pieces, (len(first), 2, self.heads), *self.arguments, x, table, rows[0],
             rows[1], partial, LONGEST, self.number, self.heads, width, **self.has,
             **options, **sizes, enable_fp_fusion=True,
         )  # fmt: skip

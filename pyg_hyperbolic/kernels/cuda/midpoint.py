@@ -9,8 +9,10 @@ from torch import Tensor
 from pyg_hyperbolic.kernels.cuda import far, lifted, neighbors
 from pyg_hyperbolic.kernels.cuda.launch import (
     LIMITS,
+    PROGRAMS,
     Edges,
     blocks,
+    columns,
     curvatures,
     heads_of,
     of_curvature,
@@ -21,7 +23,6 @@ from pyg_hyperbolic.kernels.cuda.launch import (
 
 Gradients = tuple[Tensor | None, ...]
 _BLOCK = 128  # points whose scalars a program computes
-_PROGRAMS = 1024  # that share the points of a sum over all of them
 
 
 class _Lifted(NamedTuple):
@@ -97,7 +98,7 @@ class _Lifted(NamedTuple):
 
 def _pieces(links: Edges, x: Tensor, table: Tensor, width: int) -> dict[str, Any]:
     """Sums of the pieces of long rows, as the arguments of kernels over rows."""
-    return links.sums_of_pieces(neighbors.add_pieces, x, table, width, TABLE=True, WIDE=True)
+    return links.sums_of_pieces(x, table, width, TABLE=True, WIDE=True)
 
 
 def midpoint(
@@ -183,7 +184,7 @@ def midpoint_backward(
     back = links
     if points:
         back = Edges.of(reverse_ptr, target, reverse_order, weight, heads)
-        by_bias, by_c = _of_points(of, back, of_klein, of_sum, links.rows, by_x)
+        by_bias, by_c = _of_points(of, back, of_klein, of_sum, by_x)
 
     # in place of the gradients of Klein points: shifts
     table, node = of.far_nodes(any_left)
@@ -196,7 +197,7 @@ def midpoint_backward(
     )  # fmt: skip
     if not points:
         return None, None, of_weight(by_weight, weight), None
-    programs = min(len(of.u), _PROGRAMS)
+    programs = min(len(of.u), PROGRAMS)
     share = triton.cdiv(len(of.u), max(programs, 1))
     far_bias, far_c = wide(x, programs, heads, width), wide(x, programs, heads)
     run(
@@ -213,7 +214,7 @@ def midpoint_backward(
 
 
 def _of_points(
-    of: _Lifted, back: Edges, of_klein: Tensor, of_sum: Tensor, rows: int, by_x: Tensor
+    of: _Lifted, back: Edges, of_klein: Tensor, of_sum: Tensor, by_x: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Fills in gradients of points; those of the bias and of c are from points alone."""
     heads, width, sizes = of.heads, of.width, blocks(of.width)
@@ -229,8 +230,8 @@ def _of_points(
     by_bias, by_c = wide(of.u, heads, width).zero_(), wide(of.u, heads)
     of_sums, of_dots = by_bias, by_bias
     if of.biased:
-        of_sums = _columns(of_klein, of_sum, 2, rows, heads, width)
-        of_dots = _columns(of.u, shared, 0, len(of.u), heads, width)
+        of_sums = columns(of_klein, of_sum, 2)
+        of_dots = columns(of.u, shared, 0)
         by_bias = torch.empty_like(by_bias)
     run(
         lifted.backward_bias, (heads,), of.bias, of.at_b, of.c, of_sums, of_dots, sums,
@@ -238,16 +239,3 @@ def _of_points(
     )  # fmt: skip
     return by_bias, by_c
 
-
-def _columns(
-    x: Tensor, table: Tensor, column: int, rows: int, heads: int, width: int
-) -> Tensor:
-    """Sums of all rows of x, times a column of a table, [H, d]."""
-    programs = min(rows, _PROGRAMS)
-    out = wide(x, programs, heads, width)
-    run(
-        neighbors.column_sums, (programs, heads), x, table[:, column:],
-        table.shape[1], out, rows, triton.cdiv(rows, max(programs, 1)), heads, width,
-        **blocks(width),
-    )  # fmt: skip
-    return out.sum(0)
