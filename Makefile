@@ -6,7 +6,7 @@ ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: help setup lint test benchmark results docs format clean
+.PHONY: help setup lint test benchmark results cuda docs format clean
 
 help:
 	@echo "make setup      install everything into .venv (PYTHON=python3.12 names another Python)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint       set up, then lint and types alone"
 	@echo "make benchmark  set up, then a first look, in minutes (ARGS=... are passed on)"
 	@echo "make results    set up, then the search and the tables: hours (ARGS=... for both)"
+	@echo "make cuda       set up, then test and measure a CUDA device: a quarter of an hour"
 	@echo "make docs       set up, then build the documentation into docs/build/html"
 	@echo "make format     set up, then format the code and sort its imports"
 	@echo "make clean      remove caches and build outputs; .venv and results stay"
@@ -35,6 +36,9 @@ benchmark: setup
 results: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --jobs 2 $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tasks --jobs 2 $(ARGS)
+
+cuda: setup
+	$(BIN)/python -m benchmarks.cuda $(ARGS)
 
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/build/html

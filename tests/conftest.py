@@ -1,13 +1,19 @@
 """Fixtures for all tests: seed, dtypes, one table of tolerances, PyG's switches."""
 
+import os
 from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
+
+# Triton reads it when it is first imported, as it is by the following.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 import torch_geometric.typing
 import torch_geometric.utils._scatter
 import torch_geometric.utils._segment
-from torch import Tensor
 
 torch.set_num_threads(1)
 

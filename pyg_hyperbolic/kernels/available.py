@@ -7,7 +7,9 @@ from types import ModuleType
 
 # What each of them is compiled by.
 COMPILERS = {"cpu": "numba", "cuda": "triton"}
-INSTALLED = {name: find_spec(package) is not None for name, package in COMPILERS.items()}
+INSTALLED = {
+    name: find_spec(package) is not None for name, package in COMPILERS.items()
+}
 _loaded: dict[str, ModuleType | None] = {}
 
 

@@ -72,7 +72,7 @@ def _ready(c: Curved, *points: Tensor) -> tuple[Tensor, list[Tensor]]:
     if isinstance(c, Tensor):
         c = c.to(wide)
     else:
-        c = torch.tensor(c, dtype=wide, device=points[0].device)
+        c = torch.full((), c, dtype=wide, device=points[0].device)  # waits for nothing
     return c, [x.to(dtype) for x in points]
 
 

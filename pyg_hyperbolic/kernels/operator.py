@@ -182,6 +182,7 @@ class Operator:
                 tensors = iter(ctx.saved_tensors)
                 args = [next(tensors) if x is None else x[0] for x in ctx.rest]
                 needed = list(ctx.needs_input_grad[: operator.differentiable])
+                differentiate: Callable[..., list[Tensor | None]]
                 differentiate = partial(operator.backward, by)
                 if torch.is_grad_enabled():
                     differentiate = operator._differentiate

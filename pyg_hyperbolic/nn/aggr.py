@@ -88,7 +88,9 @@ class HyperbolicAggregation(Aggregation):
         """
         if index is None:
             if ptr is None:
-                ptr = torch.tensor([0, x.size(dim)], device=x.device)
+                ptr = x.size(dim) * torch.arange(
+                    2, device=x.device
+                )  # waits for nothing
             dim_size = ptr.numel() - 1
             index = torch.arange(dim_size, device=x.device)
             index = index.repeat_interleave(ptr.diff(), output_size=x.size(dim))

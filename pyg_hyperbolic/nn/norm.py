@@ -148,7 +148,9 @@ class HyperbolicBatchNorm(_Norm):
     def _track(self, mean: Tensor, variance: Tensor, c: Tensor) -> None:
         assert self.running_mean is not None and self.running_var is not None
         means = torch.stack([self.running_mean, mean.to(self.running_mean.dtype)])
-        share = means.new_tensor([1 - self.momentum, self.momentum])
+        # filled on the device, which would wait for a copy from the host
+        share = means.new_full((2,), self.momentum)
+        share[0] = 1 - self.momentum
         self.running_mean.copy_(midpoint(means, c, share))
         self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
 

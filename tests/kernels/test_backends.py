@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.kernels import Graph, available, backend, operator
+from pyg_hyperbolic.kernels import Graph, available, backend
 from tests.kernels.cases import OPERATIONS, case, expected
 
 every = pytest.mark.parametrize("name", OPERATIONS)
@@ -21,7 +21,7 @@ every = pytest.mark.parametrize("name", OPERATIONS)
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The operations that have been left to the loops."""
     made: list[str] = []
-    loops = operator.cpu()
+    loops = available.cpu()
     for name in ("gyro_add", "midpoint", "weighted_sum", "log_sum", "dist"):
         for call in (name, f"{name}_backward"):
             f = getattr(loops, call)
@@ -65,17 +65,24 @@ def test_the_reference_computes_in_float64() -> None:
 
 
 def test_unknown_back_ends() -> None:
-    with pytest.raises(ValueError, match=r"^'name' must be one of .* \(got 'cuda'\)"):
+    with pytest.raises(ValueError, match=r"^'name' must be one of .* \(got 'tpu'\)"):
+        backend("tpu").__enter__()
+
+
+def test_without_triton_its_back_end_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(available._loaded, "cuda", None)
+    with pytest.raises(ValueError, match="must not be 'cuda' without Triton; pip"):
         backend("cuda").__enter__()
 
 
 @pytest.fixture
 def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(available, "_loaded", [])
+    monkeypatch.delitem(available._loaded, "cpu", raising=False)
     monkeypatch.delattr(kernels, "cpu", raising=False)
     monkeypatch.setitem(sys.modules, "pyg_hyperbolic.kernels.cpu", None)
-    monkeypatch.setattr(available, "INSTALLED", False)
-    monkeypatch.setattr(operator, "INSTALLED", False)
+    monkeypatch.setitem(available.INSTALLED, "cpu", False)
 
 
 @pytest.mark.usefixtures("without_numba")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 pytest.importorskip("triton", reason="needs Triton")
 import triton
@@ -70,7 +69,7 @@ def test_radii_of_klein_points() -> None:
 
 
 def sums(c: float) -> list[list[float]]:
-    """Arguments of gyro-sums at many radii and angles, also nearly and quite 0 and pi."""
+    """Arguments of gyro-sums at many radii and angles, some nearly or quite 0 or pi."""
     rows = []
     for ru, rv, angle in itertools.product(
         RADII[1:], RADII, [0.0, 1e-9, 1e-3, 1.0, 2.5, math.pi - 1e-6, math.pi]
@@ -110,7 +109,9 @@ def _slope(ru, su, cu, eu, v1, rv, sv, cv, ev, v2, excess, c):
 @pytest.mark.parametrize("c", [0.0, 0.01, 1.0])
 def test_gyro_sums_by_curvature(c: float) -> None:
     """A difference of lengths over c, but near the origin."""
-    check(
-        _slope, slow_slope, sums(c), 1e-9,
-        least=lambda *x: 1e-4 * min(max(x[0], x[5]) ** 3, max(x[0], x[5]) / max(c, 1e-99)),
-    )  # fmt: skip
+
+    def least(*x: float) -> float:
+        radius = max(x[0], x[5])
+        return 1e-4 * min(radius**3, radius / max(c, 1e-99))
+
+    check(_slope, slow_slope, sums(c), 1e-9, least)

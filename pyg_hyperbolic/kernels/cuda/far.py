@@ -76,14 +76,19 @@ def neighbors(u, b, node, row, inside, channel, width):
     at = node + 4 * row
     by_u = tl.load(at + BY_U, mask=inside, other=0.0)
     by_b = tl.load(at + BY_B, mask=inside, other=0.0)
-    v = by_u[:, None] * block(u, row, inside, channel, width) + by_b[:, None] * b[None, :]
+    v = (
+        by_u[:, None] * block(u, row, inside, channel, width)
+        + by_b[:, None] * b[None, :]
+    )
     return v, tl.load(at + KAPPA, mask=inside, other=0.0)
 
 
 @triton.jit
 def neighbor(u, b, node, row, channel, width):
     """One of them."""
-    v = tl.load(u + row * width + channel, mask=channel < width, other=0.0).to(tl.float64)
+    v = tl.load(u + row * width + channel, mask=channel < width, other=0.0).to(
+        tl.float64
+    )
     v = tl.load(node + 4 * row + BY_U) * v + tl.load(node + 4 * row + BY_B) * b
     return v, tl.load(node + 4 * row + KAPPA)
 
@@ -166,7 +171,10 @@ def center(
             lighter = tl.maximum(lighter, tl.max(tl.where(light, mass, MINUS_INF), 0))
             counts = (j != h) & ~(mass == MINUS_INF) & ~light
             v, own = neighbors(u, b, node, j * heads + k, counts, channel, width)
-            z = own[:, None] * (v - there[None, :]) + (own - kappa)[:, None] * there[None, :]
+            z = (
+                own[:, None] * (v - there[None, :])
+                + (own - kappa)[:, None] * there[None, :]
+            )
             m = tl.where(counts, tl.exp(tl.minimum(mass - unit, RANGE)), 0.0)
             z = tl.where(counts[:, None], z, 0.0)
             sums += m[:, None] * z
@@ -188,9 +196,7 @@ def center(
     spread = tl.where(bent, tl.exp(log_spread - log_gap), 0.0)
     share = tl.where(bent, part / (part + bend), 1.0)
     mean = kappa * there + shift * tl.exp(unit - log_total)
-    return (
-        h, kappa, mean, shift, log_total, log_inverse, log_gap, share, spread, unit
-    )
+    return (h, kappa, mean, shift, log_total, log_inverse, log_gap, share, spread, unit)
 
 
 @triton.jit
@@ -200,7 +206,11 @@ def forward(
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Midpoints of those targets that are left."""
-    i, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    i, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     row, inside = i * heads + k, channel < width
     if tl.load(left + row) != 0:
         b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
@@ -214,8 +224,10 @@ def forward(
 
 
 @triton.jit
-def edge_gradient(w, mass, inverse, log_cosh, heavy, v, own, there, kappa, shift, beta,
-                  total, total_inverse, log_gap, unit, share, by_gap, c, log_limit):  # fmt: skip
+def edge_gradient(
+    w, mass, inverse, log_cosh, heavy, v, own, there, kappa, shift, beta, total,
+    total_inverse, log_gap, unit, share, by_gap, c, log_limit,
+):  # fmt: skip
     """What the gradients of neighbors need of a block of edges.
 
     Of an edge of weight 0 the mass is that of a weight 1, and only the gradient of the
@@ -254,12 +266,18 @@ def backward_targets(
     Fills in targets, [M * H, 10], and shifts to the midpoint, [M, H, d]; by_weight and
     by_c where a target is left.
     """
-    i, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    i, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     row, inside = i * heads + k, channel < width
     if tl.load(left + row) != 0:
         b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
         curvature = tl.load(c + k)
-        h, kappa, mean, shift, total, total_inverse, log_gap, share, spread, unit = center(
+        (
+            h, kappa, mean, shift, total, inverse_sum, log_gap, share, spread, unit,
+        ) = center(
             i, k, ptr, source, order, weight, columns, u, b, node, curvature, heads,
             width, ORDERED, WEIGHTED, BLOCK_E, BLOCK_D,
         )  # fmt: skip
@@ -271,7 +289,7 @@ def backward_targets(
         out = targets + TARGET * row
         tl.store(out + HEAVIEST, h.to(tl.float64))
         tl.store(out + TOTAL, total)
-        tl.store(out + INVERSE, total_inverse)
+        tl.store(out + INVERSE, inverse_sum)
         tl.store(out + LOG_GAP, log_gap)
         tl.store(out + UNIT, unit)
         tl.store(out + SHARE, share)
@@ -282,27 +300,32 @@ def backward_targets(
         tl.store(shifts + at, shift, mask=inside)
         tl.store(by_c + row, by_gap * spread)
         if LEARNED:
-            there, _ = neighbor(u, b, node, h * heads + k, channel, width)
+            there = neighbor(u, b, node, h * heads + k, channel, width)[0]
             moved, beta = shift * tl.exp(unit - total), value * g
-            first, last = tl.load(ptr + i).to(tl.int64), tl.load(ptr + i + 1).to(tl.int64)
+            first, last = (
+                tl.load(ptr + i).to(tl.int64),
+                tl.load(ptr + i + 1).to(tl.int64),
+            )
             for start in range(first, last, BLOCK_E):
                 e = start + tl.arange(0, BLOCK_E)
                 j, place, w, mass, inverse, log_cosh = log_masses(
                     e, last, k, source, order, weight, columns, node, heads, ORDERED,
                     WEIGHTED,
                 )  # fmt: skip
-                known = e < last
-                v, own = neighbors(u, b, node, j * heads + k, known, channel, width)
-                _, _, _, _, _, _, by_one, by_inverse = edge_gradient(
+                inside_row = e < last
+                v, own = neighbors(
+                    u, b, node, j * heads + k, inside_row, channel, width
+                )
+                found = edge_gradient(
                     w, mass, inverse, log_cosh, j == h, v, own, there[None, :], kappa,
-                    moved[None, :], beta[None, :], total, total_inverse, log_gap, unit,
+                    moved[None, :], beta[None, :], total, inverse_sum, log_gap, unit,
                     share, by_gap, curvature, log_limit,
                 )  # fmt: skip
-                found = (by_one + by_inverse) / tl.where(w != 0, w, 1.0)
+                by_log = (found[6] + found[7]) / tl.where(w != 0, w, 1.0)
                 # out of range for an edge of weight 0 to a point far beyond all others
-                out_of_range = (w == 0) & ~(tl.abs(found) < 1e290)
-                found = tl.where(out_of_range, 0.0, found)
-                tl.store(by_weight + place * heads + k, found, mask=known)
+                out_of_range = (w == 0) & ~(tl.abs(by_log) < 1e290)
+                by_log = tl.where(out_of_range, 0.0, by_log)
+                tl.store(by_weight + place * heads + k, by_log, mask=inside_row)
 
 
 @triton.jit
@@ -318,7 +341,11 @@ def backward_points(
     The edges are those of the points, reversed: from targets.  Each program fills in
     its share of the gradients of the bias, [*, H, d], and of c, [*, H].
     """
-    n, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    n, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     inside, curvature = channel < width, tl.load(c + k)
     b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
     of_bias, of_c = tl.zeros([BLOCK_D], tl.float64), curvature * 0
@@ -339,8 +366,10 @@ def backward_points(
                     klein_slope(z, kappa, sech * sech) * dot + kappa * by_log
                 )
                 g = bounded(kappa * by_klein + radial_part * v, most)
-                of_c += vv / 2 * (
-                    homogeneity(z, kappa, sech * sech) * by_own + kappa * by_log
+                of_c += (
+                    vv
+                    / 2
+                    * (homogeneity(z, kappa, sech * sech) * by_own + kappa * by_log)
                 )
                 at = row * width + channel
                 p = tl.load(u + at, mask=inside, other=0.0).to(tl.float64)
@@ -369,7 +398,7 @@ def of_neighbor(
     log_limit, most, targets, shifts, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of a neighbor's Klein point, of the logarithm of its mass, and along it.
+    """Gradients of a neighbor's Klein point, of its log mass, and along that point.
 
     And the number of its targets that are left.
     """

@@ -32,6 +32,16 @@ def blocks(width: int) -> dict[str, int]:
     }
 
 
+def roomy(width: int) -> dict[str, int]:
+    """The same for kernels that keep much of each row: fewer numbers for a thread."""
+    sizes = blocks(width)
+    return sizes | {
+        "BLOCK_E": min(sizes["BLOCK_E"], 4),
+        "num_warps": min(4 * sizes["num_warps"], 8),
+        "maxnreg": 255,
+    }
+
+
 def run(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
     """Starts a kernel on the device of its first argument, if there is work.
 
@@ -106,8 +116,10 @@ class Edges(NamedTuple):
     ) -> "Edges":
         if weight is None:
             weight = torch.empty(0, dtype=torch.float32, device=ptr.device)
-        rows = (x.contiguous() for x in (ptr, source, order, weight.detach()))
-        return cls(*rows, heads)
+        weight = weight.detach().contiguous()
+        return cls(
+            ptr.contiguous(), source.contiguous(), order.contiguous(), weight, heads
+        )
 
     @property
     def rows(self) -> int:

@@ -89,11 +89,16 @@ def klein(sums, total, size, c, least):
 @triton.jit
 def forward(
     ptr, source, order, weight, columns, u, at, partial, longest, shift, c,
-    least: tl.constexpr, heads, width, out, left, any_left, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
-    LONG: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+    least: tl.constexpr, heads, width, out, left, any_left, ORDERED: tl.constexpr,
+    WEIGHTED: tl.constexpr, LONG: tl.constexpr, BLOCK_E: tl.constexpr,
+    BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Midpoints, and which are left to do, [M * H]; any_left is set to 1 if one is."""
-    i, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    i, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     sums, total, size, weights = add_row(
         i, k, ptr, source, order, weight, columns, u, at, partial, longest, heads,
         width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,
@@ -114,16 +119,20 @@ def forward(
 @triton.jit
 def backward_targets(
     ptr, source, order, weight, columns, u, at, partial, longest, shift, c,
-    least: tl.constexpr, heads, width, grad, of_klein, of_sum, by_c, left, any_left, ORDERED: tl.constexpr,
-    WEIGHTED: tl.constexpr, LONG: tl.constexpr, BLOCK_E: tl.constexpr,
-    BLOCK_D: tl.constexpr,
+    least: tl.constexpr, heads, width, grad, of_klein, of_sum, by_c, left, any_left,
+    ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, LONG: tl.constexpr,
+    BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Gradients of sums of lifted points, as those of their Klein points.
 
     In float64, as the radial part of one may be much longer than what is left of it.
     All is 0 where a target is left.
     """
-    i, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    i, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     sums, total, size, weights = add_row(
         i, k, ptr, source, order, weight, columns, u, at, partial, longest, heads,
         width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,
@@ -164,7 +173,11 @@ def backward_points(
 
     The edges are those of the points, reversed: from targets.
     """
-    j, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    j, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     sums, by_cosh, _, _ = add_row(
         j, k, ptr, source, order, weight, columns, of_klein, of_sum, partial, longest,
         heads, width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,
@@ -202,7 +215,10 @@ def backward_bias(bias, at_b, c, of_sums, of_dots, shared, by_bias, by_c, width,
     b = tl.load(bias + at, mask=inside, other=0.0).to(tl.float64)
     uu = tl.sum(b * b, 0)
     sinhc, cosh = tl.load(at_b + 3 * k), tl.load(at_b + 3 * k + 1)
-    of_sinhc, of_cosh = tl.load(shared + 4 * k + BY_SINHC_B), tl.load(shared + 4 * k + BY_COSH_B)
+    of_sinhc, of_cosh = (
+        tl.load(shared + 4 * k + BY_SINHC_B),
+        tl.load(shared + 4 * k + BY_COSH_B),
+    )
     by_square = of_sinhc * lift_slope(curvature * uu, sinhc, cosh) + of_cosh * sinhc / 2
     found = sinhc * tl.load(of_sums + at, mask=inside, other=0.0)
     found += tl.load(of_dots + at, mask=inside, other=0.0)

@@ -17,6 +17,7 @@ from pyg_hyperbolic.kernels.cuda.launch import (
     heads_of,
     of_curvature,
     of_weight,
+    roomy,
     run,
     wide,
 )
@@ -41,9 +42,7 @@ class _Lifted(NamedTuple):
     width: int
 
     @classmethod
-    def of(
-        cls, x: Tensor, bias: Tensor | None, c: Tensor, backward: bool
-    ) -> "_Lifted":
+    def of(cls, x: Tensor, bias: Tensor | None, c: Tensor, backward: bool) -> "_Lifted":
         u, heads, width = x.detach().contiguous(), heads_of(x), x.shape[-1]
         b = u.new_zeros(heads, width) if bias is None else bias.detach().contiguous()
         rows, curvature = len(u) * heads, curvatures(c, heads)
@@ -121,13 +120,13 @@ def midpoint(
     run(
         lifted.forward, grid, *links.arguments, of.u, of.at, shift=of.shift, c=of.c,
         least=least, heads=of.heads, width=of.width, out=out, left=left,
-        any_left=any_left, **_pieces(links, of.u, of.at, of.width), **links.has, **sizes,
-        enable_fp_fusion=True,
+        any_left=any_left, **_pieces(links, of.u, of.at, of.width), **links.has,
+        **sizes, enable_fp_fusion=True,
     )  # fmt: skip
-    _, node = of.far_nodes(any_left)
+    node = of.far_nodes(any_left)[1]
     run(
         far.forward, grid, left, *links.arguments, of.u, of.bias, node, of.c, of.heads,
-        of.width, out, **links.has, **sizes,
+        of.width, out, **links.has, **roomy(of.width),
     )  # fmt: skip
     return out
 
@@ -193,7 +192,7 @@ def midpoint_backward(
     run(
         far.backward_targets, grid, left, *links.arguments, of.u, of.bias, node, of.c,
         heads, width, upstream, log_limit, of_target, of_klein, by_weight,
-        c_of_targets, LEARNED=needed[2], **links.has, **sizes,
+        c_of_targets, LEARNED=needed[2], **links.has, **roomy(width),
     )  # fmt: skip
     if not points:
         return None, None, of_weight(by_weight, weight), None
@@ -204,7 +203,7 @@ def midpoint_backward(
         far.backward_points, (programs, heads), any_left, left, *back.arguments, of.u,
         of.bias, node, table, of.c, heads, width, upstream, log_limit, limit, most,
         of_target, of_klein, by_x, far_bias, far_c, len(of.u), share,
-        BIASED=of.biased, **back.has, **sizes,
+        BIASED=of.biased, **back.has, **roomy(width),
     )  # fmt: skip
     by_c = by_c + c_of_targets.sum(0) + far_c.sum(0)
     grad_bias = None
@@ -216,7 +215,7 @@ def midpoint_backward(
 def _of_points(
     of: _Lifted, back: Edges, of_klein: Tensor, of_sum: Tensor, by_x: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Fills in gradients of points; those of the bias and of c are from points alone."""
+    """Fills in gradients of points; returns those of the bias and of c from them."""
     heads, width, sizes = of.heads, of.width, blocks(of.width)
     shared = wide(of.u, of.rows, 4)
     run(
@@ -238,4 +237,3 @@ def _of_points(
         by_bias, by_c, width, BLOCK_D=sizes["BLOCK_D"],
     )  # fmt: skip
     return by_bias, by_c
-

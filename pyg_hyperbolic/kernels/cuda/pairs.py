@@ -23,8 +23,10 @@ from pyg_hyperbolic.kernels.cuda.launch import (
 
 Gradients = tuple[Tensor | None, ...]
 _BLOCK = 128  # pairs whose scalars a program computes
+# Without the second ptxas spills a register of the unweighted form.
+_SCALARS = {"BLOCK": _BLOCK, "maxnreg": 192}
 # First columns of gradients, of which there are three for each of the two points.
-_OF_FIRST, _OF_SECOND, _OF_C, _OF_WEIGHT, _COLUMNS = 0, 3, 6, 7, 8
+_OF_FIRST, _OF_SECOND, _OF_C, _OF_WEIGHT, _TIMES, _COLUMNS = 0, 3, 6, 7, 8, 9
 
 
 class _Pairs(NamedTuple):
@@ -100,13 +102,13 @@ class _Pairs(NamedTuple):
         out = wide(self.u, self.number * self.heads, 2)
         run(
             plane.forward, self.lines, self.products, self.c, *_weights(links, out),
-            self.sign, out, self.number * self.heads, self.heads, BLOCK=_BLOCK,
+            self.sign, out, self.number * self.heads, self.heads, **_SCALARS,
             **_has(links),
         )  # fmt: skip
         return out
 
     def slopes(self, grad: Tensor, links: Edges | None = None) -> Tensor:
-        """Their gradients, from those of rows of u, [P * H, 8]."""
+        """Their gradients, from those of rows of u, [P * H, 9]."""
         number = self.number * self.heads
         with_grad, out = wide(self.u, number, 2), wide(self.u, number, _COLUMNS)
         run(
@@ -118,7 +120,7 @@ class _Pairs(NamedTuple):
         run(
             plane.backward, self.lines, self.products, with_grad, self.c,
             *_weights(links, out), self.sign, limit, out, number, self.heads,
-            BLOCK=_BLOCK, **_has(links),
+            **_SCALARS, **_has(links),
         )  # fmt: skip
         return out
 
@@ -156,8 +158,9 @@ def _row_sums(
     run(
         rows.combine_edges, (len(own), heads), ptr, index,
         index if order is None else order, own, other, other if grad is None else grad,
-        table, table.shape[1], column, of_grad, LIMITS[own.dtype][2], out, heads,
-        own.shape[-1], ORDERED=order is not None, OWN_GRAD=grad is not None and own_grad,
+        table, table.shape[1], column, of_grad, _TIMES, LIMITS[own.dtype][2], out,
+        heads, own.shape[-1], BOUNDED=table.shape[1] == _COLUMNS,
+        ORDERED=order is not None, OWN_GRAD=grad is not None and own_grad,
         OTHER_GRAD=grad is not None and not own_grad, **blocks(own.shape[-1]),
     )  # fmt: skip
     return out
@@ -253,7 +256,15 @@ def log_sum_backward(
     )  # fmt: skip
     back, place = _grouped(links.source, len(of.v))
     by_x = _row_sums(
-        of.v, of.u, back, ends[place], place, table, _OF_SECOND, upstream, _OF_SECOND + 2
+        of.v,
+        of.u,
+        back,
+        ends[place],
+        place,
+        table,
+        _OF_SECOND,
+        upstream,
+        _OF_SECOND + 2,
     )
     by_weight = None
     if needed[2]:
@@ -272,7 +283,7 @@ def dist(
     out = of.u.new_empty((of.number, *u.shape[1:-1]))
     run(
         plane.distance, of.lines, of.products, of.c, out, out.numel(), of.heads,
-        SQUARED=squared, BLOCK=_BLOCK,
+        SQUARED=squared, **_SCALARS,
     )  # fmt: skip
     return out
 
@@ -293,7 +304,7 @@ def dist_backward(
     table = wide(u, number, _COLUMNS)
     run(
         plane.distance_backward, of.lines, of.products, upstream, of.c,
-        LIMITS[u.dtype][1], table, number, of.heads, SQUARED=squared, BLOCK=_BLOCK,
+        LIMITS[u.dtype][1], table, number, of.heads, SQUARED=squared, **_SCALARS,
     )  # fmt: skip
     by_u = by_v = None
     if needed[0]:

@@ -15,9 +15,9 @@ from pyg_hyperbolic.kernels.cuda.scalars import curvature_slope, gyro_sum, radia
 # difference of the first two.
 UU, VV, SHARE, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(6))
 # Of each pair, backward: the gradients of u, in v + sign u, u and g; those of v, in
-# u + sign v, v and g; and those of c and of the weight.
+# u + sign v, v and g; those of c and of the weight; and what all but the last is times.
 U_BOTH, U_U, U_G, V_BOTH, V_V, V_G = (tl.constexpr(n) for n in range(6))
-OF_C, OF_W, SLOPES = (tl.constexpr(n) for n in range(6, 9))
+OF_C, OF_W, TIMES, SLOPES = (tl.constexpr(n) for n in range(6, 10))
 
 
 @triton.jit
@@ -122,7 +122,8 @@ def least(x, limit):
 
 @triton.jit
 def forward(table, c, weight, place, columns, sign: tl.constexpr, out, rows, heads,
-            WEIGHTED: tl.constexpr, ORDERED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+            WEIGHTED: tl.constexpr, ORDERED: tl.constexpr,
+            BLOCK: tl.constexpr):  # fmt: skip
     """Sums as w (Q (v + sign u) + R u): Q and R times the weight, [P * H, 2]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
@@ -132,8 +133,8 @@ def forward(table, c, weight, place, columns, sign: tl.constexpr, out, rows, hea
     )
     w = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
     rest = sign * (by_p - by_x * (share + 1))
-    tl.store(out + 2 * row, w * by_x, mask=inside)
-    tl.store(out + 2 * row + 1, tl.where(w == 0, 0.0, w * rest), mask=inside)
+    tl.store(out + 2 * row, times(w, by_x), mask=inside)
+    tl.store(out + 2 * row + 1, times(w, rest), mask=inside)
 
 
 @triton.jit
@@ -151,21 +152,29 @@ def weight_of(weight, order, columns, row, k, heads, inside, WEIGHTED: tl.conste
 
 
 @triton.jit
-def store_slopes(out, row, inside, sign, share, p, p_p, p_x, r, v_p, v_x):
-    """Gradients in the terms of :data:`SLOPES`."""
+def store_slopes(out, row, inside, sign, by, share, p, p_p, p_x, r, v_p, v_x, of_c):
+    """Gradients in the terms of :data:`SLOPES`, times a number for each pair."""
     at = out + SLOPES * row
-    tl.store(at + U_G, sign * p, mask=inside)
-    tl.store(at + U_BOTH, sign * p_x, mask=inside)
-    tl.store(at + U_U, p_p - p_x * (share + 1), mask=inside)
-    tl.store(at + V_G, r, mask=inside)
-    tl.store(at + V_BOTH, sign * (v_p - v_x * share), mask=inside)
-    tl.store(at + V_V, v_x * (share + 1) - v_p, mask=inside)
+    tl.store(at + U_BOTH, times(by, sign * p_x), mask=inside)
+    tl.store(at + U_U, times(by, p_p - p_x * (share + 1)), mask=inside)
+    tl.store(at + U_G, times(by, sign * p), mask=inside)
+    tl.store(at + V_BOTH, times(by, sign * (v_p - v_x * share)), mask=inside)
+    tl.store(at + V_V, times(by, v_x * (share + 1) - v_p), mask=inside)
+    tl.store(at + V_G, times(by, r), mask=inside)
+    tl.store(at + OF_C, times(by, of_c), mask=inside)
+
+
+@triton.jit
+def times(by, x):
+    """The product; 0 times what overflows is 0."""
+    return tl.where(by == 0, 0.0, by * x)
 
 
 @triton.jit
 def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
              limit: tl.constexpr, out, rows, heads,
-             WEIGHTED: tl.constexpr, ORDERED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+             WEIGHTED: tl.constexpr, ORDERED: tl.constexpr,
+             BLOCK: tl.constexpr):  # fmt: skip
     """Gradients of sums, from the products of theirs with p and x, [P * H, 2]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
@@ -181,12 +190,9 @@ def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
         with_p, with_x, limit,
     )  # fmt: skip
     by = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
-    store_slopes(
-        out, row, inside, sign, share,
-        by * p, by * p_p, by * p_x, by * r, by * v_p, by * v_x,
-    )  # fmt: skip
-    tl.store(out + SLOPES * row + OF_C, by * by_c, mask=inside)
+    store_slopes(out, row, inside, sign, by, share, p, p_p, p_x, r, v_p, v_x, by_c)
     tl.store(out + SLOPES * row + OF_W, by_p * with_p + by_x * with_x, mask=inside)
+    tl.store(out + SLOPES * row + TIMES, tl.abs(by), mask=inside)
 
 
 @triton.jit
@@ -202,8 +208,8 @@ def distance(table, c, out, rows, heads, SQUARED: tl.constexpr, BLOCK: tl.conste
 
 
 @triton.jit
-def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads, SQUARED: tl.constexpr,
-                      BLOCK: tl.constexpr):  # fmt: skip
+def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads,
+                      SQUARED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """Gradients of these: the unit vector along the sum stands for its gradient."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = row < rows
@@ -225,13 +231,8 @@ def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads, SQU
     along = tl.where(origin, 0.0, w[1] / ru)
     beside = tl.where(v2 > 0, w[2] / tl.where(v2 > 0, v2, 1.0), 0.0)
     beside = tl.where(origin, 1 / tl.where(rv > 0, rv, 1.0), beside)
-    none = g == 0
     store_slopes(
-        out, row, inside, -1.0, share, 0 * g,
-        tl.where(none, 0.0, g * (p * along + p_p)),
-        tl.where(none, 0.0, g * (p * beside + p_x)),
-        0 * g,
-        tl.where(none, 0.0, g * (r * along + v_p)),
-        tl.where(none, 0.0, g * (r * beside + v_x)),
+        out, row, inside, -1.0, g, share, 0 * g, p * along + p_p, p * beside + p_x,
+        0 * g, r * along + v_p, r * beside + v_x, by_c,
     )  # fmt: skip
-    tl.store(out + SLOPES * row + OF_C, tl.where(none, 0.0, g * by_c), mask=inside)
+    tl.store(out + SLOPES * row + TIMES, 0 * uu + 1, mask=inside)

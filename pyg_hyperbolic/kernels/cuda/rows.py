@@ -70,9 +70,9 @@ def products(u, v, first, second, sign: tl.constexpr, table, number, heads, widt
 
 
 @triton.jit
-def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out, number, heads, width,
-                  INDEXED: tl.constexpr, ONE: tl.constexpr, BLOCK_E: tl.constexpr,
-                  BLOCK_D: tl.constexpr):  # fmt: skip
+def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out,
+                  number, heads, width, INDEXED: tl.constexpr, ONE: tl.constexpr,
+                  BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
     """Products of the gradient at each pair's u with p and x, [P * H, 2]."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
@@ -95,8 +95,9 @@ def bounded(x, most):
 
 @triton.jit
 def combine(own, other, grad, table, stride, column, of_grad, sign: tl.constexpr,
-            most: tl.constexpr, out, number, heads, width, ONE: tl.constexpr, GRAD: tl.constexpr,
-            BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+            most: tl.constexpr, out, number, heads, width,
+            ONE: tl.constexpr, GRAD: tl.constexpr, BLOCK_E: tl.constexpr,
+            BLOCK_D: tl.constexpr):  # fmt: skip
     """Rows T[column] (other + sign own) + T[column + 1] own, and T[of_grad] grad."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
@@ -118,9 +119,10 @@ def combine(own, other, grad, table, stride, column, of_grad, sign: tl.constexpr
 
 @triton.jit
 def combine_edges(
-    ptr, index, order, own, other, grad, table, stride, column, of_grad,
-    most: tl.constexpr, out, heads, width, ORDERED: tl.constexpr, OWN_GRAD: tl.constexpr,
-    OTHER_GRAD: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+    ptr, index, order, own, other, grad, table, stride, column, of_grad, of_size,
+    most: tl.constexpr, out, heads, width, BOUNDED: tl.constexpr, ORDERED: tl.constexpr,
+    OWN_GRAD: tl.constexpr, OTHER_GRAD: tl.constexpr, BLOCK_E: tl.constexpr,
+    BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Sums over the pairs of each row of T[column] (other - own) + T[column + 1] own.
 
@@ -137,21 +139,28 @@ def combine_edges(
         stride: Columns of the table.
         column: Which of them is first.
         of_grad: Which of them is for the gradients.
+        of_size: Which of them bounds are times, if the sums are bounded.
         most: See :func:`bounded`.
         out: [N, H, d].
         heads: H.
         width: d.
+        BOUNDED: Whether sums are bounded.
         ORDERED: Whether there is an order.
         OWN_GRAD: Whether gradients are those of rows.
         OTHER_GRAD: Whether they are those of the other.
         BLOCK_E: Pairs at once.
         BLOCK_D: At least d.
     """
-    i, k, channel = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.arange(0, BLOCK_D)
+    i, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
     here, inner = (i * heads + k) * width + channel, channel < width
     x = tl.load(own + here, mask=inner, other=0.0).to(tl.float64)
     sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
     rest, of_own = tl.zeros([BLOCK_E], tl.float64), tl.zeros([BLOCK_E], tl.float64)
+    sizes = tl.zeros([BLOCK_E], tl.float64)
     last = tl.load(ptr + i + 1).to(tl.int64)
     for start in range(tl.load(ptr + i).to(tl.int64), last, BLOCK_E):
         e = start + tl.arange(0, BLOCK_E)
@@ -165,6 +174,8 @@ def combine_edges(
         rest += tl.load(at + column + 1, mask=inside, other=0.0)
         y = block(other, j * heads + k, inside, channel, width)
         sums += both[:, None] * (y - x[None, :])
+        if BOUNDED:
+            sizes += tl.load(at + of_size, mask=inside, other=0.0)
         if OWN_GRAD:
             of_own += tl.load(at + of_grad, mask=inside, other=0.0)
         if OTHER_GRAD:
@@ -174,4 +185,6 @@ def combine_edges(
     if OWN_GRAD:
         g = tl.load(grad + here, mask=inner, other=0.0).to(tl.float64)
         found += tl.sum(of_own, 0) * g
-    tl.store(out + here, bounded(found, most), mask=inner)
+    if BOUNDED:
+        found = bounded(found, most * tl.sum(sizes, 0))
+    tl.store(out + here, found, mask=inner)

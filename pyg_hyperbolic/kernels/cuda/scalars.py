@@ -143,7 +143,9 @@ def gyro_sum(ru, sinhc_u, cosh_u, eu, v1, rv, sinhc_v, cosh_v, ev, v2, excess, c
     s, both = tl.sqrt(c), eu + ev
     behind = (v1 < 0) & (rv > 0)
     length_v = tl.where(rv > 0, rv, 1.0)
-    near_line = tl.where(behind, v2 * v2 / (length_v * tl.where(behind, rv - v1, 1.0)), 0.0)
+    near_line = tl.where(
+        behind, v2 * v2 / (length_v * tl.where(behind, rv - v1, 1.0)), 0.0
+    )
     difference = tl.where(behind, excess / (ru + rv), 0.0)
     log_line = tl.log(tl.where(near_line > 0, near_line, 1.0))
     log_angle = tl.log(tl.where(v2 > 0, v2 / length_v, 1.0))

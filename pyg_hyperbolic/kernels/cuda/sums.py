@@ -31,9 +31,7 @@ def _sum(x: Tensor, links: Edges) -> Tensor:
     x, width = x.detach().contiguous(), x.shape[-1]
     out = x.new_empty((links.rows, *x.shape[1:]))
     kind = {"WIDE": x.dtype == torch.float64}
-    pieces = links.sums_of_pieces(
-        x, x, width, TABLE=False, **kind
-    )
+    pieces = links.sums_of_pieces(x, x, width, TABLE=False, **kind)
     run(
         neighbors.weighted_sum, (links.rows, links.heads), *links.arguments, x,
         heads=links.heads, width=width, out=out, **pieces, **kind, **links.has,
