@@ -231,3 +231,22 @@ def test_no_edges_and_no_points() -> None:
             grads = torch.autograd.grad(out.sum(), (x, c))
         assert out.shape == (2, WIDTH) and not out.any()
         assert not any(grad.any() for grad in grads)
+
+
+def test_compiled() -> None:
+    """One node of a compiler's graph, which starts the same kernels."""
+    torch.compiler.reset()
+    ends = torch.tensor([[0, 1, 2, 1], [0, 0, 1, 1]])
+
+    def f(x: Tensor) -> Tensor:
+        return kernels.midpoint(x, Graph(*ends, 3, 2), 1.0, None, x[0])
+
+    x = torch.randn(3, WIDTH, requires_grad=True)
+    with backend("cuda"):
+        out = torch.compile(f, fullgraph=True, backend="aot_eager")(x)
+        for a, b in zip(
+            (out, *torch.autograd.grad(out.sum(), x)),
+            (f(x), *torch.autograd.grad(f(x).sum(), x)),
+            strict=True,
+        ):
+            assert torch.equal(a, b)

@@ -6,7 +6,7 @@ import torch
 import triton
 from torch import Tensor
 
-from pyg_hyperbolic.kernels.cuda import far, lifted, neighbors
+from pyg_hyperbolic.kernels.cuda import far, far_back, lifted, neighbors
 from pyg_hyperbolic.kernels.cuda.launch import (
     LIMITS,
     PROGRAMS,
@@ -190,8 +190,8 @@ def midpoint_backward(
     of_target = wide(x, links.rows * heads, 10)
     log_limit, limit, most = LIMITS[x.dtype]
     run(
-        far.backward_targets, grid, left, *links.arguments, of.u, of.bias, node, of.c,
-        heads, width, upstream, log_limit, of_target, of_klein, by_weight,
+        far_back.backward_targets, grid, left, *links.arguments, of.u, of.bias, node,
+        of.c, heads, width, upstream, log_limit, of_target, of_klein, by_weight,
         c_of_targets, LEARNED=needed[2], **links.has, **roomy(width),
     )  # fmt: skip
     if not points:
@@ -200,8 +200,8 @@ def midpoint_backward(
     share = triton.cdiv(len(of.u), max(programs, 1))
     far_bias, far_c = wide(x, programs, heads, width), wide(x, programs, heads)
     run(
-        far.backward_points, (programs, heads), any_left, left, *back.arguments, of.u,
-        of.bias, node, table, of.c, heads, width, upstream, log_limit, limit, most,
+        far_back.backward_points, (programs, heads), any_left, left, *back.arguments,
+        of.u, of.bias, node, table, of.c, heads, width, upstream, log_limit, limit, most,
         of_target, of_klein, by_x, far_bias, far_c, len(of.u), share,
         BIASED=of.biased, **back.has, **roomy(width),
     )  # fmt: skip

@@ -1,0 +1,267 @@
+"""Kernels of the gradients of :mod:`.far`, without atomics.
+
+What a target has to say to its neighbors is kept; each of these then sums it over its
+own targets.
+"""
+
+import triton
+import triton.language as tl
+
+from pyg_hyperbolic.kernels.cuda.far import (
+    LOG_COSH,
+    center,
+    log_masses,
+    log_weight,
+    neighbor,
+    neighbors,
+)
+from pyg_hyperbolic.kernels.cuda.neighbors import ends_of
+from pyg_hyperbolic.kernels.cuda.plane import add, known, slopes
+from pyg_hyperbolic.kernels.cuda.rows import block, bounded
+from pyg_hyperbolic.kernels.cuda.scalars import (
+    LARGEST,
+    homogeneity,
+    klein_slope,
+    stretch_far,
+)
+
+MOST_BENT = tl.constexpr(20.0)  # of neighbors that count at most their number
+# Of each target: its heaviest neighbor; logarithms of the sums of w cosh(a) and
+# w / cosh(a), of the gap, and of what the shift is counted in; the share of the
+# inverses in the gap; artanh(r)/r, the derivative by the gap times the gap, and the
+# product of the gradient with the midpoint's Klein point, whose square is the last.
+HEAVIEST, TOTAL, INVERSE, LOG_GAP, UNIT, SHARE = (tl.constexpr(n) for n in range(6))
+VALUE, BY_GAP, ALONG, RR, TARGET = (tl.constexpr(n) for n in range(6, 11))
+
+
+@triton.jit
+def edge_gradient(
+    w, mass, inverse, log_cosh, heavy, v, own, there, kappa, shift, beta, total,
+    total_inverse, log_gap, unit, share, by_gap, c, log_limit,
+):  # fmt: skip
+    """What the gradients of neighbors need of a block of edges.
+
+    Of an edge of weight 0 the mass is that of a weight 1, and only the gradient of the
+    weight counts.  Arguments of targets are those of one, or one of each edge.
+
+    Returns:
+        Shares of the total and of the gap; the difference z to the midpoint, its
+        square in the gap, and its product with beta; and the gradients of the
+        logarithms of w cosh(a) and of w / cosh(a).
+    """
+    some = w != 0
+    mass, inverse = tl.where(some, mass, log_cosh), tl.where(some, inverse, -log_cosh)
+    one = tl.exp(tl.minimum(mass - total, LARGEST))
+    log_over = mass - total - log_gap
+    over_gap = tl.exp(tl.minimum(log_over, log_limit))
+    inverse = share * tl.exp(tl.minimum(inverse - total_inverse, LARGEST))
+    z = own[:, None] * (v - there) + (own - kappa)[:, None] * there
+    z = tl.where(heavy[:, None], 0.0, z) - shift
+    zz, zb = tl.sum(z * z, 1), tl.sum(z * beta, 1)
+    log_square = tl.log(tl.where(zz > 0, c * zz, 1.0))
+    most = tl.where(some, MOST_BENT, LARGEST)
+    bent = tl.where(zz > 0, tl.exp(tl.minimum(log_over + log_square, most)), 0.0)
+    by_one = one * (zb - by_gap) + by_gap * bent
+    return one, over_gap, log_over, z, bent, zb, by_one, by_gap * inverse
+
+
+@triton.jit
+def backward_targets(
+    left, ptr, source, order, weight, columns, u, bias, node, c, heads, width, grad,
+    log_limit: tl.constexpr, targets, shifts, by_weight, by_c, LEARNED: tl.constexpr,
+    ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, BLOCK_E: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """What the gradients of neighbors need of those targets that are left.
+
+    Fills in targets, [M * H, 10], and shifts to the midpoint, [M, H, d]; by_weight and
+    by_c where a target is left.
+    """
+    i, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
+    row, inside = i * heads + k, channel < width
+    if tl.load(left + row) != 0:
+        b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
+        curvature = tl.load(c + k)
+        (
+            h, kappa, mean, shift, total, inverse_sum, log_gap, share, spread, unit,
+        ) = center(
+            i, k, ptr, source, order, weight, columns, u, b, node, curvature, heads,
+            width, ORDERED, WEIGHTED, BLOCK_E, BLOCK_D,
+        )  # fmt: skip
+        at = row * width + channel
+        g = tl.load(grad + at, mask=inside, other=0.0).to(tl.float64)
+        rr, along = tl.sum(mean * mean, 0), tl.sum(mean * g, 0)
+        value, slope = stretch_far(curvature * rr, log_gap)
+        by_gap = -along * slope
+        out = targets + TARGET * row
+        tl.store(out + HEAVIEST, h.to(tl.float64))
+        tl.store(out + TOTAL, total)
+        tl.store(out + INVERSE, inverse_sum)
+        tl.store(out + LOG_GAP, log_gap)
+        tl.store(out + UNIT, unit)
+        tl.store(out + SHARE, share)
+        tl.store(out + VALUE, value)
+        tl.store(out + BY_GAP, by_gap)
+        tl.store(out + ALONG, along)
+        tl.store(out + RR, rr)
+        tl.store(shifts + at, shift, mask=inside)
+        tl.store(by_c + row, by_gap * spread)
+        if LEARNED:
+            there = neighbor(u, b, node, h * heads + k, channel, width)[0]
+            moved, beta = shift * tl.exp(unit - total), value * g
+            first, last = (
+                tl.load(ptr + i).to(tl.int64),
+                tl.load(ptr + i + 1).to(tl.int64),
+            )
+            for start in range(first, last, BLOCK_E):
+                e = start + tl.arange(0, BLOCK_E)
+                j, place, w, mass, inverse, log_cosh = log_masses(
+                    e, last, k, source, order, weight, columns, node, heads, ORDERED,
+                    WEIGHTED,
+                )  # fmt: skip
+                inside_row = e < last
+                v, own = neighbors(
+                    u, b, node, j * heads + k, inside_row, channel, width
+                )
+                found = edge_gradient(
+                    w, mass, inverse, log_cosh, j == h, v, own, there[None, :], kappa,
+                    moved[None, :], beta[None, :], total, inverse_sum, log_gap, unit,
+                    share, by_gap, curvature, log_limit,
+                )  # fmt: skip
+                by_log = (found[6] + found[7]) / tl.where(w != 0, w, 1.0)
+                # out of range for an edge of weight 0 to a point far beyond all others
+                out_of_range = (w == 0) & ~(tl.abs(by_log) < 1e290)
+                by_log = tl.where(out_of_range, 0.0, by_log)
+                tl.store(by_weight + place * heads + k, by_log, mask=inside_row)
+
+
+@triton.jit
+def backward_points(
+    any_left, left, ptr, source, order, weight, columns, u, bias, node, table, c, heads,
+    width, grad, log_limit: tl.constexpr, limit: tl.constexpr, most: tl.constexpr,
+    targets, shifts, by_u, by_bias, by_c, rows,
+    share_of_rows, BIASED: tl.constexpr, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
+    BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Adds to the gradients of some points, from those targets that are left.
+
+    The edges are those of the points, reversed: from targets.  Each program fills in
+    its share of the gradients of the bias, [*, H, d], and of c, [*, H].
+    """
+    n, k, channel = (
+        tl.program_id(0).to(tl.int64),
+        tl.program_id(1),
+        tl.arange(0, BLOCK_D),
+    )
+    inside, curvature = channel < width, tl.load(c + k)
+    b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
+    of_bias, of_c = tl.zeros([BLOCK_D], tl.float64), curvature * 0
+    if tl.load(any_left) != 0:
+        for j in range(n * share_of_rows, tl.minimum((n + 1) * share_of_rows, rows)):
+            row = j * heads + k
+            by_klein, by_log, by_own, some = of_neighbor(
+                j, k, left, ptr, source, order, weight, columns, u, b, node, curvature,
+                heads, width, grad, log_limit, most, targets, shifts, ORDERED, WEIGHTED,
+                BLOCK_E, BLOCK_D,
+            )  # fmt: skip
+            if some > 0:
+                v, kappa = neighbor(u, b, node, row, channel, width)
+                vv = tl.sum(v * v, 0)
+                z, sech = curvature * vv, tl.exp(-tl.load(node + 4 * row + LOG_COSH))
+                dot = tl.sum(by_klein * v, 0)
+                radial_part = curvature * (
+                    klein_slope(z, kappa, sech * sech) * dot + kappa * by_log
+                )
+                g = bounded(kappa * by_klein + radial_part * v, most)
+                of_c += (
+                    vv
+                    / 2
+                    * (homogeneity(z, kappa, sech * sech) * by_own + kappa * by_log)
+                )
+                at = row * width + channel
+                p = tl.load(u + at, mask=inside, other=0.0).to(tl.float64)
+                if BIASED:
+                    uu, bb, share, across, excess = known(table, row, row >= 0)
+                    _, _, _, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
+                        uu, bb, share, across, excess, curvature
+                    )
+                    x = b - share * p
+                    s = slopes(
+                        uu == 0, share, excess, curvature, ru, rv, v2, sinhc_u,
+                        sinhc_v, cosh_v, w, tl.sum(g * p, 0), tl.sum(g * x, 0), limit,
+                    )  # fmt: skip
+                    of_c += s[6]
+                    of_bias += bounded(s[3] * g + s[4] * p + s[5] * x, most)
+                    g = bounded(s[0] * g + s[1] * p + s[2] * x, most)
+                before = tl.load(by_u + at, mask=inside, other=0.0).to(tl.float64)
+                tl.store(by_u + at, before + g, mask=inside)
+    tl.store(by_bias + (n * heads + k) * width + channel, of_bias, mask=inside)
+    tl.store(by_c + n * heads + k, of_c)
+
+
+@triton.jit
+def of_neighbor(
+    j, k, left, ptr, source, order, weight, columns, u, b, node, c, heads, width, grad,
+    log_limit, most, targets, shifts, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
+    BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Gradients of a neighbor's Klein point, of its log mass, and along that point.
+
+    And the number of its targets that are left.
+    """
+    channel = tl.arange(0, BLOCK_D)
+    by_klein = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
+    by_log, by_own = tl.zeros([BLOCK_E], tl.float64), tl.zeros([BLOCK_E], tl.float64)
+    number, own_row = tl.zeros([BLOCK_E], tl.int32), j * heads + k
+    first, last = tl.load(ptr + j).to(tl.int64), tl.load(ptr + j + 1).to(tl.int64)
+    here, own = neighbor(u, b, node, own_row, channel, width)
+    log_cosh = tl.load(node + 4 * own_row + LOG_COSH)
+    for start in range(first, last, BLOCK_E):
+        e = start + tl.arange(0, BLOCK_E)
+        i, _, w = ends_of(e, last, k, source, order, weight, columns, ORDERED, WEIGHTED)
+        row = i * heads + k
+        counts = (w != 0) & (tl.load(left + row, mask=e < last, other=0) != 0)
+        if tl.max(counts.to(tl.int32), 0) > 0:
+            at = targets + TARGET * row
+            h = tl.load(at + HEAVIEST, mask=counts, other=0.0).to(tl.int64)
+            total = tl.load(at + TOTAL, mask=counts, other=0.0)
+            log_gap = tl.load(at + LOG_GAP, mask=counts, other=0.0)
+            unit = tl.load(at + UNIT, mask=counts, other=0.0)
+            by_gap = tl.load(at + BY_GAP, mask=counts, other=0.0)
+            value = tl.load(at + VALUE, mask=counts, other=0.0)
+            along = tl.load(at + ALONG, mask=counts, other=0.0)
+            rr = tl.load(at + RR, mask=counts, other=0.0)
+            there, kappa = neighbors(u, b, node, h * heads + k, counts, channel, width)
+            shift = block(shifts, row, counts, channel, width)
+            beta = value[:, None] * block(grad, row, counts, channel, width)
+            scale = tl.exp(unit - total)
+            log = log_weight(w)
+            one, over_gap, log_over, z, bent, zb, by_one, by_inverse = edge_gradient(
+                w, log + log_cosh, log - log_cosh, log_cosh + 0 * w, j == h,
+                here[None, :], own + 0 * w, there, kappa, scale[:, None] * shift, beta,
+                total, tl.load(at + INVERSE, mask=counts, other=0.0), log_gap, unit,
+                tl.load(at + SHARE, mask=counts, other=0.0), by_gap, c, log_limit,
+            )  # fmt: skip
+            # of the heaviest, whose difference is minus the shift, without its unit
+            step = tl.exp(tl.minimum(log_over + unit - total, LARGEST))
+            heavy, straight = (j == h)[:, None], one[:, None] * beta
+            twice = (2 * c * by_gap)[:, None]
+            pull = straight + twice * over_gap[:, None] * z
+            pull_heaviest = bounded(straight - twice * step[:, None] * shift, most)
+            pull = tl.where(heavy, pull_heaviest, pull)
+            by_klein += tl.where(counts[:, None], pull, 0.0)
+            by_log += tl.where(counts, by_one - by_inverse, 0.0)
+            # the part of the difference along the Klein point, from squares
+            flat = tl.exp(-2 * log_cosh) + 0 * w
+            near = by_gap * (over_gap * (1 - flat - c * rr) + bent)
+            # at most 1: the share of its inverse in the gap
+            rest = tl.exp(tl.minimum(log_over - 2 * log_cosh, 0.0))
+            gap_part = tl.where(flat > 0.7, near, by_gap * (one + bent - rest))
+            along_own = one * (along * value + zb) + gap_part
+            by_own += tl.where(counts, along_own, 0.0)
+            number += counts.to(tl.int32)
+    return tl.sum(by_klein, 0), tl.sum(by_log, 0), tl.sum(by_own, 0), tl.sum(number, 0)
