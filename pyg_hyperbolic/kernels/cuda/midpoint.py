@@ -201,7 +201,8 @@ def midpoint_backward(
     far_bias, far_c = wide(x, programs, heads, width), wide(x, programs, heads)
     run(
         far_back.backward_points, (programs, heads), any_left, left, *back.arguments,
-        of.u, of.bias, node, table, of.c, heads, width, upstream, log_limit, limit, most,
+        of.u, of.bias, node, table, of.c, heads, width, upstream, log_limit, limit,
+        most,
         of_target, of_klein, by_x, far_bias, far_c, len(of.u), share,
         BIASED=of.biased, **back.has, **roomy(width),
     )  # fmt: skip
