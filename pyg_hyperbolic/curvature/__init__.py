@@ -1,7 +1,12 @@
 """The learnable curvature, and what goes with it when a model is trained."""
 
 from pyg_hyperbolic.curvature.groups import parameter_groups
-from pyg_hyperbolic.curvature.module import PARAMETRIZATIONS, Curvature, as_curvature
+from pyg_hyperbolic.curvature.module import (
+    PARAMETRIZATIONS,
+    Curvature,
+    CurvatureLike,
+    as_curvature,
+)
 from pyg_hyperbolic.curvature.projection import project_curvatures
 from pyg_hyperbolic.curvature.report import (
     CurvatureReport,
@@ -13,6 +18,7 @@ from pyg_hyperbolic.curvature.sharing import tie_curvatures
 __all__ = [
     "PARAMETRIZATIONS",
     "Curvature",
+    "CurvatureLike",
     "CurvatureReport",
     "CurvatureState",
     "as_curvature",

@@ -14,12 +14,6 @@ LEAST = 1e-30  # beyond it numbers end
 SAMPLE = 512
 
 
-def check_auto(init: str) -> None:
-    """Raises for any other word."""
-    if init != AUTO:
-        raise ValueError(f"'curvature' must be a number, or 'auto' (got {init!r})")
-
-
 @torch.no_grad()
 def auto(points: Tensor | None) -> float:
     """The c at which the median radius of points is :data:`RADIUS`.

@@ -2,25 +2,43 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 
+from pyg_hyperbolic.checks import pair
+from pyg_hyperbolic.curvature.auto import AUTO
 
-def check_init(
-    inits: Sequence[float], bounds: tuple[float, float] | None, parametrization: str
-) -> None:
-    """Raises if there is no initial value, or one of them is not admissible."""
-    if len(inits) == 0:
-        raise ValueError("'init' must be a number or a sequence of some (got none)")
-    for init in inits:
-        if not (0 < init < math.inf):
+
+def check_init(init: object, name: str) -> None:
+    """Raises if something is no initial value, by the name that a user has for it."""
+    if isinstance(init, str):
+        if init != AUTO:
             raise ValueError(
-                f"'init' must be a positive number: it is the absolute value of the "
-                f"sectional curvature -c (got {init})"
+                f"'{name}' must be a number, or 'auto' (got {init!r}); a number has no "
+                f"quotes"
             )
-    if bounds is None:
         return
-    check_order(bounds)
+    values = init if isinstance(init, Sequence) else [init]
+    if len(values) == 0:
+        raise ValueError(f"'{name}' must be a number or a sequence of some (got none)")
+    for value in values:
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"'{name}' must be a number, several of them, or 'auto', for layers "
+                f"also a Curvature (got {init!r})"
+            )
+        if not (0 < float(value) < math.inf):
+            raise ValueError(
+                f"'{name}' must be a positive number: it is the absolute value of the "
+                f"sectional curvature -c (got {value})"
+            )
+
+
+def check_within(
+    inits: Sequence[float], bounds: tuple[float, float], parametrization: str
+) -> None:
+    """Raises if an initial value is not within the bounds."""
     low, high = bounds
     for init in inits:
         if not (low <= init <= high):
@@ -32,9 +50,9 @@ def check_init(
             )
 
 
-def check_order(bounds: tuple[float, float]) -> None:
+def check_order(bounds: object) -> None:
     """Raises if the bounds are not two positive numbers in order."""
-    low, high = bounds
+    low, high = pair(bounds)
     if not (0 < low < high < math.inf):
         raise ValueError(
             f"'bounds' must be two positive numbers, the lower one first (got {bounds})"

@@ -1,10 +1,12 @@
 """Parameter groups that keep weight decay away from curvatures."""
 
+import math
 from typing import Any
 
 import torch
 from torch.nn.parameter import Parameter, UninitializedParameter
 
+from pyg_hyperbolic.checks import check_kind, check_number
 from pyg_hyperbolic.curvature.module import Curvature
 
 
@@ -37,11 +39,10 @@ def parameter_groups(
         ValueError: If :obj:`weight_decay` or :obj:`curvature_lr` is negative or not a
             number, or the module has no parameters.
     """
-    for name, value in (("weight_decay", weight_decay), ("curvature_lr", curvature_lr)):
-        if value is not None and not value >= 0:
-            raise ValueError(
-                f"'{name}' must be a number >= 0 (got {value}); pass 0 for none"
-            )
+    check_number(0, math.inf, weight_decay=weight_decay)
+    if curvature_lr is not None:
+        check_number(0, math.inf, curvature_lr=curvature_lr)
+    check_kind(module, torch.nn.Module, "module")
     parameters = list(module.parameters())
     if not parameters:
         raise ValueError(

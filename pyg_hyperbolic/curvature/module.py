@@ -10,8 +10,7 @@ a bounded parameter that is put back into its bounds *after* the optimizer's ste
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import torch
@@ -19,18 +18,18 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.functional import softplus
 
-from pyg_hyperbolic.curvature.auto import (
-    AUTO,
-    auto,
-    check_auto,
-    inside,
-    sampled_lengths,
+from pyg_hyperbolic.checks import check_flags
+from pyg_hyperbolic.curvature.auto import AUTO, auto, inside, sampled_lengths
+from pyg_hyperbolic.curvature.bounds import (
+    check_init,
+    check_order,
+    check_within,
+    rounded_inwards,
 )
-from pyg_hyperbolic.curvature.bounds import check_init, check_order, rounded_inwards
 from pyg_hyperbolic.geometry.rows import (
-    check_value,
+    check_points,
+    check_values,
     is_plain,
-    is_readable,
     tracing,
     wide_dtype,
 )
@@ -66,10 +65,12 @@ class Curvature(torch.nn.Module):
     Gradients that are "never zero" underflow all the same where :math:`c` is next to
     nothing: those of ``softplus`` in float32 below :math:`\rho = -100`.
 
-    Layers that are given the same object share it.  Keep weight decay away from
-    :obj:`raw` (see :func:`~pyg_hyperbolic.parameter_groups`): it would pull
-    :math:`\rho`, and with it :math:`c`, towards a value that has nothing to do with the
-    data.
+    What layers take for their :obj:`curvature`, a :obj:`CurvatureLike`, is this module
+    or what its :obj:`init` may be.  Layers that are given the same object share it.
+
+    Keep weight decay away from :obj:`raw` (see
+    :func:`~pyg_hyperbolic.parameter_groups`): it would pull :math:`\rho`, and with it
+    :math:`c`, towards a value that has nothing to do with the data.
 
     A ``state_dict`` also holds the parametrization and the bounds.  It loads into the
     same parametrization alone: :obj:`raw` means something else in every other.
@@ -109,19 +110,22 @@ class Curvature(torch.nn.Module):
                 f"'parametrization' must be one of {', '.join(PARAMETRIZATIONS)} "
                 f"(got {parametrization!r})"
             )
+        check_flags(learnable=learnable)
+        check_init(init, "init")
         if bounds is None and parametrization != "softplus":
             bounds = (0.1, 10.0)
         # A compiler takes a number that is looked at for one that may change.
         self._is_auto = isinstance(init, str)
         self.init: float | tuple[float, ...] | str
         if isinstance(init, str):
-            check_auto(init)
             self.init = init
         else:
             self.init = (
                 tuple(map(float, init)) if isinstance(init, Sequence) else float(init)
             )
-            check_init(self._inits, bounds, parametrization)
+        if bounds is not None:
+            check_order(bounds)
+            check_within(() if self._is_auto else self._inits, bounds, parametrization)
         self.learnable = learnable
         self.parametrization = parametrization
         self._bounds = bounds
@@ -164,6 +168,8 @@ class Curvature(torch.nn.Module):
         Raises:
             ValueError: If it is not set, and there is nothing to set it by.
         """
+        if points is not None:
+            check_points({"points": points})
         if self._is_auto and not self._is_settled():
             self._settle(points)
         if points is not None:
@@ -185,10 +191,8 @@ class Curvature(torch.nn.Module):
         """Keeps some lengths for the report; refuses a c that has become negative."""
         if is_plain(points):
             self.lengths = sampled_lengths(points)
-        if self.parametrization == "projected" and is_readable(self.raw):
-            least = float(self.raw.detach().min())
-            if least < 0:  # what is not a number stays so
-                check_value(least)
+        if self.parametrization == "projected":
+            check_values(self.raw)
 
     @property
     def is_set(self) -> bool:
@@ -229,8 +233,7 @@ class Curvature(torch.nn.Module):
         self._bounds = bounds
 
     def _ends(self) -> tuple[float, float]:
-        assert self._bounds is not None
-        return self._bounds
+        return self._bounds or (0.0, math.inf)
 
     def _inverse(self, c: float) -> float:
         if self.parametrization == "softplus":
@@ -305,14 +308,20 @@ class Curvature(torch.nn.Module):
         return out if self.learnable else out + ", learnable=False"
 
 
-def as_curvature(curvature: Any) -> Curvature:
-    """A curvature as it is, or a new learnable one that starts from a number.
+# What a layer takes: a first c, one for each head, "auto", or what layers share.
+CurvatureLike = float | Sequence[float] | str | Curvature
+
+
+def as_curvature(curvature: Any, heads: int | None = 1) -> Curvature:
+    """A curvature as it is, or a new learnable one that starts from what is given.
+
+    Args:
+        curvature: What a layer was given, a :data:`CurvatureLike`.
+        heads: How many numbers it may be of, instead of one; any if :obj:`None`.
 
     Raises:
         ValueError: If it is anything else, such as the value of a module.
     """
-    if isinstance(curvature, Curvature):
-        return curvature
     if isinstance(curvature, Tensor):
         raise ValueError(
             f"'curvature' must be a number or a Curvature (got a tensor of shape "
@@ -320,14 +329,13 @@ def as_curvature(curvature: Any) -> Curvature:
             f"itself, curvature=conv.curvature without a call, and to start from its "
             f"value curvature=conv.curvature().item()"
         )
-    several = isinstance(curvature, Sequence) and not isinstance(curvature, str)
-    if several and not all(isinstance(c, Real) for c in curvature):
-        raise ValueError(
-            f"'curvature' must have numbers only if it has several (got {curvature!r})"
-        )
-    if not isinstance(curvature, str | Sequence | Real):
-        raise ValueError(
-            f"'curvature' must be a number, several of them, 'auto' or a Curvature "
-            f"(got {curvature!r})"
-        )
-    return Curvature(cast(float, curvature))
+    if isinstance(curvature, Curvature):
+        out = curvature
+    else:
+        check_init(curvature, "curvature")
+        out = Curvature(curvature)
+    number = out.raw.numel()
+    if heads is not None and number not in (1, heads):
+        each = f" or of {heads}, one for each head" if heads > 1 else ""
+        raise ValueError(f"'curvature' must be of one number{each} (got {number})")
+    return out

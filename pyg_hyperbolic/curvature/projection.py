@@ -6,6 +6,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from pyg_hyperbolic.checks import check_kind
 from pyg_hyperbolic.curvature.module import Curvature
 
 
@@ -32,6 +33,8 @@ def project_curvatures(
             ``projected`` one, or :obj:`optimizer` does not hold all of those that
             require a gradient.
     """
+    check_kind(optimizer, Optimizer, "optimizer")
+    check_kind(module, torch.nn.Module, "module")
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     projected = _projected(module)
     if not projected:

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.checks import check_kind
 from pyg_hyperbolic.curvature.module import Curvature
 
 # Median radii of a space that is flat in all but name, and of one in which nearly all
@@ -95,6 +96,7 @@ def curvature_report(module: torch.nn.Module) -> CurvatureReport:
     Raises:
         ValueError: If the module has no curvature.
     """
+    check_kind(module, torch.nn.Module, "module")
     names: dict[Curvature, list[str]] = {}
     for name, child in module.named_modules(remove_duplicate=False):
         if isinstance(child, Curvature):

@@ -2,6 +2,7 @@
 
 import torch
 
+from pyg_hyperbolic.checks import check_kind
 from pyg_hyperbolic.curvature.module import Curvature
 
 
@@ -22,6 +23,7 @@ def tie_curvatures(module: torch.nn.Module) -> int:
     Raises:
         ValueError: If copies have become different.
     """
+    check_kind(module, torch.nn.Module, "module")
     places = [
         (parent, name, child)
         for parent in module.modules()

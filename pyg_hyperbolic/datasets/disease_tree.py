@@ -15,6 +15,13 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.utils import degree, to_undirected
 
+from pyg_hyperbolic.checks import (
+    check_functions,
+    check_whole,
+    number,
+    pair,
+    whole,
+)
 from pyg_hyperbolic.datasets.sir import (
     calibrate_infection_rate,
     random_tree,
@@ -144,15 +151,17 @@ class DiseaseTree(InMemoryDataset):
         reported: float = 0.15,
     ) -> None:
         super().__init__(None, transform)
-        low, high = infected_share
+        low, high = pair(infected_share)
+        check_whole(-math.inf, num_nodes=num_nodes, seed=seed)
+        check_functions(transform=transform)
         if num_nodes < 10:
             raise ValueError(
                 f"'num_nodes' must be 10 or more (got {num_nodes}): fewer cannot be "
                 f"split by class; for the bare tree use 'random_tree'"
             )
-        if not 0 <= noise < math.inf:
+        if not 0 <= number(noise) < math.inf:
             raise ValueError(f"'noise' must be 0 or a positive number (got {noise})")
-        if not 0 <= reported <= 1:
+        if not 0 <= number(reported) <= 1:
             raise ValueError(
                 f"'reported' must be a share between 0 and 1 (got {reported})"
             )
@@ -163,7 +172,7 @@ class DiseaseTree(InMemoryDataset):
             )
         self.num_nodes, self.seed = num_nodes, seed
 
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(whole(seed))
         parent = random_tree(num_nodes, branching, generator)
         if infection_rate is None:
             middle = (low + high) / 2

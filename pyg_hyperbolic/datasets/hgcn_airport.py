@@ -120,6 +120,11 @@ class HGCNAirport(HGCNFiles):
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
+        if isinstance(transform, str):
+            raise ValueError(
+                f"'transform' must be a function or None (got {transform!r}); no task "
+                f"is to be given, as one graph is for both"
+            )
         super().__init__(root, transform, pre_transform, force_reload)
 
     @property

@@ -155,7 +155,7 @@ class HGCNDisease(HGCNFiles):
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        if task not in FEATURES_SHAPE:
+        if task not in tuple(FEATURES_SHAPE):  # also what has no hash
             raise ValueError(
                 f"'task' must be 'lp' or 'm' (link prediction) or 'nc' (node "
                 f"classification) (got {task!r})"

@@ -16,6 +16,9 @@ from uuid import uuid4
 
 from torch_geometric.data import Data, InMemoryDataset
 
+from pyg_hyperbolic.checks import check_flags, check_functions
+from pyg_hyperbolic.datasets.root import check_path
+
 
 def fetch(url: str) -> bytes:
     """Returns what a URL serves."""
@@ -62,6 +65,9 @@ class HGCNFiles(InMemoryDataset):
         pre_transform: Callable[..., Any] | None,
         force_reload: bool,
     ) -> None:
+        check_path(root)
+        check_functions(transform=transform, pre_transform=pre_transform)
+        check_flags(force_reload=force_reload)
         super().__init__(str(root), transform, pre_transform, force_reload=force_reload)
         if self.has_process:
             self.load(self.processed_paths[0])

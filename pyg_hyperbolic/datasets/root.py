@@ -4,6 +4,15 @@ import os
 from pathlib import Path
 
 
+def check_path(root: object) -> None:
+    """Raises if something is no path."""
+    if not isinstance(root, str | os.PathLike):
+        raise ValueError(
+            f"'root' must be a path (got {type(root).__name__}); pass a folder such as "
+            f"data_root() / 'hgcn'"
+        )
+
+
 def data_root(root: str | Path | None = None) -> Path:
     r"""Returns the folder for datasets; nothing is created.
 
@@ -14,7 +23,12 @@ def data_root(root: str | Path | None = None) -> Path:
 
     Args:
         root: A folder of your choice. (default: :obj:`None`)
+
+    Raises:
+        ValueError: If :obj:`root` is no path.
     """
+    if root is not None:
+        check_path(root)
     folder = root or os.environ.get("PYG_HYPERBOLIC_DATA")
     if folder:
         return Path(folder).expanduser()

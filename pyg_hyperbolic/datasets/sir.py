@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.checks import check_whole, number
+
 
 def random_tree(num_nodes: int, branching: float, generator: torch.Generator) -> Tensor:
     r"""Grows a Galton-Watson tree, breadth first, until it has :obj:`num_nodes`.
@@ -29,9 +31,8 @@ def random_tree(num_nodes: int, branching: float, generator: torch.Generator) ->
     Raises:
         ValueError: If :obj:`num_nodes` or :obj:`branching` is too small.
     """
-    if num_nodes < 1:
-        raise ValueError(f"'num_nodes' must be 1 or more (got {num_nodes})")
-    if not 1 < branching < math.inf:
+    check_whole(1, num_nodes=num_nodes)
+    if not 1 < number(branching) < math.inf:
         raise ValueError(
             f"'branching' must be a finite number above 1 (got {branching}): below, "
             f"the tree dies out; for a sparse tree use a value such as 1.2"
@@ -116,7 +117,7 @@ def simulate_sir(
 
 
 def _check_rate(name: str, rate: float) -> None:
-    if not 0 < rate < math.inf:
+    if not 0 < number(rate) < math.inf:
         raise ValueError(f"'{name}' must be a positive finite number (got {rate})")
 
 

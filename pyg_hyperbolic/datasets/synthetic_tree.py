@@ -4,12 +4,21 @@ Source: Katsman & Gilbert, *Shedding Light on Problems with Hyperbolic Graph Lea
 TMLR 2025, arXiv:2411.06688: the trees :math:`\mathrm{Tree1111}_\gamma`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.utils import to_undirected
+
+from pyg_hyperbolic.checks import (
+    check_flags,
+    check_functions,
+    check_number,
+    check_whole,
+    whole,
+)
 
 
 class SyntheticTree(InMemoryDataset):
@@ -61,16 +70,15 @@ class SyntheticTree(InMemoryDataset):
         seed: int = 0,
         transform: Callable[..., Any] | None = None,
     ) -> None:
+        check_functions(transform=transform)
         super().__init__(None, transform)
-        sizes = {"branching": branching, "depth": depth, "num_features": num_features}
-        for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"'{name}' must be 1 or more (got {value})")
-        if not 0 <= gamma <= 1:
-            raise ValueError(
-                f"'gamma' must be a share between 0 and 1 (got {gamma}): what a child "
-                f"has of its parent's features"
-            )
+        check_whole(1, branching=branching, depth=depth, num_features=num_features)
+        check_whole(-math.inf, seed=seed)
+        check_number(0, 1, gamma=gamma)
+        check_flags(unit_rows=unit_rows)
+        branching, depth, num_features, seed = map(
+            whole, (branching, depth, num_features, seed)
+        )
         self.gamma, self.seed = gamma, seed
 
         num_nodes = sum(branching**level for level in range(depth + 1))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.checks import check_kind, check_shape, check_tensor
+from pyg_hyperbolic.curvature import as_curvature
 from pyg_hyperbolic.nn.models.hgcn import HGCN
 
 MANIFOLDS = ("PoincareBall", "Hyperboloid")
@@ -54,6 +55,9 @@ def load_hgcn(
         raise ValueError(
             f"'manifold' must be one of {', '.join(MANIFOLDS)} (got {manifold!r})"
         )
+    check_kind(state, Mapping, "state", "; read a file with torch.load")
+    for key, value in state.items():
+        check_tensor(value, f"state[{key!r}]")
     layers = _layers(state)
     weights, biases = [], []
     for i, layer in enumerate(layers):
@@ -63,7 +67,11 @@ def load_hgcn(
                 f"'state' must hold 'encoder.layers.{i}.linear.weight' (got "
                 f"{', '.join(layer) or 'nothing'} of that layer)"
             )
+        check_shape(
+            weight, f"layers.{i}.linear.weight", [*weight.shape[:1], *weight.shape[-1:]]
+        )
         bias = weight.new_zeros(len(weight)) if bias is None else bias
+        check_shape(bias, f"layers.{i}.linear.bias", weight.shape[:1])
         if manifold == "Hyperboloid":  # a tangent vector at the origin has no time
             weight, bias = weight[1:, 1:], bias[1:]
         else:
@@ -91,7 +99,7 @@ def load_hgcn(
         for i, conv in enumerate(model.convs):
             conv.lin.weight.copy_(weights[i])
             conv.bias.copy_(biases[i])
-            conv.curvature = Curvature(_curvature(layers[i], i, curvature))
+            conv.curvature = as_curvature(_curvature(layers[i], i, curvature))
     return model.to(weights[0].dtype)
 
 

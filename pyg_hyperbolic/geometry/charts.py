@@ -17,6 +17,7 @@ geoopt's ``expmap0(u)`` on the ball takes :math:`u = v/2`, on the hyperboloid
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.checks import check_flags
 from pyg_hyperbolic.geometry import special
 from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, times
 
@@ -28,8 +29,7 @@ def to_poincare(v: Tensor, c: Curved) -> Tensor:
         v: Points in normal coordinates, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
     """
-    dtype = v.dtype
-    c, (v,) = prepare(c, v)
+    c, (v,), dtype = prepare(c, v=v)
     return (special.tanhc(c * dot(v, v) / 4) / 2 * v).to(dtype)
 
 
@@ -44,8 +44,7 @@ def from_poincare(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     Raises:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
     """
-    dtype = x.dtype
-    x, z, c = _inside_ball(x, c, clip, "Poincare")
+    x, z, dtype = _inside_ball(x, c, clip, "Poincare")
     return (2 * special.artanhc(z) * x).to(dtype)
 
 
@@ -56,8 +55,7 @@ def to_klein(v: Tensor, c: Curved) -> Tensor:
         v: Points in normal coordinates, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
     """
-    dtype = v.dtype
-    c, (v,) = prepare(c, v)
+    c, (v,), dtype = prepare(c, v=v)
     return (special.tanhc(c * dot(v, v)) * v).to(dtype)
 
 
@@ -72,8 +70,7 @@ def from_klein(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     Raises:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
     """
-    dtype = x.dtype
-    x, z, c = _inside_ball(x, c, clip, "Klein")
+    x, z, dtype = _inside_ball(x, c, clip, "Klein")
     return (special.artanhc(z) * x).to(dtype)
 
 
@@ -92,8 +89,7 @@ def to_lorentz(v: Tensor, c: Curved) -> Tensor:
         ValueError: If :obj:`c` is the number 0.
     """
     _not_flat(c)
-    dtype = v.dtype
-    c, (v,) = prepare(c, v)
+    c, (v,), dtype = prepare(c, v=v)
     z = c * dot(v, v)
     time = special.cosh(z) / c**0.5
     return torch.cat([time, special.sinhc(z) * v], dim=-1).to(dtype)
@@ -116,10 +112,9 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
             of the hyperboloid to within rounding and :obj:`clip` is not set.
     """
     _not_flat(c)
-    dtype = x.dtype
-    tolerance = 8 * torch.finfo(dtype).eps
     given = c
-    c, (x,) = prepare(c, x)
+    c, (x,), dtype = _prepared(c, x, clip)
+    tolerance = 8 * torch.finfo(dtype).eps
     # All coordinates divided by e^shift: their squares would overflow far out.
     largest = (c**0.5 * x[..., 1:]).detach().abs().amax(dim=-1, keepdim=True)
     shift = torch.where(largest > 1, largest, 1.0).log()
@@ -139,9 +134,10 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
 
 def _inside_ball(
     x: Tensor, c: Curved, clip: bool, name: str
-) -> tuple[Tensor, Tensor, Curved]:
+) -> tuple[Tensor, Tensor, torch.dtype]:
+    """Points in the dtype to compute in, c times their squares, and their own dtype."""
     given = c
-    c, (x,) = prepare(c, x)
+    c, (x,), dtype = _prepared(c, x, clip)
     radius = (c * dot(x, x)).sqrt().detach()
     limit = 1 - torch.finfo(x.dtype).eps
     outside = radius > limit
@@ -157,7 +153,14 @@ def _inside_ball(
     z = c * dot(x, x)
     if clip:  # the rounding of x could take it out again
         z = torch.where(outside, limit**2, z)
-    return x, z, c
+    return x, z, dtype
+
+
+def _prepared(
+    c: Curved, x: Tensor, clip: bool
+) -> tuple[Curved, list[Tensor], torch.dtype]:
+    check_flags(clip=clip)
+    return prepare(c, x=x)
 
 
 def _hold(conditions: Tensor) -> bool:

@@ -7,6 +7,10 @@ functions :obj:`c` is the *absolute value* of the curvature, a float or a tensor
 shape :obj:`[]` or one that broadcasts to the batch shape (the shape of a point
 without its last axis); :math:`c = 0` is Euclidean space.
 
+All functions raise a :class:`ValueError` for points that are no floating-point tensors
+on one device, or do not fit, and for a c that is negative or infinite: a number, or a
+tensor that is on a CPU and does not require a gradient, as nothing waits for it then.
+
 Every operation is a row scalar times :math:`u` plus a row scalar times :math:`v`.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009.
@@ -24,10 +28,11 @@ from pyg_hyperbolic.geometry import derivative, special
 from pyg_hyperbolic.geometry.derivative import Triangle
 from pyg_hyperbolic.geometry.rows import (
     Curved,
+    check_fit,
+    check_pair,
     dot,
     log_max,
     prepare,
-    result_dtype,
     times,
 )
 
@@ -147,10 +152,10 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
         Points, shape :math:`(*, d)`.
 
     Raises:
-        ValueError: If :obj:`c` is a negative or not finite number.
+        ValueError: If :obj:`c` is no curvature, or points do not fit.
     """
-    dtype = result_dtype(u, v)
-    c, (u, v) = prepare(c, u, v)
+    c, (u, v), dtype = prepare(c, u=u, v=v)
+    check_fit(u=u, v=v)
     learned = derivative.learned(c)
     if learned is None:
         w, _ = _sum(u, v, c)
@@ -175,22 +180,25 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
         Squared distances, shape :math:`(*)`.
 
     Raises:
-        ValueError: If :obj:`c` is a negative or not finite number.
+        ValueError: If :obj:`c` is no curvature, or points do not fit.
     """
-    return _sqdist(u, v, c).to(result_dtype(u, v))
+    square, dtype = _sqdist(u, v, c)
+    return square.to(dtype)
 
 
-def _sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
-    c, (u, v) = prepare(c, u, v)
+def _sqdist(u: Tensor, v: Tensor, c: Curved) -> tuple[Tensor, torch.dtype]:
+    """Squared distances in the wide dtype, and the dtype to return them in."""
+    c, (u, v), dtype = prepare(c, u=u, v=v)
+    check_fit(u=u, v=v)
     u = -u
     learned = derivative.learned(c)
     if learned is None:
-        return _sum(u, v, c)[1].squeeze(-1)
+        return _sum(u, v, c)[1].squeeze(-1), dtype
     _, out = _sum(u, v, learned.fixed)
     u, v = derivative.wide(u, v)
     slope, _ = _sum(u, v, learned.middle)
     out = out + learned.step * derivative.of_square(learned.middle, u, slope)
-    return out.squeeze(-1)
+    return out.squeeze(-1), dtype
 
 
 def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
@@ -199,10 +207,10 @@ def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     At :math:`u = v`, where the distance has no derivative, its gradient is zero.
     Arguments as in :func:`sqdist`.
     """
-    square = _sqdist(u, v, c)
+    square, dtype = _sqdist(u, v, c)
     apart = ~(square <= 0)  # also what is not a number
     out = torch.where(apart, torch.where(apart, square, 1.0).sqrt(), 0.0)
-    return out.to(result_dtype(u, v))
+    return out.to(dtype)
 
 
 def exp(u: Tensor, w: Tensor, c: Curved) -> Tensor:
@@ -216,6 +224,7 @@ def exp(u: Tensor, w: Tensor, c: Curved) -> Tensor:
         w: Tangent vectors, transported to the origin, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
     """
+    check_pair(u=u, w=w)
     return gyro_add(u, w, c)
 
 
@@ -232,6 +241,7 @@ def log(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     Returns:
         Tangent vectors at :obj:`u`, transported to the origin, shape :math:`(*, d)`.
     """
+    check_pair(u=u, v=v)
     return gyro_add(-u, v, c)
 
 
@@ -250,8 +260,8 @@ def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     Returns:
         Tangent vectors at :obj:`u` in normal coordinates, shape :math:`(*, d)`.
     """
-    dtype = result_dtype(u, v)
-    c, (u, v) = prepare(c, u, v)
+    c, (u, v), dtype = prepare(c, u=u, v=v)
+    check_fit(u=u, v=v)
     learned = derivative.learned(c)
     fixed = c if learned is None else learned.fixed
     uv = dot(u, v)

@@ -10,8 +10,9 @@ Hyperplanes of hyperbolic space are totally geodesic, and every one is of this f
 
 from torch import Tensor
 
+from pyg_hyperbolic.checks import check_shape
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, result_dtype
+from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
 
 
 def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Tensor:
@@ -32,8 +33,9 @@ def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Ten
         Distances, positive on the side that the normal points to, shape
         :math:`(*, K)`.
     """
-    dtype = result_dtype(v, normal, offset)
-    c, (v, normal, offset) = prepare(c, v, normal, offset)
+    c, (v, normal, offset), dtype = prepare(c, v=v, normal=normal, offset=offset)
+    check_shape(normal, "normal", [*normal.shape[:1], v.shape[-1]], fits="v")
+    check_shape(offset, "offset", normal.shape[:1], fits="normal")
     z = c * dot(v, v)
     along, q = (v @ normal.t()).to(z.dtype), offset.to(z.dtype)
     z_q = c * q.square()

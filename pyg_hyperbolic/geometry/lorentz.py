@@ -12,7 +12,6 @@ from pyg_hyperbolic.geometry.rows import (
     dot,
     log_max,
     prepare,
-    result_dtype,
     times,
     wide_dtype,
 )
@@ -43,8 +42,7 @@ def lorentz_map(
     Returns:
         Points in normal coordinates, shape :math:`(*, d')`.
     """
-    dtype = result_dtype(h, time)
-    c, (v, h, time) = prepare(c, v, h, time)
+    c, (v, h, time), dtype = prepare(c, v=v, h=h, time=time)
     z = c * _square(v)
     shift = special.natural_shift(z)
     y = times(special.sinhc(z, shift), h) + times(special.cosh(z, shift), time)
@@ -73,7 +71,7 @@ def lorentz_form(v: Tensor, h: Tensor, time: Tensor, c: Curved) -> Tensor:
     Returns:
         Values in the wide dtype, shape :math:`(*, 1)`.
     """
-    c, (v, h, time) = prepare(c, v, h, time)
+    c, (v, h, time), _ = prepare(c, v=v, h=h, time=time)
     z = c * _square(v)
     shift = special.natural_shift(z)
     root = torch.as_tensor(c, dtype=z.dtype).sqrt()
@@ -95,10 +93,10 @@ def with_cosh(v: Tensor, cosh: Tensor, c: Curved) -> Tensor:
     Returns:
         Points, shape :math:`(*, d)`.
     """
-    c, (points,) = prepare(c, v)
+    c, (points,), dtype = prepare(c, v=v)
     square = dot(points, points)
     norm = torch.where(square > 0, c * square, 1.0).sqrt()
-    return times(cosh.to(norm.dtype).acosh() / norm, points).to(v.dtype)
+    return times(cosh.to(norm.dtype).acosh() / norm, points).to(dtype)
 
 
 def _square(v: Tensor) -> Tensor:

@@ -28,8 +28,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from pyg_hyperbolic.checks import check_device, check_floating, check_real
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, log_max, prepare, wide_dtype
+from pyg_hyperbolic.geometry.rows import (
+    Curved,
+    broadcast,
+    dot,
+    log_max,
+    prepare,
+    wide_dtype,
+)
 
 
 class Groups(Protocol):
@@ -117,6 +125,19 @@ def midpoints(v: Tensor, weight: Tensor | None, c: Curved, groups: Groups) -> Te
     return special.artanhc(c * dot(k, k), torch.where(bent, both, unbent)) * k
 
 
+def _column(weight: Tensor, v: Tensor) -> Tensor:
+    """Weights of points, shape [*, n], as row scalars."""
+    check_real(weight, "weight")
+    check_device(weight.device, v.device, "weight", "'v'")
+    fits = 0 < weight.dim() < v.dim() and broadcast(weight.shape, v.shape[:-1])
+    if not fits or weight.shape[-1] != v.shape[-2]:
+        raise ValueError(
+            f"'weight' must have a number for each point, shape {list(v.shape[:-1])} "
+            f"(got {list(weight.shape)})"
+        )
+    return weight.unsqueeze(-1)
+
+
 class _Axis:
     """Groups along the second to last axis, which has the length 1 for them."""
 
@@ -154,14 +175,15 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
         ValueError: If :obj:`v` has no axis to average over, or :obj:`c` is a negative
             or not finite number.
     """
+    check_floating(v, "v")
     if v.dim() < 2:
         raise ValueError(
             f"'v' must hold points of shape [*, n, d], to be averaged over n "
             f"(got shape {list(v.shape)})"
         )
     per_point = c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() > 0 else c
-    per_point, (points,) = prepare(per_point, v.to(wide_dtype(v.device)))
-    shares = None if weight is None else weight.unsqueeze(-1)
+    per_point, (points,), _ = prepare(per_point, v=v.to(wide_dtype(v.device)))
+    shares = None if weight is None else _column(weight, v)
     return midpoints(points, shares, per_point, _Axis()).squeeze(-2).to(v.dtype)
 
 
@@ -184,7 +206,7 @@ def lift(v: Tensor, c: Curved, largest: Tensor | None = None) -> tuple[Tensor, T
     Returns:
         Columns, shape :math:`(*, d + 2)`, and the shift.
     """
-    c, (v,) = prepare(c, v.to(wide_dtype(v.device)))
+    c, (v,), _ = prepare(c, v=v.to(wide_dtype(v.device)))
     z = c * dot(v, v)
     if largest is None:
         largest = pad(special.natural_shift(z).flatten(), (0, 1)).amax()
@@ -212,7 +234,7 @@ def drop(sums: Tensor, shift: Tensor, c: Curved) -> Tensor:
     Returns:
         Points in the dtype of the sums, shape :math:`(*, d)`.
     """
-    c, (sums,) = prepare(c, sums)
+    c, (sums,), _ = prepare(c, sums=sums)
     mass, inverse, momentum = sums.split([1, 1, sums.size(-1) - 2], dim=-1)
     empty = (mass == 0) | (inverse == 0)
     mass, inverse = (torch.where(empty, 1.0, share) for share in (mass, inverse))

@@ -7,10 +7,13 @@ compute row scalars in float32.
 """
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 
 import torch
 from torch import Tensor
+
+from pyg_hyperbolic.checks import check_device, check_floating, check_real, recorded
 
 Curved = float | Tensor  # c, the absolute value of the sectional curvature
 
@@ -33,11 +36,6 @@ def tracing() -> bool:
     return torch.compiler.is_compiling() or recorded()
 
 
-def recorded() -> bool:
-    """Whether ``torch.jit.trace`` writes down what it sees."""
-    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
-
-
 def is_plain(x: Tensor) -> bool:
     """Whether nobody reads along: no compiler, no transformation, no dispatch mode."""
     return (
@@ -53,20 +51,35 @@ def is_readable(x: Tensor) -> bool:
     return x.device.type == "cpu" and is_plain(x)
 
 
-def check_curvature(c: object) -> None:
-    """Raises a :class:`ValueError` for what is no curvature.
+def check_curvature(c: object, device: torch.device, look: bool = True) -> None:
+    """Raises a :class:`ValueError` for what is no curvature of points.
 
-    The value of a tensor is not looked at here, as it may be one of many, or on its way
-    to a derivative at 0; kernels look at it where nothing waits for that.
+    Args:
+        c: The absolute value of the curvature.
+        device: That of the points.
+        look: Whether a tensor's numbers are looked at, too, where nothing waits for it.
     """
     if isinstance(c, Tensor):
-        return
-    if not isinstance(c, Real):
+        check_real(c, "c")
+        if c.dim() > 0 or c.device.type != "cpu":  # one number on a CPU fits any device
+            check_device(c.device, device, "c", "the points")
+        if look:
+            check_values(c)
+    elif isinstance(c, Real):
+        check_value(float(c))
+    else:
         raise ValueError(
             f"'c' must be a number or a tensor (got {type(c).__name__}); of a "
             f"Curvature pass its value, such as conv.curvature()"
         )
-    check_value(float(c))
+
+
+def check_values(c: Tensor) -> None:
+    """Raises for a tensor with a negative number, if it is readable."""
+    if c.numel() > 0 and is_readable(c):
+        least = c.item() if c.dim() == 0 else c.detach().min().item()
+        if least < 0:  # what is not a number stays so
+            check_value(least)
 
 
 def check_value(c: float) -> None:
@@ -79,28 +92,94 @@ def check_value(c: float) -> None:
         )
 
 
-def prepare(c: Curved, *points: Tensor) -> tuple[Curved, list[Tensor]]:
-    """Points in the dtype to compute in, and c so that it broadcasts to row scalars.
+def check_points(points: dict[str, Tensor]) -> torch.dtype:
+    """Raises for what are no points on one device.
 
-    float16 and bfloat16 are computed in float32, c in the wide dtype; callers cast
-    their result back.
+    Args:
+        points: Tensors by the names that a user has for them; those behind the first
+            may be such as belong to points.
+
+    Returns:
+        Their common dtype.
     """
-    check_curvature(c)
-    dtype = torch.float32
-    for point in points:
-        dtype = torch.promote_types(dtype, point.dtype)
-    if isinstance(c, Tensor):
-        c = c.to(wide_dtype(points[0].device))
-        c = c.unsqueeze(-1) if c.dim() > 0 else c
-    return c, [point.to(dtype) for point in points]
-
-
-def result_dtype(*points: Tensor) -> torch.dtype:
-    """The common dtype of the points, in which results are returned."""
-    dtype = points[0].dtype
-    for point in points[1:]:
-        dtype = torch.promote_types(dtype, point.dtype)
+    (first, x), *others = points.items()
+    check_floating(x, first)
+    if x.dim() == 0:
+        raise ValueError(
+            f"'{first}' must be points of the shape [*, d] (got a single number)"
+        )
+    dtype, device = x.dtype, x.device
+    for name, other in others:
+        check_floating(other, name)
+        if other.device != device:
+            check_device(other.device, device, name, f"'{first}'")
+        if other.dtype != dtype:
+            dtype = torch.promote_types(dtype, other.dtype)
     return dtype
+
+
+def check_pair(**points: Tensor) -> None:
+    """Raises for two sets of points that are not of one space, or do not broadcast."""
+    check_points(points)
+    check_fit(**points)
+
+
+def check_fit(**points: Tensor) -> None:
+    """Raises for two sets of points whose shapes do not fit.
+
+    Of what a compiler reads, only the number of coordinates is looked at.
+    """
+    (first, u), (second, v) = points.items()
+    if v.dim() == 0 or u.shape[-1] != v.shape[-1]:
+        raise ValueError(
+            f"'{second}' must have as many coordinates as '{first}', {u.shape[-1]} "
+            f"(got shape {list(v.shape)})"
+        )
+    if not broadcast(u.shape, v.shape):
+        raise ValueError(
+            f"'{second}' must have the shape of '{first}', {list(u.shape)}, or one "
+            f"that broadcasts (got {list(v.shape)})"
+        )
+
+
+def broadcast(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two shapes broadcast; of sizes that a compiler reads nothing is asked."""
+    if tracing():
+        return True
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return all(a == b or a == 1 or b == 1 for a, b in pairs)
+
+
+def prepare(c: Curved, **points: Tensor) -> tuple[Curved, list[Tensor], torch.dtype]:
+    """Arguments checked, and in the dtypes to compute in.
+
+    float16 and bfloat16 are computed in float32, c in the wide dtype.
+
+    Args:
+        c: Absolute value of the curvature, shape :math:`()` or one that broadcasts to
+            that of the points without its last axis.
+        **points: Points by the names that a user has for them.
+
+    Returns:
+        c so that it broadcasts to row scalars, points, and the dtype of the result.
+    """
+    result = check_points(points)
+    first = next(iter(points.values()))
+    # Derivatives at 0 may be differences.
+    learned = isinstance(c, Tensor) and c.requires_grad
+    check_curvature(c, first.device, look=not learned)
+    dtype = torch.promote_types(result, torch.float32)
+    if isinstance(c, Tensor):
+        shapes = (x.shape[:-1] for x in points.values())
+        if c.dim() > 0 and not all(broadcast(c.shape, shape) for shape in shapes):
+            raise ValueError(
+                f"'c' must be one number, or broadcast to the shape of the points "
+                f"without their coordinates, {list(first.shape[:-1])} (got "
+                f"{list(c.shape)})"
+            )
+        c = c.to(wide_dtype(first.device))
+        c = c.unsqueeze(-1) if c.dim() > 0 else c
+    return c, [point.to(dtype) for point in points.values()], result
 
 
 def dot(u: Tensor, v: Tensor) -> Tensor:

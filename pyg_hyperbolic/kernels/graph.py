@@ -11,11 +11,21 @@ from torch_geometric.index import index2ptr, ptr2index
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import index_sort, is_torch_sparse_tensor, to_edge_index
 
+from pyg_hyperbolic.checks import (
+    check_device,
+    check_index,
+    check_shape,
+    check_whole,
+    whole,
+)
 from pyg_hyperbolic.geometry.rows import tracing
 from pyg_hyperbolic.kernels.available import cpu
+from pyg_hyperbolic.kernels.forms import check_edges, checked_size
 from pyg_hyperbolic.kernels.operator import _transformed
 
 Made = TypeVar("Made")
+EDGES = "edge_index"
+FLOWS = ("source_to_target", "target_to_source")
 # First edge of each row, the other ends of its edges, and where these stand.
 Rows = tuple[Tensor, Tensor, Tensor]
 
@@ -28,6 +38,10 @@ class Graph:
         target: Where it leads to, shape [E].
         num_sources: Number of nodes that may be a source.
         num_targets: Number of nodes that may be a target.
+        name: What users have for the edges, or for :obj:`target` alone.
+
+    Raises:
+        ValueError: If these are no indices of as many edges, or no numbers.
     """
 
     def __init__(
@@ -36,11 +50,20 @@ class Graph:
         target: Tensor | None,
         num_sources: int,
         num_targets: int,
+        name: str = EDGES,
     ) -> None:
+        check_whole(0, num_sources=num_sources, num_targets=num_targets)
+        check_index(source, "source")
+        if target is not None:
+            check_index(target, "target")
+            check_device(target.device, source.device, "target", "'source'")
+            if not tracing():  # which takes a comparison of sizes for a promise
+                check_shape(target, "target", source.shape, fits="source")
+        self.name = name
         self.source = _plain(source)
         self._target = None if target is None else _plain(target)
-        self.num_sources = num_sources
-        self.num_targets = num_targets
+        self.num_sources = whole(num_sources)
+        self.num_targets = whole(num_targets)
         self._known: dict[bool, Rows] = {}  # by whether edges are reversed
 
     @property
@@ -82,7 +105,7 @@ class Graph:
             # A tracer takes the sizes of tensors as they come, numbers as they were.
             nodes = (target.new_empty(number, 0) for number in ends[2:])
             return _by_target(*ends[:2], *nodes)
-        self._known[reverse] = _grouped(*ends)
+        self._known[reverse] = _grouped(*ends, self.name)
         return self._known[reverse]
 
     @classmethod
@@ -103,14 +126,18 @@ def _plain(index: Tensor) -> Tensor:
 
 
 def _grouped(
-    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+    source: Tensor,
+    target: Tensor,
+    num_sources: int,
+    num_targets: int,
+    name: str = EDGES,
 ) -> Rows:
     module = cpu()
     if module is None or source.device.type != "cpu":
         if source.device.type == "cpu" and _outside(
             source, num_sources, target, num_targets
         ):
-            raise _out_of_range(source, target, num_sources, num_targets)
+            raise _out_of_range(source, target, num_sources, num_targets, name)
         ordered, order = index_sort(target, max_value=num_targets)
         return index2ptr(ordered, num_targets), source[order], order
     *arrays, found = module.by_target(
@@ -120,7 +147,7 @@ def _grouped(
         num_targets,
     )
     if found < 0:
-        raise _out_of_range(source, target, num_sources, num_targets)
+        raise _out_of_range(source, target, num_sources, num_targets, name)
     ptr, by_target, order = (torch.from_numpy(array) for array in arrays)
     return ptr, by_target, order[:0] if found else order
 
@@ -137,15 +164,24 @@ def _outside(
 
 
 def _out_of_range(
-    source: Tensor, target: Tensor, num_sources: int, num_targets: int
+    source: Tensor,
+    target: Tensor,
+    num_sources: int,
+    num_targets: int,
+    name: str = EDGES,
 ) -> ValueError:
+    """The error for edges of which one has no node at an end."""
     index, number, end = source, num_sources, "source"
     if not index.numel() or (index.min() >= 0 and index.max() < number):
         index, number, end = target, num_targets, "target"
+    way_out = (
+        "check that 'x' has a row for every node, and pass 'size' for a bipartite graph"
+    )
+    if name != EDGES:
+        end, way_out = "group", "check that there are as many groups as it names"
     return ValueError(
-        f"'edge_index' must hold {end} indices from 0 to {number - 1} (got "
-        f"{int(index.min())} to {int(index.max())}); check that 'x' has a row for "
-        f"every node, and pass 'size' for a bipartite graph"
+        f"'{name}' must hold {end} indices from 0 to {number - 1} (got "
+        f"{int(index.min())} to {int(index.max())}); {way_out}"
     )
 
 
@@ -179,6 +215,7 @@ def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptT
             which brings its own weights.
         edge_weight: Edge weights.
     """
+    check_edges(edge_index)
     if isinstance(edge_index, SparseTensor):
         second, first, edge_weight = edge_index.coo()
     elif edge_index.layout == torch.sparse_coo:
@@ -214,17 +251,23 @@ def graph_of(
         size: Numbers of nodes in the two rows of an edge index.
         flow: Direction of the messages.
     """
-    forward = flow == "source_to_target"
-    num_sources, num_targets = size if forward else size[::-1]
+    if flow not in FLOWS:
+        raise ValueError(f"'flow' must be one of {', '.join(FLOWS)} (got {flow!r})")
+    forward = flow == FLOWS[0]
 
     def make() -> Graph:
+        check_edges(edge_index)
+        ends = checked_size(size)
+        num_sources, num_targets = ends if forward else ends[::-1]
         rows = _sparse_rows(edge_index) if forward else None
         if rows is not None and rows[0].numel() == num_targets + 1:
             return Graph.of_rows(*rows, num_sources)
         source, target, _ = directed(_alias(edge_index), None, flow)
         return Graph(source, target, num_sources, num_targets)
 
-    graph = remembered(edge_index, (), ("graph", size, flow), make)
+    # A list is no key.
+    key = "graph", size if isinstance(size, tuple) else str(size), flow
+    graph = remembered(edge_index, (), key, make)
     return graph, weights_of(edge_index, edge_weight)
 
 
@@ -327,7 +370,8 @@ def remembered(
         tracing()
         or torch.is_inference_mode_enabled()
         or _transformed()
-        or not all(x is None or _can_be_remembered(x) for x in (tensor, *others))
+        or not _can_be_remembered(tensor)
+        or not all(x is None or _can_be_remembered(x) for x in others)
     ):
         return make()
     entry = _memory.get(id(tensor))

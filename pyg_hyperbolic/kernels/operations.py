@@ -1,16 +1,21 @@
 """The operations, each with its schema, and its arguments made ready for a back end."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.checks import (
+    check_device,
+    check_floating,
+    check_index,
+    check_kind,
+    check_real,
+    check_shape,
+    recorded,
+)
 from pyg_hyperbolic.geometry.rows import (
     Curved,
     check_curvature,
-    check_value,
-    is_readable,
-    recorded,
+    check_points,
     wide_dtype,
 )
 from pyg_hyperbolic.kernels.graph import Graph
@@ -58,54 +63,54 @@ _dist = Operator(
 )
 
 
-def _ready(c: Curved, *points: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """c as a tensor, and points in the dtype to compute in: float32 or float64."""
-    dtype = torch.float32
-    for x in points:
-        dtype = torch.promote_types(dtype, x.dtype)
-    wide = wide_dtype(points[0].device)
-    check_curvature(c)
-    if isinstance(c, Tensor) and c.numel() > 0 and is_readable(c):
-        least = float(c.detach().min())
-        if least < 0:  # what is not a number stays so
-            check_value(least)
+def _ready(c: Curved, **points: Tensor) -> tuple[Tensor, list[Tensor], torch.dtype]:
+    """Arguments checked, and in the dtypes to compute in.
+
+    Args:
+        c: Absolute value of the curvature.
+        **points: Points by the names that a user has for them.
+
+    Returns:
+        c as a tensor, points in float32 or float64, and the dtype of the result, which
+        is that of the first of them.
+    """
+    dtype = torch.promote_types(check_points(points), torch.float32)
+    first = next(iter(points.values()))
+    device = first.device
+    check_curvature(c, device)
+    wide = wide_dtype(device)
     if isinstance(c, Tensor):
         c = c.to(wide)
+        c = c.reshape(()) if c.dim() > 0 and c.numel() == 1 else c
     else:
-        c = torch.full((), c, dtype=wide, device=points[0].device)  # waits for nothing
-    return c, [x.to(dtype) for x in points]
+        c = torch.full((), c, dtype=wide, device=device)  # waits for nothing
+    return c, [x.to(dtype) for x in points.values()], first.dtype
 
 
-def _check(name: str, got: Tensor, *shapes: Sequence[int]) -> None:
-    """Raises where a loop would read beyond the end of an array."""
-    # Numbers of axes first: torch.export takes a comparison of sizes for a promise.
-    if all(
-        got.dim() != len(shape) or list(got.shape) != list(shape) for shape in shapes
-    ):
-        expected = " or ".join(str(list(shape)) for shape in shapes)
+def _check_points(name: str, x: Tensor, heads: bool = True) -> None:
+    if x.dim() != 2 and not (heads and x.dim() == 3):
+        expected = "[N, d] or [N, H, d]" if heads else "[N, d]"
         raise ValueError(
-            f"'{name}' must have the shape {expected} (got {list(got.shape)})"
-        )
-
-
-def _check_points(name: str, x: Tensor) -> None:
-    if x.dim() not in (2, 3):
-        raise ValueError(
-            f"'{name}' must have the shape [N, d] or [N, H, d] (got {list(x.shape)})"
+            f"'{name}' must have the shape {expected} (got {list(x.shape)})"
         )
 
 
 def _check_graph(x: Tensor, graph: Graph, weight: Tensor | None) -> None:
     _check_points("x", x)
-    _check("x", x, [graph.num_sources, *x.shape[1:]])
+    check_kind(graph, Graph, "graph", "; make one with kernels.graph_of")
+    check_device(x.device, graph.source.device, "x", "'graph'")
+    check_shape(x, "x", [graph.num_sources, *x.shape[1:]], fits="graph")
     if weight is not None:
+        check_real(weight, "weight")
+        check_device(weight.device, x.device, "weight", "'x'")
         edges = graph.source.shape[0]
-        _check("weight", weight, [edges], [edges, 1], [edges, *x.shape[1:-1]])
+        check_shape(weight, "weight", [edges], [edges, 1], [edges, *x.shape[1:-1]])
 
 
-def _check_curvature(c: Tensor, x: Tensor) -> None:
-    if c.numel() != 1:
-        _check("c", c, [], x.shape[1:-1])
+def _check_heads(c: Tensor, x: Tensor) -> None:
+    """Raises if there is neither one curvature nor one for each head."""
+    if c.dim() > 0:
+        check_shape(c, "c", [], x.shape[1:-1])
 
 
 def _both(graph: Graph, *points: Tensor | None) -> tuple[Tensor, ...]:
@@ -128,11 +133,10 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
         v: As many points, or one that is added to all, without the first axis.
         c: Absolute value of the curvature, shape :math:`()` or :math:`(H)`.
     """
-    dtype = u.dtype
-    c, (u, v) = _ready(c, u, v)
+    c, (u, v), dtype = _ready(c, u=u, v=v)
     _check_points("u", u)
-    _check("v", v, u.shape, u.shape[1:])
-    _check_curvature(c, u)
+    check_shape(v, "v", u.shape, u.shape[1:], fits="u")
+    _check_heads(c, u)
     return _gyro_add(u, v, c).to(dtype)
 
 
@@ -148,15 +152,17 @@ def lorentz_map(
         bias: Translation of the space coordinates, shape :math:`(d')`.
         c: Absolute value of the curvature, shape :math:`()`.
     """
-    dtype = h.dtype
-    given = (h, x, time) if bias is None else (h, x, time, bias)
-    c, (h, x, time, *rest) = _ready(c, *given)
-    _check("h", h, [x.shape[0], h.shape[-1]])
-    _check("x", x, [h.shape[0], x.shape[-1]])
-    _check("time", time, h.shape[1:])
-    _check("c", c, [])
+    given = {"h": h, "x": x, "time": time}
+    if bias is not None:
+        given["bias"] = bias
+    c, (h, x, time, *rest), dtype = _ready(c, **given)
+    _check_points("h", h, heads=False)
+    _check_points("x", x, heads=False)
+    check_shape(h, "h", [x.shape[0], h.shape[-1]], fits="x")
+    check_shape(time, "time", h.shape[1:], fits="h")
+    check_shape(c, "c", [])
     if rest:
-        _check("bias", rest[0], h.shape[1:])
+        check_shape(rest[0], "bias", h.shape[1:], fits="h")
     return _lorentz_map(h, x, time, rest[0] if rest else None, c).to(dtype)
 
 
@@ -182,18 +188,19 @@ def midpoint(
         Points, shape :math:`(M, d)` or :math:`(M, H, d)`; the origin for a target
         without edges.
     """
-    dtype = x.dtype
-    c, (x, *rest) = _ready(c, x, *(() if bias is None else (bias,)))
+    given = {"x": x} if bias is None else {"x": x, "bias": bias}
+    c, (x, *rest), dtype = _ready(c, **given)
     bias = rest[0] if rest else None
     _check_graph(x, graph, weight)
-    _check_curvature(c, x)
+    _check_heads(c, x)
     if bias is not None:
-        _check("bias", bias, x.shape[1:])
+        check_shape(bias, "bias", x.shape[1:], fits="x")
     return _midpoint(x, bias, weight, c, *_both(graph, x, bias, c)).to(dtype)
 
 
 def weighted_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
     """Weighted sums of neighbors' vectors; arguments as in :func:`midpoint`."""
+    check_floating(x, "x")
     dtype = x.dtype
     x = x.to(torch.promote_types(dtype, torch.float32))
     _check_graph(x, graph, weight)
@@ -216,11 +223,10 @@ def log_sum(
     Returns:
         Tangent vectors, transported to the origin, of the shape of the targets.
     """
-    dtype = x.dtype
-    c, (x, target) = _ready(c, x, target)
+    c, (x, target), dtype = _ready(c, x=x, target=target)
     _check_graph(x, graph, weight)
-    _check_curvature(c, x)
-    _check("target", target, [graph.num_targets, *x.shape[1:]])
+    _check_heads(c, x)
+    check_shape(target, "target", [graph.num_targets, *x.shape[1:]], fits="x")
     return _log_sum(x, target, weight, c, *graph.rows()).to(dtype)
 
 
@@ -251,11 +257,13 @@ def sqdist(u: Tensor, v: Tensor, c: Curved, first: Tensor, second: Tensor) -> Te
 def _distances(
     u: Tensor, v: Tensor, c: Curved, first: Tensor, second: Tensor, squared: bool
 ) -> Tensor:
-    dtype = u.dtype
-    c, (u, v) = _ready(c, u, v)
+    c, (u, v), dtype = _ready(c, u=u, v=v)
     _check_points("u", u)
-    _check("v", v, [v.shape[0], *u.shape[1:]])
-    _check("first", first, [first.numel()])
-    _check("second", second, first.shape)
-    _check_curvature(c, u)
+    _check_points("v", v)
+    check_shape(v, "v", [v.shape[0], *u.shape[1:]], fits="u")
+    for name, index in (("first", first), ("second", second)):
+        check_index(index, name)
+        check_device(index.device, u.device, name, "'u'")
+    check_shape(second, "second", first.shape, fits="first")
+    _check_heads(c, u)
     return _dist(u, v, c, first, second, squared).to(dtype)

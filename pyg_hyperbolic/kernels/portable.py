@@ -109,7 +109,7 @@ def midpoint(
     points = x.to(wide_dtype(x.device))
     if bias is not None:
         points = geometry.gyro_add(points, bias.to(points.dtype), c)
-    c, (points,) = prepare(c, points)
+    c, (points,), _ = prepare(c, x=points)
     neighbors = _Neighbors(source, target, num_targets)
     return midpoints(points, _column(weight), c, neighbors).to(x.dtype)
 

@@ -1,12 +1,15 @@
-from typing import Union
+import math
+from typing import Any, Union
 
 import torch
 from torch import Tensor
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.typing import OptTensor
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_device, check_index, check_whole
+from pyg_hyperbolic.curvature import Curvature, CurvatureLike, as_curvature
 from pyg_hyperbolic.nn.points import group_midpoints
+from pyg_hyperbolic.nn.validation import check_features, check_groups
 
 
 def hyperbolic_mean_pool(
@@ -31,12 +34,15 @@ def hyperbolic_mean_pool(
     Returns:
         Points, shape :math:`(B, F)`; the origin for a graph without nodes.
     """
+    check_features(x, -1)
     if batch is None:
-        batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
+        batch = torch.zeros(x.size(-2), dtype=torch.long, device=x.device)
         size = 1 if size is None else size
+    check_groups(x, -2, batch=batch)
     if size is None:
         size = num_groups(batch)
-    return group_midpoints(x, batch, size, c)
+    check_whole(0, size=size)
+    return group_midpoints(x, batch, size, c, name="batch")
 
 
 class HyperbolicAggregation(Aggregation):
@@ -52,14 +58,14 @@ class HyperbolicAggregation(Aggregation):
         (``class MidpointSAGE(SAGEConv): pass``) has a :meth:`propagate` of its own.
 
     Args:
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
     """
 
-    def __init__(self, curvature: Union[float, Curvature] = 1.0) -> None:
+    def __init__(self, curvature: CurvatureLike = 1.0) -> None:
         super().__init__()
         self._is_own = not isinstance(curvature, Curvature)
-        self.curvature = as_curvature(curvature)
+        self.curvature = as_curvature(curvature, heads=None)
 
     def reset_parameters(self) -> None:
         """Sets a curvature of its own back to the initial value.
@@ -68,6 +74,32 @@ class HyperbolicAggregation(Aggregation):
         """
         if self._is_own:
             self.curvature.reset_parameters()
+
+    def __call__(
+        self,
+        x: Tensor,
+        index: OptTensor = None,
+        ptr: OptTensor = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+        **kwargs: Any,
+    ) -> Tensor:
+        """Looks at what PyG does not look at before it calls :meth:`forward`."""
+        check_features(x, -1)
+        check_whole(-math.inf, dim=dim)
+        if not -x.dim() <= dim < x.dim() - 1 or dim == -1:
+            raise ValueError(
+                f"'dim' must be one of the {x.dim()} axes of 'x', but not the last, "
+                f"which has the coordinates (got {dim})"
+            )
+        if dim_size is not None:
+            check_whole(0, dim_size=dim_size)
+        if index is not None:
+            check_groups(x, dim, index=index)
+        if ptr is not None:
+            check_index(ptr, "ptr")
+            check_device(ptr.device, x.device, "ptr", "'x'")
+        return super().__call__(x, index, ptr, dim_size, dim, **kwargs)
 
     def forward(
         self,
@@ -93,7 +125,13 @@ class HyperbolicAggregation(Aggregation):
                 )  # waits for nothing
             dim_size = ptr.numel() - 1
             index = torch.arange(dim_size, device=x.device)
-            index = index.repeat_interleave(ptr.diff(), output_size=x.size(dim))
+            try:
+                index = index.repeat_interleave(ptr.diff(), output_size=x.size(dim))
+            except RuntimeError as error:
+                raise ValueError(
+                    f"'ptr' must rise from 0 to {x.size(dim)}, the number of points "
+                    f"(got {ptr.tolist()})"
+                ) from error
         elif dim_size is None:
             dim_size = num_groups(index)
         # All axes but this and the last are features of other groups.

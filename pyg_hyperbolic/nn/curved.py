@@ -1,8 +1,10 @@
 """What layers with a curvature have in common."""
 
 import torch
+from torch import Tensor
 
 from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.nn.validation import check_features, check_like_layer
 
 
 class Curved(torch.nn.Module):
@@ -22,3 +24,8 @@ class Curved(torch.nn.Module):
         """Resets all learnable parameters, the curvature included."""
         self._reset_weights()
         self.curvature.reset_parameters()
+
+    def _check(self, x: Tensor, in_channels: int) -> None:
+        """Raises if something is no points, [*, F], that the layer can take."""
+        check_features(x, in_channels, axes=1)
+        check_like_layer(x, self)

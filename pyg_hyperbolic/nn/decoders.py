@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_flags, number
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.geometry.rows import Curved
+from pyg_hyperbolic.kernels.forms import check_edges
 from pyg_hyperbolic.nn.points import sqdist
+from pyg_hyperbolic.nn.validation import check_features, check_graph
 
 
 class FermiDiracDecoder(torch.nn.Module):
@@ -34,9 +37,10 @@ class FermiDiracDecoder(torch.nn.Module):
         self, r: float = 2.0, t: float = 1.0, *, learnable: bool = False
     ) -> None:
         super().__init__()
-        if not math.isfinite(r):
+        check_flags(learnable=learnable)
+        if not math.isfinite(number(r)):
             raise ValueError(f"'r' must be a finite number (got {r})")
-        if not (0 < t < math.inf):
+        if not (0 < number(t) < math.inf):
             raise ValueError(f"'t' must be a positive number (got {t})")
         self.r: float | Tensor = r
         self.log_t: Tensor | None = None
@@ -90,7 +94,7 @@ class FermiDiracEdges(torch.nn.Module):
 
     def __init__(
         self,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
         r: float = 2.0,
         t: float = 1.0,
         *,
@@ -111,11 +115,25 @@ class FermiDiracEdges(torch.nn.Module):
         Returns:
             One number for each pair, shape :math:`(E)`.
         """
-        square = kernels.sqdist(z, z, self.curvature(z), edge_index[0], edge_index[1])
+        self._check(z, sigmoid)
+        check_edges(edge_index, device=z.device, whose="'z'")
+        c = self.curvature(z)
+        try:
+            square = kernels.sqdist(z, z, c, edge_index[0], edge_index[1])
+        except IndexError:
+            check_graph(edge_index, None, (len(z), len(z)), nonnegative=False)
+            raise
         out = self.decoder.logits(square)
         return out.sigmoid() if sigmoid else out
 
     def forward_all(self, z: Tensor, sigmoid: bool = True) -> Tensor:
         """The same for all pairs of nodes, shape :math:`(N, N)`."""
+        self._check(z, sigmoid)
         out = self.decoder(z[:, None], z[None], self.curvature(z))
         return out.sigmoid() if sigmoid else out
+
+    def _check(self, z: Tensor, sigmoid: bool) -> None:
+        check_flags(sigmoid=sigmoid)
+        check_features(z, -1, "z")
+        if z.dim() != 2:
+            raise ValueError(f"'z' must have the shape [N, d] (got {list(z.shape)})")

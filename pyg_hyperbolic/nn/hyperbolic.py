@@ -6,7 +6,7 @@ from torch_geometric.nn.aggr import MeanAggregation, SumAggregation
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import degree, is_torch_sparse_tensor
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.curvature import Curvature, CurvatureLike, as_curvature
 from pyg_hyperbolic.kernels.graph import weights_of
 from pyg_hyperbolic.nn.aggr import HyperbolicAggregation
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
@@ -59,7 +59,7 @@ class Hyperbolic(torch.nn.Module):
     Args:
         conv (MessagePassing): The convolution, with sums or means for its reduction.
             It is changed in place, and keeps its parameters.
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on; or a :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
 
@@ -71,14 +71,12 @@ class Hyperbolic(torch.nn.Module):
             sum or a mean or by code of its own, or splits its channels.
     """
 
-    def __init__(
-        self, conv: MessagePassing, *, curvature: float | Curvature = 1.0
-    ) -> None:
+    def __init__(self, conv: MessagePassing, *, curvature: CurvatureLike = 1.0) -> None:
         super().__init__()
         _check(conv)
         mean = isinstance(conv.aggr_module, MeanAggregation)
         kind = HyperbolicAggregation if mean else _Sum
-        conv.aggr_module = kind(as_curvature(curvature))
+        conv.aggr_module = kind(as_curvature(curvature, heads=None))
         if conv.fuse:
             conv.fuse = False  # a sparse product would sum by itself
             _weigh_as_a_product(conv)

@@ -1,4 +1,4 @@
-from typing import Union
+import math
 
 import torch
 from torch import Tensor
@@ -7,12 +7,12 @@ from torch_geometric.nn.inits import ones, zeros
 from torch_geometric.typing import OptTensor
 from torch_geometric.utils import scatter
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_flags, check_number, check_whole, number
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.geometry.midpoint import midpoint
 from pyg_hyperbolic.nn.aggr import hyperbolic_mean_pool
 from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import add
-from pyg_hyperbolic.nn.validation import check_features
 
 
 class _Norm(Curved):
@@ -26,9 +26,12 @@ class _Norm(Curved):
         in_channels: int,
         eps: float,
         affine: bool,
-        curvature: Union[float, Curvature],
+        curvature: CurvatureLike,
     ) -> None:
         super().__init__()
+        check_whole(1, in_channels=in_channels)
+        check_flags(affine=affine)
+        check_number(0, math.inf, eps=eps)
         self.in_channels = in_channels
         self.eps = eps
         self.curvature = as_curvature(curvature)
@@ -43,8 +46,8 @@ class _Norm(Curved):
         ones(self.weight)
         zeros(self.bias)
 
-    def _check(self, x: Tensor) -> None:
-        check_features(x, self.in_channels)
+    def _check_rows(self, x: Tensor) -> None:
+        self._check(x, self.in_channels)
         if x.dim() != 2:
             raise ValueError(
                 f"'x' must have the shape [N, {self.in_channels}] (got "
@@ -85,7 +88,7 @@ class HyperbolicBatchNorm(_Norm):
             :math:`\mathbf{b}`. (default: :obj:`True`)
         track_running_stats (bool, optional): If set to :obj:`False`, batches are
             normalized by their own statistics in evaluation too. (default: :obj:`True`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
 
     Shapes:
@@ -108,10 +111,11 @@ class HyperbolicBatchNorm(_Norm):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
-        curvature: Union[float, Curvature] = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__(in_channels, eps, affine, curvature)
-        if not 0 < momentum <= 1:
+        check_flags(track_running_stats=track_running_stats)
+        if not 0 < number(momentum) <= 1:
             raise ValueError(f"'momentum' must be in (0, 1] (got {momentum})")
         self.momentum = momentum
         self.track_running_stats = track_running_stats
@@ -126,7 +130,7 @@ class HyperbolicBatchNorm(_Norm):
         ones(self.running_var)
 
     def forward(self, x: Tensor) -> Tensor:
-        self._check(x)
+        self._check_rows(x)
         c = self.curvature(x)
         mean, variance = self.running_mean, self.running_var
         if self.training or mean is None:
@@ -151,7 +155,7 @@ class HyperbolicBatchNorm(_Norm):
         # filled on the device, which would wait for a copy from the host
         share = means.new_full((2,), self.momentum)
         share[0] = 1 - self.momentum
-        self.running_mean.copy_(midpoint(means, c, share))
+        self.running_mean.copy_(midpoint(means, c.view(()), share))
         self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
 
 
@@ -167,7 +171,7 @@ class HyperbolicLayerNorm(_Norm):
         eps (float, optional): Added to the variance. (default: :obj:`1e-5`)
         affine (bool, optional): If set to :obj:`False`, there are no :math:`\gamma` and
             :math:`\mathbf{b}`. (default: :obj:`True`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
 
     Shapes:
@@ -182,7 +186,7 @@ class HyperbolicLayerNorm(_Norm):
         eps: float = 1e-5,
         affine: bool = True,
         *,
-        curvature: Union[float, Curvature] = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__(in_channels, eps, affine, curvature)
         self._reset_weights()
@@ -190,8 +194,10 @@ class HyperbolicLayerNorm(_Norm):
     def forward(
         self, x: Tensor, batch: OptTensor = None, batch_size: int | None = None
     ) -> Tensor:
-        self._check(x)
+        self._check_rows(x)
         c = self.curvature(x)
+        if batch_size is not None:
+            check_whole(0, batch_size=batch_size)
         if batch is None:
             batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
             batch_size = 1

@@ -6,7 +6,7 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.typing import OptTensor
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.geometry.rows import Curved
+from pyg_hyperbolic.geometry.rows import Curved, check_pair
 from pyg_hyperbolic.kernels import Graph
 
 
@@ -43,6 +43,7 @@ def add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 
 def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     """Squared distances of points whose shapes broadcast, shape [*]."""
+    check_pair(u=u, v=v)
     u, v = torch.broadcast_tensors(u, v)
     rows, others = (x.reshape(-1, x.size(-1)) for x in (u, v))
     each = torch.arange(len(rows), device=u.device)
@@ -91,6 +92,7 @@ def group_midpoints(
     c: Curved,
     dim: int = -2,
     weight: OptTensor = None,
+    name: str = "index",
 ) -> Tensor:
     """Weighted midpoints of points in groups.
 
@@ -101,6 +103,7 @@ def group_midpoints(
         c: Absolute value of the curvature, shape [].
         dim: The axis of the points.
         weight: Their weights, shape [N].
+        name: What users have for the groups.
 
     Returns:
         Points, shape [*, num_groups, d]; the origin for a group without points.
@@ -108,5 +111,5 @@ def group_midpoints(
     points = by_node(x, dim)
     number = points.size(0)
     source = torch.arange(number, device=x.device)
-    graph = Graph(source, index, number, num_groups)
+    graph = Graph(source, index, number, num_groups, name)
     return like(kernels.midpoint(points, graph, c, weight), x, dim)

@@ -1,40 +1,91 @@
 """Checks of what a user passes to a layer, with the way out in the message."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch_geometric.typing import Adj, OptTensor, SparseTensor
+from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.typing import Adj, OptTensor
 
+from pyg_hyperbolic.checks import (
+    check_device,
+    check_floating,
+    check_index,
+    check_whole,
+    is_whole,
+)
 from pyg_hyperbolic.kernels import edges
 
 
-def check_tensor(x: object, name: str) -> None:
-    """Raises if numbers come in anything else than a tensor."""
-    if not isinstance(x, Tensor):
+def check_widths(in_channels: Any, out_channels: Any, pairs: bool = False) -> None:
+    """Raises if sizes of input or output samples are no whole numbers."""
+    check_in_channels(in_channels, pairs)
+    check_whole(0, out_channels=out_channels)
+
+
+def check_in_channels(in_channels: Any, pairs: bool) -> None:
+    """Raises if a size of input samples is no whole number.
+
+    Args:
+        in_channels: The size, -1 if it is not known yet.
+        pairs: Whether those of sources and targets may differ.
+    """
+    several = isinstance(in_channels, tuple | list)
+    given = in_channels if pairs and several else [in_channels]
+    if (several and len(in_channels) != 2) or not all(is_whole(size) for size in given):
+        two = ", or a pair of these for sources and targets" if pairs else ""
         raise ValueError(
-            f"'{name}' must be a tensor (got {type(x).__name__}); convert it with "
-            f"torch.as_tensor({name}, dtype=torch.float)"
+            f"'in_channels' must be a whole number, -1 to take it from the first input"
+            f"{two} (got {in_channels!r})"
         )
 
 
-def check_features(x: Tensor, in_channels: int, name: str = "x") -> None:
-    """Raises if the features are not numbers as wide as the layer's weight."""
-    check_tensor(x, name)
-    if x.dim() < 2:
+def both_ends(in_channels: Any) -> tuple[int, int]:
+    """Sizes of source and target samples."""
+    several = isinstance(in_channels, tuple | list)
+    return tuple(in_channels) if several else (in_channels, in_channels)
+
+
+def check_features(x: Any, in_channels: int, name: str = "x", axes: int = 2) -> None:
+    """Raises if the features are not numbers as wide as the layer's weight.
+
+    Args:
+        x: The features.
+        in_channels: Their width, if it is positive.
+        name: What the user has for them.
+        axes: How many axes there must be.
+    """
+    check_floating(x, name)
+    if x.dim() < axes:
+        rows = "a row for each node" if axes > 1 else "an axis of features"
         raise ValueError(
-            f"'{name}' must have a row for each node (got shape {list(x.shape)}); a "
-            f"single feature of each is {name}.view(-1, 1)"
-        )
-    if not x.is_floating_point():
-        raise ValueError(
-            f"'{name}' must be floating point (got {x.dtype}); convert it with "
-            f"{name}.float()"
+            f"'{name}' must have {rows} (got shape {list(x.shape)}); a single feature "
+            f"of each is {name}.view(-1, 1)"
         )
     if in_channels > 0 and x.size(-1) != in_channels:
         raise ValueError(
             f"'{name}' must have {in_channels} features per node (got {x.size(-1)}); "
-            f"build the layer with in_channels={x.size(-1)}, or with -1 to take the "
-            f"width from the first input"
+            f"build the layer with in_channels={x.size(-1)}, or with -1 if it can take "
+            f"the width from the first input"
         )
+
+
+def check_like_layer(x: Tensor, layer: Any, name: str = "x") -> None:
+    """Raises if features are not on the device and in the dtype of a layer."""
+    raw = layer.curvature.raw
+    own = _first_parameter(layer, raw)
+    check_device(x.device, (raw if own is None else own).device, name, "the layer")
+    if own is not None:
+        check_dtype(x, own.dtype, name)
+
+
+def _first_parameter(layer: torch.nn.Module, but: Tensor) -> OptTensor:
+    """As `next(layer.parameters())`, in a third of the time."""
+    for module in layer.modules():
+        for parameter in module._parameters.values():
+            if parameter is not None and parameter is not but:
+                return parameter
+    return None
 
 
 def check_dtype(x: Tensor, dtype: torch.dtype, name: str = "x") -> None:
@@ -44,6 +95,24 @@ def check_dtype(x: Tensor, dtype: torch.dtype, name: str = "x") -> None:
             f"'{name}' must have the dtype of the layer, {dtype} (got {x.dtype}); "
             f"convert it with {name}.to({dtype}), or the layer with conv.to({x.dtype})"
         )
+
+
+def check_groups(x: Tensor, dim: int, **groups: Any) -> None:
+    """Raises if there is not one group for each point along an axis.
+
+    Args:
+        x: Points, shape [*, N, d].
+        dim: The axis of the points.
+        **groups: The group of each, shape [N], by the name that a user has for it.
+    """
+    for name, index in groups.items():
+        check_index(index, name)
+        check_device(index.device, x.device, name, "'x'")
+        if index.numel() != x.size(dim):
+            raise ValueError(
+                f"'{name}' must have a group for each of {x.size(dim)} points (got "
+                f"{index.numel()})"
+            )
 
 
 def check_finite(x: Tensor, name: str = "x") -> None:
@@ -59,39 +128,6 @@ def check_finite(x: Tensor, name: str = "x") -> None:
         )
 
 
-def check_edges(edge_index: Adj, edge_weight: OptTensor = None) -> None:
-    """Raises if a dense edge index has not two rows, or a weight for each edge."""
-    if isinstance(edge_index, SparseTensor):
-        return
-    if not isinstance(edge_index, Tensor):
-        raise ValueError(
-            f"'edge_index' must be a tensor or a SparseTensor (got "
-            f"{type(edge_index).__name__}); convert it with torch.as_tensor(edge_index)"
-        )
-    if edge_index.layout != torch.strided:
-        return
-    if edge_index.is_floating_point() or edge_index.is_complex():
-        raise ValueError(
-            f"'edge_index' must hold integers (got {edge_index.dtype}); convert it "
-            f"with edge_index.long()"
-        )
-    if edge_index.dim() != 2 or edge_index.size(0) != 2:
-        raise ValueError(
-            f"'edge_index' must have two rows, of sources and of targets "
-            f"(got shape {list(edge_index.shape)}); transpose a list of pairs with "
-            f"edge_index.t(), and convert a dense adjacency with "
-            f"torch_geometric.utils.dense_to_sparse"
-        )
-    number = edge_index.size(1)
-    if edge_weight is not None:
-        check_tensor(edge_weight, "edge_weight")
-    if edge_weight is not None and edge_weight.shape not in ((number,), (number, 1)):
-        raise ValueError(
-            f"'edge_weight' must have one number for each of {number} edges (got "
-            f"shape {list(edge_weight.shape)})"
-        )
-
-
 def check_nonnegative(edge_weight: Tensor) -> None:
     """Raises if a weight is negative: of a midpoint weights are the masses."""
     if edge_weight.numel() > 0 and bool((edge_weight < 0).any()):
@@ -99,6 +135,14 @@ def check_nonnegative(edge_weight: Tensor) -> None:
             f"'edge_weight' must not be negative for a midpoint, where weights are "
             f"masses (smallest: {edge_weight.min().item():g}); use HGCNConv with "
             f"aggregation='tangent' and normalize=False for signed weights"
+        )
+
+
+def check_aggregation(aggr: object) -> None:
+    """Raises if something is no aggregation for PyG to look up."""
+    if not (aggr is None or isinstance(aggr, str | list | tuple | Aggregation)):
+        raise ValueError(
+            f"'aggr' must be a name, several of them or an Aggregation (got {aggr!r})"
         )
 
 
@@ -153,10 +197,3 @@ def check_graph(
         )
     if nonnegative:
         check_nonnegative(edge_weight)
-
-
-def check_positive(**sizes: int) -> None:
-    """Raises if one of the sizes is not a positive number."""
-    for name, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"'{name}' must be a positive number (got {value})")

@@ -1,5 +1,6 @@
 """How well points keep the distances of their graph."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,9 @@ from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 from torch_geometric.utils import to_scipy_sparse_matrix
 
+from pyg_hyperbolic.checks import check_whole, whole
 from pyg_hyperbolic.geometry import dist
+from pyg_hyperbolic.utils.given import check_embedding, check_ends
 
 Array = np.ndarray[Any, Any]
 
@@ -48,8 +51,12 @@ def embedding_distances(
     Raises:
         ValueError: If there are no two connected points.
     """
+    check_embedding(v, c, least=1)
+    check_ends(edge_index, v)
+    check_whole(1, num_sources=num_sources)
+    check_whole(-math.inf, seed=seed)
     v = v.detach().cpu().double()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole(seed))
     source = torch.randperm(len(v), generator=generator)[:num_sources].sort().values
     adjacency = to_scipy_sparse_matrix(edge_index.cpu(), num_nodes=len(v))
     steps = dijkstra(adjacency, directed=False, unweighted=True, indices=source.numpy())

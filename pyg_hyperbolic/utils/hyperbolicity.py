@@ -10,6 +10,9 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from torch import Tensor
 from torch_geometric.utils import to_scipy_sparse_matrix
 
+from pyg_hyperbolic.checks import check_kind, check_whole, is_whole
+from pyg_hyperbolic.kernels import Graph, edges
+
 Array = np.ndarray[Any, Any]
 
 # Nodes on cycles that the exact search takes: half a minute, growing with n^4.
@@ -81,9 +84,13 @@ def gromov_hyperbolicity(
 
     [1] N. Cohen, D. Coudert, A. Lancin, *On Computing the Gromov Hyperbolicity*, 2015.
     """
-    if num_samples is not None and num_samples < 1:
+    if generator is not None:
+        check_kind(generator, torch.Generator, "generator")
+    if num_nodes is not None:
+        check_whole(0, num_nodes=num_nodes)
+    if num_samples is not None and not (is_whole(num_samples) and num_samples > 0):
         raise ValueError(
-            f"'num_samples' must be a positive number (got {num_samples}); leave "
+            f"'num_samples' must be a positive whole number (got {num_samples}); leave "
             f"it out to have it chosen by the size of the graph"
         )
     graph = _symmetric(edge_index, num_nodes)
@@ -99,7 +106,12 @@ def gromov_hyperbolicity(
 
 
 def _symmetric(edge_index: Tensor, num_nodes: int | None) -> csr_matrix:
-    graph = to_scipy_sparse_matrix(edge_index.cpu(), num_nodes=num_nodes).tocsr()
+    first, second, _ = edges(edge_index, None)
+    ends = torch.stack([first, second]).cpu()
+    if num_nodes is None:
+        num_nodes = int(ends.max()) + 1 if ends.numel() > 0 else 0
+    Graph(ends[0], ends[1], num_nodes, num_nodes).rows()  # looks at every index
+    graph = to_scipy_sparse_matrix(ends, num_nodes=num_nodes).tocsr()
     graph = (graph + graph.T).tocsr()
     graph.setdiag(0)
     graph.eliminate_zeros()

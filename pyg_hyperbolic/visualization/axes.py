@@ -18,17 +18,22 @@ COLORS = (
 )
 
 
-def new_axes(figsize: tuple[float, float]) -> "Axes":
-    """The axes of a new figure.
+def axes_or_new(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
+    """The axes that were given, or those of a new figure.
 
     Raises:
+        ValueError: If these are no axes.
         ImportError: If matplotlib is not installed.
     """
+    if ax is not None:
+        if not hasattr(ax, "add_collection"):
+            raise ValueError(f"'ax' must be axes of matplotlib (got {ax!r})")
+        return ax
     try:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError(
             'Pictures need matplotlib: pip install "pyg-hyperbolic[visualization]"'
         ) from error
-    _, ax = pyplot.subplots(figsize=figsize, layout="constrained")
-    return ax
+    _, new = pyplot.subplots(figsize=figsize, layout="constrained")
+    return new

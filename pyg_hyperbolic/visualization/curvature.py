@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pyg_hyperbolic.checks import check_kind
 from pyg_hyperbolic.curvature import CurvatureReport
-from pyg_hyperbolic.visualization.axes import COLORS, new_axes
+from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,9 @@ def plot_curvature(
             history.append(curvature_report(model))
         plot_curvature(history)
     """
+    check_kind(history, Sequence, "history", " of what curvature_report gave")
+    for report in history:
+        check_kind(report, CurvatureReport, "history", " at every step")
     if not history:
         raise ValueError(
             "'history' must hold a report for every step (got none); append "
@@ -47,7 +51,7 @@ def plot_curvature(
                 f"'history' must be of one model (got other curvatures at step {step}: "
                 f"{[', '.join(state.names) for state in report]})"
             )
-    ax = new_axes((6, 3.5)) if ax is None else ax
+    ax = axes_or_new(ax, (6, 3.5))
     lines = ("-", "--", ":", "-.")
     for i, name in enumerate(names):
         states = [report[i] for report in history]

@@ -1,13 +1,16 @@
 """Points of hyperbolic space in the Poincaré disk."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pyg_hyperbolic.checks import check_number, check_tensor
 from pyg_hyperbolic.geometry import gyro_add, midpoint, to_poincare
-from pyg_hyperbolic.visualization.axes import COLORS, new_axes
+from pyg_hyperbolic.utils.given import check_embedding, check_ends
+from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,11 +105,14 @@ def plot_disk(
 
         plot_disk(model(x, edge_index), model.convs[-1].curvature(), edge_index, y)
     """
+    check_embedding(v, c, least=2)
+    if edge_index is not None:
+        check_ends(edge_index, v)
     v, c = v.detach().cpu(), c.item() if isinstance(c, Tensor) else c
-    _check(v, c, edge_index, y)
+    _check(c, y, len(v), size)
     # Of curvature -1, which is the same picture.
     disk = to_poincare(flatten(v * c**0.5, 1.0), 1.0)
-    ax = new_axes((5, 5)) if ax is None else ax
+    ax = axes_or_new(ax, (5, 5))
     _rim(ax)
     number = len(disk)
     size = min(40.0, max(4.0, 4000.0 / max(number, 1))) if size is None else size
@@ -152,37 +158,18 @@ def _rim(ax: "Axes") -> None:
     ax.set_axis_off()
 
 
-def _check(v: Tensor, c: float, edge_index: Tensor | None, y: Tensor | None) -> None:
-    if v.dim() != 2 or v.size(1) < 2:
-        raise ValueError(
-            f"'v' must hold points of two dimensions or more, of shape [N, d] "
-            f"(got shape {list(v.shape)})"
-        )
-    if not v.isfinite().all():
-        raise ValueError(
-            f"'v' must be finite (got {int((~v.isfinite()).any(-1).sum())} points that "
-            f"are not); look for the layer where they become so"
-        )
-    if not 0 < c < float("inf"):
+def _check(c: float, y: Tensor | None, number: int, size: float | None) -> None:
+    if c == 0:
         raise ValueError(
             f"'c' must be a positive number, the absolute value of the curvature "
             f"(got {c}); flat space has no disk"
         )
-    if edge_index is not None:
-        if edge_index.dim() != 2 or edge_index.size(0) != 2:
+    if y is not None:
+        check_tensor(y, "y", "torch.long")
+        if y.shape != (number,):
             raise ValueError(
-                f"'edge_index' must have the shape [2, E] "
-                f"(got {list(edge_index.shape)})"
+                f"'y' must have one entry for each of the {number} points "
+                f"(got shape {list(y.shape)})"
             )
-        if edge_index.numel() and not 0 <= edge_index.min() <= edge_index.max() < len(
-            v
-        ):
-            raise ValueError(
-                f"'edge_index' must be within 0 and {len(v) - 1}, the last of 'v' "
-                f"(got {int(edge_index.min())} to {int(edge_index.max())})"
-            )
-    if y is not None and y.shape != v.shape[:1]:
-        raise ValueError(
-            f"'y' must have one entry for each of the {len(v)} points "
-            f"(got shape {list(y.shape)})"
-        )
+    if size is not None:
+        check_number(0, math.inf, size=size)

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from pyg_hyperbolic.utils import embedding_distances
-from pyg_hyperbolic.visualization.axes import COLORS, new_axes
+from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +56,8 @@ def plot_distortion(
         [np.quantile(found[hops == h], (0.25, 0.5, 0.75)) for h in at]
     )
 
-    if ax is None:
-        ax = new_axes((4.5, 4))
+    given, ax = ax, axes_or_new(ax, (4.5, 4))
+    if given is None:
         ax.set(xlabel="steps in the graph", ylabel="distance, scaled")
         ax.grid(alpha=0.3)
     if not ax.lines:

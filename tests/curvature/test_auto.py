@@ -139,7 +139,7 @@ def test_before_it_is_set() -> None:
     head = HyperbolicMLR(8, 4, curvature=conv.curvature)
     with pytest.raises(ValueError, match="there are no points"):
         head(torch.empty(0, 8))
-    with pytest.raises(ValueError, match="'curvature' must be a number, or 'auto'"):
+    with pytest.raises(ValueError, match="'init' must be a number, or 'auto'"):
         Curvature("automatic")
 
 

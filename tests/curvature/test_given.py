@@ -139,3 +139,24 @@ def test_heads_refuse_a_negative_one_as_well(name: str) -> None:
     with pytest.raises(ValueError, match=r"got -0\.5\).*project_curvatures"):
         head(torch.randn(4, 3))
     assert "outside its bounds" in str(curvature_report(head))
+
+
+@layer
+def test_a_list_of_one_number_is_that_number(build: Any) -> None:
+    x, outs = torch.randn(4, 3), []
+    for curvature in (0.7, [0.7]):
+        torch.manual_seed(0)
+        built = build(curvature)
+        graph = (torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]),)
+        takes_edges = hasattr(built, "propagate") or hasattr(built, "decoder")
+        out = built(x, *(graph if takes_edges else ()))
+        out.sin().sum().backward()
+        (own,) = (c for c in built.modules() if isinstance(c, Curvature))
+        outs.append((out, own.raw.grad.view(())))
+    torch.testing.assert_close(outs[0], outs[1])
+
+
+def test_one_number_in_a_list_is_that_of_all_heads() -> None:
+    conv = nn.HGATConv(3, 2, heads=2, concat=False, curvature=[0.7])
+    edges = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
+    assert conv(torch.randn(4, 3), edges).shape == (4, 2)

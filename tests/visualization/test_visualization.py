@@ -172,11 +172,11 @@ def test_thousands_of_points_take_seconds() -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"v": torch.randn(3, 1)}, "'v' must hold points of two dimensions"),
+        ({"v": torch.randn(3, 1)}, "'v' must hold points of 2 dimensions"),
         ({"v": torch.tensor([[0.0, torch.nan]])}, "'v' must be finite"),
         ({"c": 0.0}, "'c' must be a positive number"),
         ({"edge_index": torch.tensor([[0], [9]])}, "'edge_index' must be within 0"),
-        ({"edge_index": torch.tensor([0, 1])}, "'edge_index' must have the shape"),
+        ({"edge_index": torch.tensor([0, 1])}, "'edge_index' must have two rows"),
         ({"y": torch.zeros(7)}, "'y' must have one entry"),
     ],
 )

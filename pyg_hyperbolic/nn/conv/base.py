@@ -1,5 +1,6 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
 import copy
+import math
 from typing import Any, Union, cast
 
 import torch
@@ -8,19 +9,22 @@ from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 from torch_geometric.utils import is_sparse
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_flags, check_whole
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.geometry.rows import is_readable
 from pyg_hyperbolic.kernels import Graph, graph_of, remembered
+from pyg_hyperbolic.kernels.forms import check_edges, checked_size
 from pyg_hyperbolic.kernels.graph import weights_of
 from pyg_hyperbolic.nn.conv.messages import HyperbolicMessagePassing
 from pyg_hyperbolic.nn.points import add_bias, by_node, like
 from pyg_hyperbolic.nn.validation import (
-    check_dtype,
-    check_edges,
+    check_aggregation,
     check_features,
     check_finite,
     check_graph,
+    check_like_layer,
     check_nonnegative,
+    check_widths,
 )
 
 
@@ -37,30 +41,38 @@ class HyperbolicConv(HyperbolicMessagePassing):
             source and target samples; :obj:`-1` derives it from the first input.
         out_channels (int): Size of each output sample.
         scale (bool): Whether midpoints are multiplied by the sum of the weights.
-        curvature (float or Curvature): Initial :math:`c > 0`, learned from there on,
+        curvature (CurvatureLike): Initial :math:`c > 0`, learned from there on,
             or a :class:`~pyg_hyperbolic.Curvature`.
         validate (bool): Whether :meth:`_checked` looks at indices and weights.
+        heads (int): Number of heads, each of which may have a curvature of its own.
         **kwargs: Additional arguments of
             :class:`torch_geometric.nn.conv.MessagePassing`.
     """
+
+    _takes_pairs = True  # of sizes, of sources and of targets
 
     def __init__(
         self,
         in_channels: Union[int, tuple[int, int]],
         out_channels: int,
-        curvature: float | Curvature,
+        curvature: CurvatureLike,
         validate: bool,
         scale: bool = False,
+        heads: int = 1,
         **kwargs: Any,
     ) -> None:
+        check_widths(in_channels, out_channels, pairs=self._takes_pairs)
+        check_flags(validate=validate, scale=scale)
         kwargs.setdefault("aggr", "add")
+        check_aggregation(kwargs["aggr"])
+        check_whole(-math.inf, node_dim=kwargs.get("node_dim", -2))
         super().__init__(**kwargs)
         self.fuse = False  # products with a sparse matrix are the kernels'
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.validate = validate
         self.scale = scale
-        self.curvature = as_curvature(curvature)
+        self.curvature = as_curvature(curvature, heads)
 
     def _reset_weights(self) -> None:
         """Draws new weights: a constructor leaves the curvature as it is given."""
@@ -186,8 +198,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
 
     def _check_features(self, x: Tensor, channels: int) -> None:
         check_features(x, channels)
-        own = (p for p in self.parameters() if p is not self.curvature.raw)
-        check_dtype(x, next(own, self.curvature.raw).dtype)
+        check_like_layer(x, self)
         if self.node_dim % x.dim() == x.dim() - 1:
             raise ValueError(
                 f"'node_dim' must not be the last axis, which has the features (got "
@@ -215,6 +226,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
             Features of sources and targets, the graph, its weights and its size.
         """
         source, target = self._ends(x, source_channels, target_channels)
+        check_edges(edge_index, edge_weight, source.device)
         size = self._size(source, target, edge_index, size)
         self._checked(edge_index, edge_weight, size, nonnegative)
         bipartite = not isinstance(x, Tensor)
@@ -232,15 +244,31 @@ class HyperbolicConv(HyperbolicMessagePassing):
     def _size(
         self, source: Tensor, target: OptTensor, edge_index: Adj, size: Size
     ) -> tuple[int, int]:
-        """Numbers of nodes in the two rows of an edge index."""
-        if size is not None:
-            return size
-        if target is None and is_sparse(edge_index):  # it knows its targets
-            return edge_index.size(1), edge_index.size(0)
-        num_source = source.shape[self.node_dim]
-        num_target = num_source if target is None else target.shape[self.node_dim]
+        """Numbers of nodes in the two rows of an edge index.
+
+        Raises:
+            ValueError: If a given size is none, or not that of the features.
+        """
         forward = self.flow == "source_to_target"
-        return (num_source, num_target) if forward else (num_target, num_source)
+        ends = (source, target) if forward else (target, source)
+        rows = source.shape[self.node_dim]
+        first, second = (rows if x is None else x.shape[self.node_dim] for x in ends)
+        if target is None and is_sparse(edge_index):  # it knows its targets
+            first, second = edge_index.size(1), edge_index.size(0)
+        if size is None:
+            return first, second
+        given = checked_size(size)
+        for x, own, asked in zip(ends, (first, second), given, strict=True):
+            if x is not None and asked is not None and asked != own:
+                raise ValueError(
+                    f"'size' must be that of 'x', {(first, second)} (got {given}); "
+                    f"leave it out where 'x' tells it"
+                )
+        first, second = (
+            own if asked is None else asked
+            for own, asked in zip((first, second), given, strict=True)
+        )
+        return first, second
 
     def _checked(
         self,
@@ -249,8 +277,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
         size: tuple[int, int],
         nonnegative: bool,
     ) -> None:
-        """Looks at the graph's shape, and at every edge if told to validate."""
-        check_edges(edge_index, edge_weight)
+        """Looks at every edge if told to validate."""
         if self.validate:
             check_graph(edge_index, edge_weight, size, nonnegative)
         elif nonnegative:
@@ -269,6 +296,6 @@ class HyperbolicConv(HyperbolicMessagePassing):
 def _total(graph: Graph, weight: OptTensor) -> Tensor:
     """The sum of the weights of each target, [M]."""
     ones = graph.source.new_ones(graph.num_sources, 1, dtype=torch.float32)
-    if weight is not None:
+    if weight is not None and weight.is_floating_point():
         ones = ones.to(weight.dtype)
     return kernels.weighted_sum(ones, graph, weight).squeeze(-1)

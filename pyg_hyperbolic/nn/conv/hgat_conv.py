@@ -1,5 +1,6 @@
 # No `__all__` here, and optional types written `OptTensor`: see `hgcn_conv.py`.
 import copy
+import math
 from typing import Any, Union
 
 import torch
@@ -15,16 +16,19 @@ from torch_geometric.utils import (
 )
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.checks import check_flags, check_number, check_whole
+from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.kernels import edges, graph_of, remembered
+from pyg_hyperbolic.kernels.forms import check_edges
 from pyg_hyperbolic.nn.conv.attention import attention_of, normalized
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 from pyg_hyperbolic.nn.points import group_midpoints
 from pyg_hyperbolic.nn.validation import (
-    check_dtype,
+    both_ends,
     check_features,
     check_finite,
-    check_tensor,
+    check_graph,
+    check_like_layer,
 )
 
 SCORES = ("tangent", "v2", "distance")
@@ -86,7 +90,7 @@ class HGATConv(HyperbolicConv):
             is added, by a gyro-sum. (default: :obj:`False`)
         score (str, optional): ``"tangent"``, ``"v2"`` or ``"distance"``.
             (default: ``"tangent"``)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on; or a :class:`~pyg_hyperbolic.Curvature`, of one number or one for
             each head. (default: :obj:`1.0`)
         validate (bool, optional): If set to :obj:`True`, every forward pass also
@@ -125,17 +129,28 @@ class HGATConv(HyperbolicConv):
         residual: bool = False,
         *,
         score: str = "tangent",
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
-        if kwargs.setdefault("node_dim", 0) not in (0, -2):
+        check_whole(-math.inf, node_dim=kwargs.setdefault("node_dim", 0))
+        if kwargs["node_dim"] not in (0, -2):
             raise ValueError(
                 f"'node_dim' must be 0: attention is that of one graph, [N, F] (got "
                 f"{kwargs['node_dim']})"
             )
         kwargs["node_dim"] = 0  # messages have an axis of heads
-        super().__init__(in_channels, out_channels, curvature, validate, **kwargs)
+        check_whole(1, heads=heads)
+        if edge_dim is not None:
+            check_whole(-math.inf, edge_dim=edge_dim)
+        check_flags(
+            concat=concat, add_self_loops=add_self_loops, bias=bias, residual=residual
+        )
+        check_number(0, 1, dropout=dropout)
+        check_number(-math.inf, math.inf, negative_slope=negative_slope)
+        super().__init__(
+            in_channels, out_channels, curvature, validate, heads=heads, **kwargs
+        )
         if score not in SCORES:
             raise ValueError(
                 f"'score' must be one of {', '.join(SCORES)} (got {score!r})"
@@ -150,7 +165,12 @@ class HGATConv(HyperbolicConv):
                 f"'decomposed_layers' must be 1, as attention depends on all channels "
                 f"(got {self.decomposed_layers})"
             )
-        self._check_curvature(heads, concat)
+        if self.curvature.raw.numel() > 1 and not concat:
+            raise ValueError(
+                f"'curvature' must be of one number for concat=False: points of spaces "
+                f"of different curvature have no midpoint (got {heads}); use "
+                f"concat=True"
+            )
         self.heads = heads
         self.concat = concat
         self.negative_slope = negative_slope
@@ -166,8 +186,8 @@ class HGATConv(HyperbolicConv):
         self.lin: Linear | None = None
         self.lin_src: Linear | None = None
         self.lin_dst: Linear | None = None
-        pair = in_channels if isinstance(in_channels, tuple) else 2 * (in_channels,)
-        if isinstance(in_channels, tuple) or score == "v2":
+        pair = both_ends(in_channels)
+        if isinstance(in_channels, tuple | list) or score == "v2":
             self.lin_src = _linear(pair[0], width)
             self.lin_dst = _linear(pair[1], width)
         else:
@@ -189,20 +209,6 @@ class HGATConv(HyperbolicConv):
         else:
             self.register_parameter("bias", None)
         self._reset_weights()
-
-    def _check_curvature(self, heads: int, concat: bool) -> None:
-        raw = self.curvature.raw
-        if raw.shape not in ((), (heads,)):
-            raise ValueError(
-                f"'curvature' must be of one number or of {heads}, one for each head "
-                f"(got {raw.numel()})"
-            )
-        if raw.dim() > 0 and not concat:
-            raise ValueError(
-                f"'curvature' must be of one number for concat=False: points of spaces "
-                f"of different curvature have no midpoint (got {raw.numel()}); use "
-                f"concat=True"
-            )
 
     def _reset_weights(self) -> None:
         for lin in (self.lin, self.lin_src, self.lin_dst, self.res):
@@ -240,6 +246,7 @@ class HGATConv(HyperbolicConv):
                 :obj:`x` does not tell them.
             return_attention_weights: Whether to return edges and their weights too.
         """
+        check_flags(return_attention_weights=return_attention_weights)
         lin_source, lin_target = self.lin or self.lin_src, self.lin or self.lin_dst
         assert lin_source is not None and lin_target is not None
         alone = self._targets_may_be_missing(x)
@@ -253,12 +260,11 @@ class HGATConv(HyperbolicConv):
                     f"(got {list(end.shape)}); call the layer on each graph, or on all "
                     f"of them in one Batch"
                 )
+        check_edges(edge_index, None, source.device)
         size = self._size(source, target, edge_index, size)
         self._checked(edge_index, None, size, nonnegative=False)
         edge_attr = self._checked_attr(edge_attr, edge_index)
         adj = edge_index
-        edge_index, edge_attr = self._with_loops(edge_index, edge_attr, min(size))
-
         h = self._heads(lin_source(source))
         h_target: OptTensor = None
         if target is source and lin_source is lin_target:
@@ -266,7 +272,12 @@ class HGATConv(HyperbolicConv):
         elif target is not None:
             h_target = self._heads(lin_target(target))
         c = self.curvature(h).expand(self.heads)
-        alpha = self._attention(h, h_target, edge_index, edge_attr, c, size)
+        try:
+            edge_index, edge_attr = self._with_loops(adj, edge_attr, min(size))
+            alpha = self._attention(h, h_target, edge_index, edge_attr, c, size)
+        except (IndexError, RuntimeError):  # there may be no such node
+            check_graph(adj, None, size, nonnegative=False)
+            raise
         weight = dropout(alpha, self.dropout, self.training)
 
         bias: OptTensor = None
@@ -285,7 +296,7 @@ class HGATConv(HyperbolicConv):
 
     def _targets_may_be_missing(self, x: Union[Tensor, OptPairTensor]) -> bool:
         """Whether there are none, and attention can do without, as in GATConv."""
-        if isinstance(x, Tensor) or self.score != "tangent":
+        if not isinstance(x, tuple | list) or self.score != "tangent":
             return False
         return any(end is None for end in x)
 
@@ -296,17 +307,16 @@ class HGATConv(HyperbolicConv):
         """Edge features with an axis of features, if the layer reads any."""
         if edge_attr is None or self.edge_dim is None:
             return None
-        check_tensor(edge_attr, "edge_attr")
-        number = edges(edge_index, None)[0].numel()
+        check_features(edge_attr, -1, "edge_attr", axes=1)
+        check_like_layer(edge_attr, self, "edge_attr")
+        count = edges(edge_index, None)[0].numel()
         if edge_attr.dim() == 1 and self.edge_dim == 1:
             edge_attr = edge_attr.view(-1, 1)
-        if edge_attr.shape != (number, self.edge_dim):
+        if edge_attr.shape != (count, self.edge_dim):
             raise ValueError(
-                f"'edge_attr' must have the shape [{number}, {self.edge_dim}]: "
+                f"'edge_attr' must have the shape [{count}, {self.edge_dim}]: "
                 f"'edge_dim' features of every edge (got {list(edge_attr.shape)})"
             )
-        check_features(edge_attr, self.edge_dim, "edge_attr")
-        check_dtype(edge_attr, self.lin_edge.weight.dtype, "edge_attr")
         if self.validate:
             check_finite(edge_attr, "edge_attr")
         return edge_attr

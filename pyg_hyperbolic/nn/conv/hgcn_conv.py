@@ -10,7 +10,8 @@ from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.checks import check_flags
+from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.geometry.gyro import log
 from pyg_hyperbolic.kernels import graph_of
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
@@ -59,7 +60,7 @@ class HGCNConv(NormalizedConv):
             normalization coefficients on the fly. (default: :obj:`True`)
         bias (bool, optional): If set to :obj:`False`, the layer will not learn a
             bias. (default: :obj:`True`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, the absolute
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, the absolute
             value of the sectional curvature, learned from there on; or a
             :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
@@ -104,7 +105,7 @@ class HGCNConv(NormalizedConv):
         normalize: bool = True,
         bias: bool = True,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
         aggregation: str = "midpoint",
         scale: bool = False,
         validate: bool = False,
@@ -149,6 +150,7 @@ class HGCNConv(NormalizedConv):
                 f"messages depend on all channels (got {self.decomposed_layers})"
             )
 
+        check_flags(bias=bias)
         self.aggregation = aggregation
 
         self.lin = Linear(

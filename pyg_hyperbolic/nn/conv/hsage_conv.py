@@ -8,9 +8,11 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.checks import check_flags
+from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 from pyg_hyperbolic.nn.points import add, add_bias, product
+from pyg_hyperbolic.nn.validation import both_ends, check_widths
 
 
 class HSAGEConv(HyperbolicConv):
@@ -47,7 +49,7 @@ class HSAGEConv(HyperbolicConv):
             aggregation, as in Eq. (3) of the paper. (default: :obj:`False`)
         bias (bool, optional): If set to :obj:`False`, the layer will not learn
             :math:`\mathbf{b}`. (default: :obj:`True`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, the absolute
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, the absolute
             value of the sectional curvature, learned from there on; or a
             :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
@@ -85,18 +87,21 @@ class HSAGEConv(HyperbolicConv):
         project: bool = False,
         bias: bool = True,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
         validate: bool = False,
         **kwargs: Any,
     ) -> None:
-        given = in_channels
-        if isinstance(in_channels, int):
-            in_channels = (in_channels, in_channels)
-        sources, targets = in_channels
+        check_widths(in_channels, out_channels, pairs=True)
+        check_flags(
+            normalize=normalize, root_weight=root_weight, project=project, bias=bias
+        )
+        sources, targets = both_ends(in_channels)
         if aggr == "lstm":
             sizes = {"in_channels": sources, "out_channels": sources}
             kwargs["aggr_kwargs"] = {**sizes, **kwargs.get("aggr_kwargs", {})}
-        super().__init__(given, out_channels, curvature, validate, aggr=aggr, **kwargs)
+        super().__init__(
+            in_channels, out_channels, curvature, validate, aggr=aggr, **kwargs
+        )
         if project and sources <= 0:
             raise ValueError(
                 f"'{type(self).__name__}' does not support lazy initialization with "
@@ -141,7 +146,8 @@ class HSAGEConv(HyperbolicConv):
             edge_weight: Edge weights.
         """
         # As in SAGEConv, targets without features are left out of the sum.
-        complete = isinstance(x, Tensor) or not any(end is None for end in x)
+        pair = isinstance(x, tuple | list)
+        complete = not pair or not any(end is None for end in x)
         root = self.root_weight and complete
         source, target, edge_index, edge_weight, size = self._prepared(
             x,

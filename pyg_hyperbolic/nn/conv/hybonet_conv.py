@@ -4,7 +4,7 @@ from typing import Any, Union
 from torch import Tensor
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
 from pyg_hyperbolic.nn.dense.lorentz import LorentzMap
 from pyg_hyperbolic.nn.validation import check_mean
@@ -54,7 +54,7 @@ class HyboNetConv(NormalizedConv):
         scale (bool, optional): If set to :obj:`True`, the midpoint is multiplied by
             :math:`\sum_j w_{ij}`, and the bias is added to it by a gyro-sum, so that
             for :math:`c \to 0` the layer is :class:`GCNConv`. (default: :obj:`False`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, the absolute
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, the absolute
             value of the sectional curvature, learned from there on; or a
             :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
@@ -94,7 +94,7 @@ class HyboNetConv(NormalizedConv):
         *,
         bounded: bool = False,
         scale: bool = False,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
         validate: bool = False,
         **kwargs: Any,
     ) -> None:

@@ -9,9 +9,11 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import is_sparse
 
-from pyg_hyperbolic.curvature import Curvature
+from pyg_hyperbolic.checks import check_flags
+from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.kernels import remembered
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
+from pyg_hyperbolic.nn.validation import check_graph
 
 
 class NormalizedConv(HyperbolicConv):
@@ -28,6 +30,7 @@ class NormalizedConv(HyperbolicConv):
         normalize (bool): Whether to normalize the graph on the fly.
     """
 
+    _takes_pairs = False
     _cached_edge_index: tuple[Adj, OptTensor] | None
     _cached_adj_t: Any
 
@@ -39,13 +42,19 @@ class NormalizedConv(HyperbolicConv):
         cached: bool,
         add_self_loops: bool | None,
         normalize: bool,
-        curvature: float | Curvature,
+        curvature: CurvatureLike,
         validate: bool,
         scale: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels, out_channels, curvature, validate, scale, **kwargs
+        )
+        check_flags(
+            improved=improved,
+            cached=cached,
+            add_self_loops=add_self_loops,
+            normalize=normalize,
         )
         if add_self_loops is None:
             add_self_loops = normalize
@@ -149,7 +158,10 @@ def gcn_normalize(
         edge_weight = torch.ones(
             edge_index.size(1), dtype=dtype, device=edge_index.device
         )
-    out = gcn_norm(
-        edge_index, edge_weight, num_nodes, improved, add_self_loops, flow, dtype
-    )
+    settings = num_nodes, improved, add_self_loops, flow, dtype
+    try:
+        out = gcn_norm(edge_index, edge_weight, *settings)
+    except (IndexError, RuntimeError):  # there may be no such node
+        check_graph(edge_index, None, (num_nodes, num_nodes), nonnegative=False)
+        raise
     return (out, None) if isinstance(out, SparseTensor) else out

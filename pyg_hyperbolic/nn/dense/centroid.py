@@ -2,10 +2,10 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_whole
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import all_distances
-from pyg_hyperbolic.nn.validation import check_positive
 
 
 class CentroidDistance(Curved):
@@ -33,10 +33,10 @@ class CentroidDistance(Curved):
         in_channels: int,
         num_centroids: int,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__()
-        check_positive(in_channels=in_channels, num_centroids=num_centroids)
+        check_whole(1, in_channels=in_channels, num_centroids=num_centroids)
         self.in_channels = in_channels
         self.num_centroids = num_centroids
         self.weight = Parameter(torch.empty(num_centroids, in_channels))
@@ -48,6 +48,7 @@ class CentroidDistance(Curved):
         torch.nn.init.normal_(self.weight, std=self.in_channels**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
+        self._check(x, self.in_channels)
         return all_distances(x, self.weight, self.curvature(x))
 
     def __repr__(self) -> str:

@@ -6,9 +6,11 @@ from torch.nn import Parameter
 from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_flags
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import add_bias
+from pyg_hyperbolic.nn.validation import check_widths
 
 
 class HLinear(Curved):
@@ -36,9 +38,11 @@ class HLinear(Curved):
         out_channels: int,
         bias: bool = True,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__()
+        check_widths(in_channels, out_channels)
+        check_flags(bias=bias)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.lin = Linear(
@@ -56,6 +60,7 @@ class HLinear(Curved):
         zeros(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        self._check(x, self.lin.in_channels)
         h = self.lin(x)
         return add_bias(h, self.bias, self.curvature(h))
 

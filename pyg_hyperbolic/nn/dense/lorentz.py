@@ -9,9 +9,11 @@ from torch_geometric.nn.dense.linear import Linear
 from torch_geometric.nn.inits import zeros
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_flags
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
 from pyg_hyperbolic.nn.curved import Curved
+from pyg_hyperbolic.nn.validation import check_widths
 
 LEAST = 1.1  # hyperbolic cosine of the smallest radius of a bounded map
 
@@ -35,6 +37,8 @@ class LorentzMap(torch.nn.Module):
         bounded: bool = False,
     ) -> None:
         super().__init__()
+        check_widths(in_channels, out_channels)
+        check_flags(bias=bias, bounded=bounded)
         self.space = Linear(
             in_channels, out_channels, bias=False, weight_initializer="glorot"
         )
@@ -121,7 +125,7 @@ class LorentzLinear(Curved):
         bounded (bool, optional): If set to :obj:`True`, the radius is bounded, by
             :math:`\operatorname{arcosh}(1.1 + \lambda)/\sqrt c` with :math:`\lambda =
             10` at the start. (default: :obj:`False`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0`, learned from
+        curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on; or a :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
 
@@ -137,7 +141,7 @@ class LorentzLinear(Curved):
         bias: bool = True,
         *,
         bounded: bool = False,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
@@ -149,6 +153,7 @@ class LorentzLinear(Curved):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images of points."""
+        self._check(x, self.map.in_channels)
         return self.map(x, self.curvature(x))
 
     def __repr__(self) -> str:

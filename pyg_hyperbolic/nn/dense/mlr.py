@@ -5,12 +5,12 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch_geometric.nn.inits import glorot, zeros
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import check_whole
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.geometry import special
 from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
 from pyg_hyperbolic.geometry.rows import dot, times, wide_dtype
 from pyg_hyperbolic.nn.curved import Curved
-from pyg_hyperbolic.nn.validation import check_positive
 
 
 class HyperbolicMLR(Curved):
@@ -43,10 +43,10 @@ class HyperbolicMLR(Curved):
         in_channels: int,
         num_classes: int,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__()
-        check_positive(in_channels=in_channels, num_classes=num_classes)
+        check_whole(1, in_channels=in_channels, num_classes=num_classes)
         self.in_channels = in_channels
         self.num_classes = num_classes
         self.weight = Parameter(torch.empty(num_classes, in_channels))
@@ -59,6 +59,7 @@ class HyperbolicMLR(Curved):
         zeros(self.offset)
 
     def forward(self, x: Tensor) -> Tensor:
+        self._check(x, self.in_channels)
         return _scores(x, self.weight, self.offset, self.curvature(x))
 
     def __repr__(self) -> str:
@@ -90,11 +91,13 @@ class PoincareLinear(HyperbolicMLR):
         in_channels: int,
         out_channels: int,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
     ) -> None:
+        check_whole(1, out_channels=out_channels)
         super().__init__(in_channels, out_channels, curvature=curvature)
 
     def forward(self, x: Tensor) -> Tensor:
+        self._check(x, self.in_channels)
         c = self.curvature(x)
         scores = _scores(x, self.weight, self.offset, c).to(wide_dtype(x.device))
         z = c * scores.square()

@@ -6,8 +6,17 @@ from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
-from pyg_hyperbolic.curvature import Curvature, as_curvature
+from pyg_hyperbolic.checks import (
+    check_flags,
+    check_functions,
+    check_number,
+    check_whole,
+)
+from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.nn.models.inference import inference
+from pyg_hyperbolic.nn.validation import check_in_channels
+
+MIXTURES = ("last", "cat", "max", "lstm")
 
 
 class HyperbolicGNN(BasicGNN):
@@ -34,7 +43,7 @@ class HyperbolicGNN(BasicGNN):
         norm_kwargs (dict, optional): Arguments of the normalization function.
             (default: :obj:`None`)
         jk (str, optional): The jumping knowledge mode. (default: :obj:`None`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0` of every
+        curvature (CurvatureLike, optional): Initial :math:`c > 0` of every
             layer, each of which learns its own; or a :class:`~pyg_hyperbolic.Curvature`
             that all layers share. (default: :obj:`1.0`)
         shared_curvature (bool, optional): If set to :obj:`True`, all layers share one
@@ -58,12 +67,26 @@ class HyperbolicGNN(BasicGNN):
         norm_kwargs: dict[str, Any] | None = None,
         jk: str | None = None,
         *,
-        curvature: float | Curvature = 1.0,
+        curvature: CurvatureLike = 1.0,
         shared_curvature: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_in_channels(in_channels, pairs=True)
+        check_whole(0, hidden_channels=hidden_channels)
+        check_whole(1, num_layers=num_layers)
+        if out_channels is not None:
+            check_whole(0, out_channels=out_channels)
+        check_number(0, 1, dropout=dropout)
+        check_flags(act_first=act_first, shared_curvature=shared_curvature)
+        for name, function in (("act", act), ("norm", norm)):
+            if not isinstance(function, str):
+                check_functions(**{name: function})
+        if jk is not None and str(jk).lower() not in MIXTURES:
+            raise ValueError(
+                f"'jk' must be None or one of {', '.join(MIXTURES)} (got {jk!r})"
+            )
         if shared_curvature:
-            curvature = as_curvature(curvature)
+            curvature = as_curvature(curvature, heads=None)
         super().__init__(
             in_channels,
             hidden_channels,
@@ -124,11 +147,12 @@ class HyperbolicGNN(BasicGNN):
                 f"keeps one layer's output (got {self.jk_mode!r}); call the model "
                 f"on batches instead"
             )
-        data = loader.data
+        data = getattr(loader, "data", None)
         if not isinstance(data, Data) or data.x is None:
+            got = type(loader if data is None else data).__name__
             raise ValueError(
                 f"'loader' must have one graph with features 'x' as its data (got "
-                f"{type(data).__name__}); call the model on batches of other graphs"
+                f"{got}); call the model on batches of other graphs"
             )
         return inference(
             self,
@@ -147,7 +171,7 @@ def check_one_size(in_channels: Union[int, tuple[int, int]], name: str) -> int:
     Raises:
         ValueError: If there are two.
     """
-    if not isinstance(in_channels, int):
+    if isinstance(in_channels, tuple | list):
         raise ValueError(
             f"'in_channels' must be one number for {name}, whose layers know one kind "
             f"of node (got {in_channels}); take HGAT or HGraphSAGE for pairs"

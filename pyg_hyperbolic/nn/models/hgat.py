@@ -1,5 +1,6 @@
 from typing import Any, Final, Union
 
+from pyg_hyperbolic.checks import check_whole
 from pyg_hyperbolic.nn.conv.hgat_conv import HGATConv
 from pyg_hyperbolic.nn.models.base import HyperbolicGNN
 
@@ -30,6 +31,7 @@ class HGAT(HyperbolicGNN):
         if kwargs.pop("v2", False):
             kwargs["score"] = "v2"
         heads, concat = kwargs.pop("heads", 1), kwargs.pop("concat", True)
+        check_whole(1, heads=heads)
         # As in GAT, the last layer of a model averages its heads.
         if getattr(self, "_is_conv_to_out", False):
             concat = False

@@ -33,7 +33,7 @@ class HGCN(HyperbolicGNN):
         norm_kwargs (dict, optional): Arguments of the normalization function.
             (default: :obj:`None`)
         jk (str, optional): The jumping knowledge mode. (default: :obj:`None`)
-        curvature (float or Curvature, optional): Initial :math:`c > 0` of every
+        curvature (CurvatureLike, optional): Initial :math:`c > 0` of every
             layer, each of which learns its own; or a :class:`~pyg_hyperbolic.Curvature`
             that all layers share. (default: :obj:`1.0`)
         shared_curvature (bool, optional): If set to :obj:`True`, all layers share one

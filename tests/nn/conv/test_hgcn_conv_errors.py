@@ -40,8 +40,8 @@ EDGES = torch.tensor([[0, 1, 2], [1, 2, 0]])
             {"aggregation": "local", "decomposed_layers": 2},
             r"'decomposed_layers' must be 1 for aggregation='local', .* \(got 2\)",
         ),
-        ({"curvature": 0.0}, "'init' must be a positive number"),
-        ({"curvature": -1.0}, "'init' must be a positive number"),
+        ({"curvature": 0.0}, "'curvature' must be a positive number"),
+        ({"curvature": -1.0}, "'curvature' must be a positive number"),
         ({"flow": "sideways"}, "Expected 'flow' to be either"),
     ],
 )

@@ -222,7 +222,7 @@ def test_cached_keeps_the_graph(graph: Any) -> None:
             {"normalize": False, "add_self_loops": True},
             "'HyboNetConv' does not support adding self-loops",
         ),
-        ({"curvature": 0.0}, "'init' must be a positive number"),
+        ({"curvature": 0.0}, "'curvature' must be a positive number"),
     ],
 )
 def test_contradictory_options(options: dict[str, Any], message: str) -> None:

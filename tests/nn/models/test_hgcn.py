@@ -88,7 +88,9 @@ def test_all_layers_share_one_curvature(graph: Any, given: bool) -> None:
 
 @pytest.mark.parametrize("curvature", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_bad_curvature(curvature: float) -> None:
-    with pytest.raises(ValueError, match=r"'init' must be a positive number: .*got"):
+    with pytest.raises(
+        ValueError, match=r"'curvature' must be a positive number: .*got"
+    ):
         HGCN(3, 8, 2, curvature=curvature)
 
 
