@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -37,3 +39,18 @@ def axes_or_new(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
         ) from error
     _, new = pyplot.subplots(figsize=figsize, layout="constrained")
     return new
+
+
+def plain_numbers(ax: "Axes") -> None:
+    """Has a logarithmic vertical axis say 0.2 where it would have a power of 10."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    low, high = ax.get_ylim()
+    decades = np.log10(high / low)
+    if decades < 1:
+        subs = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0]
+    else:
+        subs = [1.0, 2.0, 5.0] if decades < 3 else [1.0]
+    ax.yaxis.set_major_locator(LogLocator(subs=subs))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())

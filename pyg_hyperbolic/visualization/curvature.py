@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 from pyg_hyperbolic.checks import check_kind
 from pyg_hyperbolic.curvature import CurvatureReport
-from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new
+from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new, plain_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+CROSSES = 50  # that can be told apart beside each other
 
 
 def plot_curvature(
@@ -16,7 +18,8 @@ def plot_curvature(
 ) -> "Axes":
     r"""Draws c of every curvature of a model against the step, on a logarithmic scale.
 
-    Steps at which a gradient was blocked are marked with a cross.
+    Steps at which a gradient was blocked are marked with a cross, of long histories as
+    many of them as can be told apart.
 
     Args:
         history: What :func:`~pyg_hyperbolic.curvature_report` gave after each step.
@@ -63,8 +66,15 @@ def plot_curvature(
             label=", ".join(name) or "curvature",
         )
         blocked = [step for step, state in enumerate(states) if state.blocked]
-        ax.plot(blocked, [states[step].c for step in blocked], "x", color=color, ms=4)
-    ax.set(xlabel="step", ylabel="c", yscale="log")
+        ax.plot(
+            blocked,
+            [states[step].c for step in blocked],
+            "x",
+            color=color,
+            markevery=1 + len(states) // CROSSES,
+        )
+    ax.set(xlabel="step", ylabel="curvature c", yscale="log")
+    plain_numbers(ax)
     ax.legend(fontsize="small")
     ax.grid(alpha=0.3, which="both")
     return ax

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STEPS = 24  # of an arc
+SMALLEST = 0.35  # what is at the rim, in parts of the same at the center
+INK = 150.0  # width of an arc, in points, times the length of all, in radii
 
 
 def flatten(v: Tensor, c: float | Tensor) -> Tensor:
@@ -75,6 +77,7 @@ def plot_disk(
     edge_index: Tensor | None = None,
     y: Tensor | None = None,
     *,
+    label: str | None = None,
     ax: "Axes | None" = None,
     size: float | None = None,
 ) -> "Axes":
@@ -91,8 +94,10 @@ def plot_disk(
             once.
         y: Classes that give the points their colour, or values of a colour scale if
             they are floating point, shape :math:`(N)`.
+        label: What :obj:`y` is: the title of the legend or of the colour scale.
         ax: The axes to draw on; by default those of a new figure.
-        size: Area of a point in square points; by default it depends on their number.
+        size: Area of a point at the center in square points, by default by the number
+            of points; towards the rim points get smaller, as all things do there.
 
     Returns:
         The axes.
@@ -114,40 +119,48 @@ def plot_disk(
     disk = to_poincare(flatten(v * c**0.5, 1.0), 1.0)
     ax = axes_or_new(ax, (5, 5))
     _rim(ax)
-    number = len(disk)
-    size = min(40.0, max(4.0, 4000.0 / max(number, 1))) if size is None else size
+    areas = _scale(disk) ** 2
+    if size is None:
+        size = min(70.0, max(6.0, 10000.0 / max(areas.sum(), 1.0)))
     if edge_index is not None and edge_index.numel() > 0:
         from matplotlib.collections import LineCollection
 
         ends = edge_index.detach().cpu().sort(dim=0).values.unique(dim=1)
-        arcs = geodesics(disk[ends[0]], disk[ends[1]]).numpy()
-        thin = min(1.0, max(0.15, 300.0 / ends.size(1)))
-        ax.add_collection(LineCollection(list(arcs), colors="0.6", linewidths=thin))
-    style: dict[str, Any] = {"s": size, "linewidths": 0, "zorder": 2}
-    points = disk.numpy()
+        arcs = geodesics(disk[ends[0]], disk[ends[1]])
+        # The more ink all arcs take together, the thinner they are.
+        ink = arcs.diff(dim=1).norm(dim=-1).sum().item()
+        widths = min(1.2, max(0.15, INK / max(ink, 1.0))) * _scale(arcs[:, STEPS // 2])
+        lines = LineCollection(list(arcs.numpy()), colors="0.5", linewidths=widths)
+        ax.add_collection(lines)
+    style: dict[str, Any] = {"linewidths": 0, "zorder": 2}
+    across, up = disk.numpy().T
     if y is None:
-        ax.scatter(*points.T, color=COLORS[0], **style)
+        ax.scatter(across, up, s=size * areas, color=COLORS[0], **style)
     elif y.is_floating_point():
-        style["c"] = y.detach().cpu().numpy()
-        shades = ax.scatter(*points.T, **style)
-        ax.figure.colorbar(shades, ax=ax, shrink=0.7)
+        shades = ax.scatter(across, up, s=size * areas, c=y.detach().cpu(), **style)
+        ax.figure.colorbar(shades, ax=ax, shrink=0.7, label=label or "")
     else:
-        labels = y.detach().cpu().numpy()
-        for i, label in enumerate(np.unique(labels)):
-            chosen = points[labels == label]
-            color = COLORS[i % len(COLORS)]
-            marker = "os^Dvp*X"[(i // len(COLORS)) % 8]
-            name = str(label)
-            ax.scatter(*chosen.T, color=color, marker=marker, label=name, **style)
-        large = max(1.0, 4 / size)
+        classes = y.detach().cpu().numpy()
+        for i, name in enumerate(np.unique(classes)):
+            chosen = classes == name
+            style["color"] = COLORS[i % len(COLORS)]
+            style["marker"] = "os^Dvp*X"[(i // len(COLORS)) % 8]
+            place = across[chosen], up[chosen]
+            ax.scatter(*place, size * areas[chosen], **style)
+            ax.scatter([], [], s=30, label=str(name), **style)  # for the legend
         ax.legend(
             loc="upper left",
             bbox_to_anchor=(0.95, 1.0),
             fontsize="small",
-            markerscale=large,
+            title=label,
             frameon=False,
         )
     return ax
+
+
+def _scale(disk: Tensor) -> "np.ndarray[Any, Any]":
+    """How small things are where these points are, as far as they stay visible."""
+    return (1 - disk.square().sum(dim=-1)).clamp(min=SMALLEST).numpy()
 
 
 def _rim(ax: "Axes") -> None:

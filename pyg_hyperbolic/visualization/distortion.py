@@ -25,10 +25,11 @@ def plot_distortion(
     r"""Draws distances of points against steps in their graph.
 
     Distances are scaled by one factor to have the same mean as the steps; the line is
-    their median for each number of steps, the band holds half of them.  In brackets,
-    the mean of :math:`|d / h - 1|` over all pairs with :math:`h` steps between them:
-    the average distortion of `Sala et al., 2018 <https://arxiv.org/abs/1804.03329>`_.
-    Call it again on the same axes to compare embeddings.
+    their median for each number of steps, the band holds half of them, and on the
+    dotted line distances are the graph's.  In brackets, the mean of
+    :math:`|d / h - 1|` over all pairs with :math:`h` steps between them: the average
+    distortion of `Sala et al., 2018 <https://arxiv.org/abs/1804.03329>`_.  Call it
+    again on the same axes to compare embeddings.
 
     Args:
         v: Points in normal coordinates, shape :math:`(N, d)`.
@@ -66,5 +67,5 @@ def plot_distortion(
     name = f"{label or 'points'} ({average:.2f})"
     ax.plot(at, middle, color=color, label=name)
     ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", title="mean relative error", title_fontsize="small")
     return ax

@@ -68,7 +68,7 @@ def same_picture(name: str, tmp_path: Path) -> None:
 
 def test_picture_of_a_tree_with_classes(tmp_path: Path) -> None:
     v, edge_index, level = binary_tree(5)
-    plot_disk(v, 1.0, edge_index, level)
+    plot_disk(v, 1.0, edge_index, level, label="depth")
     same_picture("disk", tmp_path)
 
 
@@ -96,7 +96,9 @@ def test_picture_of_distortion(tmp_path: Path) -> None:
 
 def test_pictures_differ_where_an_edge_is_missing(tmp_path: Path) -> None:
     v, edge_index, level = binary_tree(5)
-    plot_disk(v, 1.0, edge_index[:, edge_index.min(dim=0).values > 2], level)
+    plot_disk(
+        v, 1.0, edge_index[:, edge_index.min(dim=0).values > 2], level, label="depth"
+    )
     with pytest.raises(AssertionError):
         same_picture("disk", tmp_path)
 
@@ -146,6 +148,35 @@ def test_a_curvature_is_a_change_of_units() -> None:
     np.testing.assert_allclose(
         *(ax.collections[0].get_offsets() for ax in (first, second))
     )
+
+
+def test_things_get_smaller_towards_the_rim() -> None:
+    v = torch.tensor([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [2.0, 0.0], [9.0, 0.0]])
+    v = torch.cat([v, -v[3:]])  # the midpoint is the origin
+    ax = plot_disk(v, 1.0, torch.tensor([[0, 1, 3], [1, 3, 4]]), size=50.0)
+    lines, points = ax.collections
+    scale = 1 / torch.cosh(v[:4, 0] / 2) ** 2  # 1 - tanh², of the Poincaré disk
+    np.testing.assert_allclose(points.get_sizes()[:4], 50 * scale**2, rtol=1e-5)
+    assert 0 < points.get_sizes()[4] < points.get_sizes()[3]
+    assert list(lines.get_linewidths()) == sorted(lines.get_linewidths())[::-1]
+
+
+@pytest.mark.parametrize("y", [torch.zeros(3), torch.zeros(3, dtype=torch.long)])
+def test_colours_have_a_title(y: Tensor) -> None:
+    # All points at one place, whose edges have no length.
+    ax = plot_disk(torch.zeros(3, 2), 1.0, torch.tensor([[0], [1]]), y, label="depth")
+    legend = ax.get_legend()
+    found = ax.figure.axes[-1].get_ylabel() if legend is None else legend.get_title()
+    assert str(found).count("depth") == 1
+
+
+@pytest.mark.parametrize("top", [0.3, 30.0, 1e5])
+def test_curvatures_are_in_plain_numbers(top: float) -> None:
+    states = [curvature_report(Curvature(c)) for c in (0.1, top)]
+    ax = plot_curvature(states)
+    ax.figure.canvas.draw()
+    texts = [text.get_text() for text in ax.get_yticklabels()]
+    assert 2 < len(texts) < 15 and all(float(text) > 0 for text in texts)
 
 
 def test_blocked_steps_have_a_cross() -> None:
