@@ -15,7 +15,7 @@ in the logarithms, with 95 % confidence intervals.  Appends JSON lines.
 import multiprocessing
 import sys
 import tempfile
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -159,8 +159,8 @@ def slopes(done: Sequence[Run]) -> str:
     return markdown(rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs everything and returns the exit status."""
+def parser() -> ArgumentParser:
+    """The options."""
     options = cli.parser(__doc__)
     add = options.add_argument
     cli.several(options, "--graph", GRAPHS, choices=GRAPHS)
@@ -176,7 +176,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     add("--seed", type=int, default=0, help="of graphs, features, weights (default: 0)")
-    args = options.parse_args(argv)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs everything and returns the exit status."""
+    args = parser().parse_args(argv)
 
     def job() -> None:
         usable_device(args.device)

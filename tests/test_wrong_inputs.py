@@ -2,10 +2,12 @@
 
 import importlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
 import pytest
+from matplotlib import pyplot
 
 from tests.wrong import functions, layers
 from tests.wrong.layers import Row
@@ -34,6 +36,12 @@ def rows() -> list[Any]:
         for module, table in TABLE.items()
         for name, row in table.items()
     ]
+
+
+@pytest.fixture(autouse=True)
+def close_pictures() -> Iterator[None]:
+    yield
+    pyplot.close("all")
 
 
 @pytest.mark.parametrize(("name", "call", "arguments"), rows())

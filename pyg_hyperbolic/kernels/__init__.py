@@ -5,7 +5,9 @@ gradients derived by hand.  Points have the shape [N, d], or [N, H, d] with an a
 heads, each of which is a space of its own; edges are a :class:`Graph`.
 """
 
-from pyg_hyperbolic.kernels.graph import Graph, edges, graph_of, remembered
+from pyg_hyperbolic.kernels.forms import edges
+from pyg_hyperbolic.kernels.graph import Graph, graph_of
+from pyg_hyperbolic.kernels.memory import remembered
 from pyg_hyperbolic.kernels.operations import (
     dist,
     gyro_add,

@@ -1,10 +1,12 @@
-"""Checks of a graph in any of the forms that it comes in."""
+"""A graph in any of the forms that it comes in: checked, and as edges or rows."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
+from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index
 
 from pyg_hyperbolic.checks import (
     check_device,
@@ -74,3 +76,56 @@ def checked_size(size: Any) -> tuple[Any, Any]:
         )
     first, second = (None if n is None else whole(n) for n in size)
     return first, second
+
+
+def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptTensor]:
+    """First and second end of every edge, and its weight.
+
+    Args:
+        edge_index: Edge indices, or the transposed adjacency as a sparse matrix,
+            which brings its own weights.
+        edge_weight: Edge weights.
+    """
+    check_edges(edge_index)
+    if isinstance(edge_index, SparseTensor):
+        second, first, edge_weight = edge_index.coo()
+    elif edge_index.layout == torch.sparse_coo:
+        edge_index = edge_index.coalesce()  # in to_edge_index it loses its gradient
+        (second, first), edge_weight = edge_index.indices(), edge_index.values()
+    elif is_torch_sparse_tensor(edge_index):
+        (second, first), edge_weight = to_edge_index(edge_index)
+    else:
+        if isinstance(edge_index, EdgeIndex):
+            edge_index = edge_index.as_tensor()
+        first, second = edge_index[0], edge_index[1]
+    return first, second, edge_weight
+
+
+def directed(
+    edge_index: Adj, edge_weight: OptTensor, flow: str
+) -> tuple[Tensor, Tensor, OptTensor]:
+    """Source and target of every edge, and its weight."""
+    first, second, weight = edges(edge_index, edge_weight)
+    if flow == "target_to_source":
+        first, second = second, first
+    return first, second, weight
+
+
+def weights_of(edge_index: Adj, edge_weight: OptTensor) -> OptTensor:
+    """Weights in the order of :func:`edges`; a sparse matrix brings its own."""
+    if isinstance(edge_index, SparseTensor):
+        return edge_index.storage.value()
+    if is_torch_sparse_tensor(edge_index):
+        coalesced = edge_index.layout == torch.sparse_coo
+        return (edge_index.coalesce() if coalesced else edge_index).values()
+    return edge_weight
+
+
+def sparse_rows(edge_index: Adj) -> tuple[Tensor, Tensor] | None:
+    """First edge of each row, and columns, if the graph is stored by rows."""
+    if isinstance(edge_index, SparseTensor):
+        ptr, source, _ = edge_index.csr()
+        return ptr, source
+    if edge_index.layout == torch.sparse_csr:
+        return edge_index.crow_indices(), edge_index.col_indices()
+    return None

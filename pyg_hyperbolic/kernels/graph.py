@@ -1,15 +1,11 @@
-"""The edges of a graph, in whatever form it comes, as the operations take them."""
-
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, TypeVar
-from weakref import ref
+"""The edges of a graph, in the order in which the operations take them."""
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex, Index
+from torch_geometric import Index
 from torch_geometric.index import index2ptr, ptr2index
-from torch_geometric.typing import Adj, OptTensor, SparseTensor
-from torch_geometric.utils import index_sort, is_torch_sparse_tensor, to_edge_index
+from torch_geometric.typing import Adj, OptTensor
+from torch_geometric.utils import index_sort
 
 from pyg_hyperbolic.checks import (
     check_device,
@@ -20,10 +16,16 @@ from pyg_hyperbolic.checks import (
 )
 from pyg_hyperbolic.geometry.rows import tracing
 from pyg_hyperbolic.kernels.available import cpu
-from pyg_hyperbolic.kernels.forms import check_edges, checked_size
+from pyg_hyperbolic.kernels.forms import (
+    check_edges,
+    checked_size,
+    directed,
+    sparse_rows,
+    weights_of,
+)
+from pyg_hyperbolic.kernels.memory import remembered
 from pyg_hyperbolic.kernels.operator import _transformed
 
-Made = TypeVar("Made")
 EDGES = "edge_index"
 FLOWS = ("source_to_target", "target_to_source")
 # First edge of each row, the other ends of its edges, and where these stand.
@@ -207,39 +209,6 @@ def _(
     )
 
 
-def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptTensor]:
-    """First and second end of every edge, and its weight.
-
-    Args:
-        edge_index: Edge indices, or the transposed adjacency as a sparse matrix,
-            which brings its own weights.
-        edge_weight: Edge weights.
-    """
-    check_edges(edge_index)
-    if isinstance(edge_index, SparseTensor):
-        second, first, edge_weight = edge_index.coo()
-    elif edge_index.layout == torch.sparse_coo:
-        edge_index = edge_index.coalesce()  # in to_edge_index it loses its gradient
-        (second, first), edge_weight = edge_index.indices(), edge_index.values()
-    elif is_torch_sparse_tensor(edge_index):
-        (second, first), edge_weight = to_edge_index(edge_index)
-    else:
-        if isinstance(edge_index, EdgeIndex):
-            edge_index = edge_index.as_tensor()
-        first, second = edge_index[0], edge_index[1]
-    return first, second, edge_weight
-
-
-def directed(
-    edge_index: Adj, edge_weight: OptTensor, flow: str
-) -> tuple[Tensor, Tensor, OptTensor]:
-    """Source and target of every edge, and its weight."""
-    first, second, weight = edges(edge_index, edge_weight)
-    if flow == "target_to_source":
-        first, second = second, first
-    return first, second, weight
-
-
 def graph_of(
     edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int], flow: str
 ) -> tuple[Graph, OptTensor]:
@@ -259,7 +228,7 @@ def graph_of(
         check_edges(edge_index)
         ends = checked_size(size)
         num_sources, num_targets = ends if forward else ends[::-1]
-        rows = _sparse_rows(edge_index) if forward else None
+        rows = sparse_rows(edge_index) if forward else None
         if rows is not None and rows[0].numel() == num_targets + 1:
             return Graph.of_rows(*rows, num_sources)
         source, target, _ = directed(_alias(edge_index), None, flow)
@@ -269,25 +238,6 @@ def graph_of(
     key = "graph", size if isinstance(size, tuple) else str(size), flow
     graph = remembered(edge_index, (), key, make)
     return graph, weights_of(edge_index, edge_weight)
-
-
-def weights_of(edge_index: Adj, edge_weight: OptTensor) -> OptTensor:
-    """Weights in the order of :func:`edges`; a sparse matrix brings its own."""
-    if isinstance(edge_index, SparseTensor):
-        return edge_index.storage.value()
-    if is_torch_sparse_tensor(edge_index):
-        coalesced = edge_index.layout == torch.sparse_coo
-        return (edge_index.coalesce() if coalesced else edge_index).values()
-    return edge_weight
-
-
-def _sparse_rows(edge_index: Adj) -> tuple[Tensor, Tensor] | None:
-    if isinstance(edge_index, SparseTensor):
-        ptr, source, _ = edge_index.csr()
-        return ptr, source
-    if edge_index.layout == torch.sparse_csr:
-        return edge_index.crow_indices(), edge_index.col_indices()
-    return None
 
 
 def _alias(edge_index: Adj) -> Adj:
@@ -303,93 +253,4 @@ def _alias(edge_index: Adj) -> Adj:
         edge_index.storage_offset(),
         edge_index.shape,
         edge_index.stride(),
-    )
-
-
-class _Made(NamedTuple):
-    """What was made, and of what: it holds as long as that is as it was."""
-
-    others: tuple["ref[Tensor] | None", ...]
-    states: tuple[Any, ...]
-    value: Any
-
-    def is_over(self) -> bool:
-        """Whether one of the tensors is gone."""
-        return any(known is not None and known() is None for known in self.others)
-
-    def holds_for(self, others: tuple[Tensor | None, ...]) -> bool:
-        same = all(
-            (None if known is None else known()) is x
-            for known, x in zip(self.others, others, strict=True)
-        )
-        return same and self.states == _states(others)
-
-
-class _Entry:
-    """What was made of a tensor, as long as it lives and is not written to."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        key, memory = id(tensor), _memory  # at exit the module's names are gone first
-        self.tensor = ref(tensor, lambda _: memory.pop(key, None))
-        self.state = _states((tensor,))
-        self.made: dict[Hashable, _Made] = {}
-
-
-_memory: dict[int, _Entry] = {}
-
-
-def _states(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
-    """What changes with a tensor's values, or with the memory they are in."""
-    return tuple(
-        None if x is None else (x._version, x.shape, _address(x)) for x in tensors
-    )
-
-
-def _address(x: Tensor) -> int:
-    return x.data_ptr() if x.layout == torch.strided else 0
-
-
-def remembered(
-    tensor: Adj,
-    others: tuple[Tensor | None, ...],
-    settings: Hashable,
-    make: Callable[[], Made],
-) -> Made:
-    """What is made of tensors, made anew only when one of them is another or changed.
-
-    Nothing is remembered of tensors with gradients, while a compiler reads along, or in
-    inference mode, where PyTorch does not count changes.
-
-    Args:
-        tensor: The first of them; what was made goes when it goes.
-        others: The others.
-        settings: What else the result depends on.
-        make: Makes it.  It must not hold the first tensor.
-    """
-    if (
-        tracing()
-        or torch.is_inference_mode_enabled()
-        or _transformed()
-        or not _can_be_remembered(tensor)
-        or not all(x is None or _can_be_remembered(x) for x in others)
-    ):
-        return make()
-    entry = _memory.get(id(tensor))
-    known = entry is not None and entry.tensor() is tensor
-    if entry is None or not known or entry.state != _states((tensor,)):
-        entry = _memory[id(tensor)] = _Entry(tensor)
-    key = settings, tuple(id(x) for x in others)
-    made = entry.made.get(key)
-    if made is None or not made.holds_for(others):
-        for gone in [k for k, old in entry.made.items() if old.is_over()]:
-            del entry.made[gone]
-        refs = tuple(None if x is None else ref(x) for x in others)
-        made = entry.made[key] = _Made(refs, _states(others), make())
-    out: Made = made.value
-    return out
-
-
-def _can_be_remembered(x: Any) -> bool:
-    return (
-        type(x) in (Tensor, EdgeIndex) and not x.requires_grad and not x.is_inference()
     )

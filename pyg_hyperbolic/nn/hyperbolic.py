@@ -7,7 +7,7 @@ from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import degree, is_torch_sparse_tensor
 
 from pyg_hyperbolic.curvature import Curvature, CurvatureLike, as_curvature
-from pyg_hyperbolic.kernels.graph import weights_of
+from pyg_hyperbolic.kernels.forms import weights_of
 from pyg_hyperbolic.nn.aggr import HyperbolicAggregation
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 

@@ -13,8 +13,7 @@ from pyg_hyperbolic.checks import check_flags, check_whole
 from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
 from pyg_hyperbolic.geometry.rows import is_readable
 from pyg_hyperbolic.kernels import Graph, graph_of, remembered
-from pyg_hyperbolic.kernels.forms import check_edges, checked_size
-from pyg_hyperbolic.kernels.graph import weights_of
+from pyg_hyperbolic.kernels.forms import check_edges, checked_size, weights_of
 from pyg_hyperbolic.nn.conv.messages import HyperbolicMessagePassing
 from pyg_hyperbolic.nn.points import add_bias, by_node, like
 from pyg_hyperbolic.nn.validation import (

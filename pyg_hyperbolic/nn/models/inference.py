@@ -17,7 +17,7 @@ from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.utils import index_sort
 from tqdm import tqdm
 
-from pyg_hyperbolic.kernels.graph import directed
+from pyg_hyperbolic.kernels.forms import directed
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 
 
