@@ -5,11 +5,15 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+import torch
+
 # What each of them is compiled by.
 COMPILERS = {"cpu": "numba", "cuda": "triton"}
 INSTALLED = {
     name: find_spec(package) is not None for name, package in COMPILERS.items()
 }
+if torch.version.hip is not None:  # AMD's devices are called CUDA's, too
+    INSTALLED["cuda"] = False
 _loaded: dict[str, ModuleType | None] = {}
 
 
@@ -26,6 +30,8 @@ def cpu() -> ModuleType | None:
 
 
 def _load(name: str) -> ModuleType | None:
+    if name == "cuda" and not INSTALLED[name]:
+        return None
     try:
         return import_module(f"pyg_hyperbolic.kernels.{name}")
     except ImportError as error:

@@ -264,11 +264,15 @@ def _for_each(
     ``jacobian(vectorize=True)`` and ``grad(is_grads_batched=True)`` send several at
     once, as a tensor with an axis that can't be seen, and that loops do not know.
     """
-    if not torch._C._functorch.is_legacy_batchedtensor(grad):
+    is_batched = torch._C._functorch.is_legacy_batchedtensor
+    if not is_batched(grad):
         return differentiate(grad)
-    level = torch._C._vmapmode_increment_nesting() - 1
-    torch._C._vmapmode_decrement_nesting()
-    ones = [differentiate(one) for one in torch._remove_batch_dim(grad, level, 1, 0)]
+    # The thread of a device's backward pass does not know how deep it is: try.
+    level, batch = 0, grad
+    while is_batched(batch):
+        level += 1
+        batch = torch._remove_batch_dim(grad, level, 1, 0)
+    ones = [differentiate(one) for one in batch]
     return [
         None if grads[0] is None else torch._add_batch_dim(torch.stack(grads), 0, level)
         for grads in zip(*ones, strict=True)

@@ -77,6 +77,12 @@ def test_without_triton_its_back_end_cannot_be_had(
         backend("cuda").__enter__()
 
 
+def test_devices_of_amd_are_not_cuda_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(available._loaded, "cuda", raising=False)
+    monkeypatch.setitem(available.INSTALLED, "cuda", False)  # as with torch.version.hip
+    assert available.loops("cuda") is None
+
+
 @pytest.fixture
 def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(available._loaded, "cpu", raising=False)

@@ -39,6 +39,13 @@ def test_derivatives_at_once_are_those_one_by_one(name: str) -> None:
     torch.testing.assert_close(hessian(loss, x, vectorize=True), hessian(loss, x))
 
 
+@layer
+def test_second_derivatives_by_points_alone(name: str) -> None:
+    conv = LAYERS[name]().double().requires_grad_(False)
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: conv(x, EDGES).square(), x)
+
+
 def test_total_influence() -> None:
     data = Data(x=torch.randn(4, 3), edge_index=EDGES)
     torch.manual_seed(0)

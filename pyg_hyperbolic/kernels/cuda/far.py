@@ -192,11 +192,8 @@ def forward(
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Midpoints of those targets that are left."""
-    i, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
+    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     row, inside = i * heads + k, channel < width
     if tl.load(left + row) != 0:
         b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)

@@ -77,11 +77,8 @@ def backward_targets(
     Fills in targets, [M * H, 10], and shifts to the midpoint, [M, H, d]; by_weight and
     by_c where a target is left.
     """
-    i, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
+    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     row, inside = i * heads + k, channel < width
     if tl.load(left + row) != 0:
         b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
@@ -152,11 +149,8 @@ def backward_points(
     The edges are those of the points, reversed: from targets.  Each program fills in
     its share of the gradients of the bias, [*, H, d], and of c, [*, H].
     """
-    n, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
+    n, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     inside, curvature = channel < width, tl.load(c + k)
     b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
     of_bias, of_c = tl.zeros([BLOCK_D], tl.float64), curvature * 0

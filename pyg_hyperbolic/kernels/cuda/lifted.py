@@ -74,16 +74,31 @@ def lift(dots, at_b, c, at, own, rows, heads, BLOCK: tl.constexpr,
 
 
 @triton.jit
-def klein(sums, total, size, c, least):
-    """A sum divided by its last number, its square, its gap, and whether that is lost.
+def klein(
+    i, k, channel, ptr, source, order, weight, columns, u, at, partial, longest, shift,
+    c, least: tl.constexpr, heads, width, ORDERED: tl.constexpr,
+    WEIGHTED: tl.constexpr, LONG: tl.constexpr, BLOCK_E: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """A target's sum of lifted points divided by its last number, and what is of it.
 
     Written so that what is not a number is not lost, for users to see.
+
+    Returns:
+        The quotient, its square, its gap and whether that is lost; the last number of
+        the sum, and the sum of the weights.
     """
+    sums, total, size, weights = add_row(
+        i, k, ptr, source, order, weight, columns, u, at, partial, longest, heads,
+        width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,
+    )  # fmt: skip
+    inside = channel < width
+    sums += weights * tl.load(shift + k * width + channel, mask=inside, other=0.0)
     mean = sums / tl.where(total == 0, 1.0, total)
     rr = tl.sum(mean * mean, 0)
     gap = 1 - c * rr
     lost = (gap * total <= least * size) | (total < SMALLEST) | (total > MOST)
-    return mean, rr, gap, lost & (total != 0)
+    return mean, rr, gap, lost & (total != 0), total, weights
 
 
 @triton.jit
@@ -94,18 +109,14 @@ def forward(
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Midpoints, and which are left to do, [M * H]; any_left is set to 1 if one is."""
-    i, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
-    sums, total, size, weights = add_row(
-        i, k, ptr, source, order, weight, columns, u, at, partial, longest, heads,
-        width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,
-    )  # fmt: skip
+    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     inside, curvature = channel < width, tl.load(c + k)
-    sums += weights * tl.load(shift + k * width + channel, mask=inside, other=0.0)
-    mean, rr, gap, lost = klein(sums, total, size, curvature, least)
+    mean, rr, gap, lost, total, _ = klein(
+        i, k, channel, ptr, source, order, weight, columns, u, at, partial, longest,
+        shift, curvature, least, heads, width, ORDERED, WEIGHTED, LONG, BLOCK_E,
+        BLOCK_D,
+    )  # fmt: skip
     value, _ = stretch(curvature * rr, gap)
     row = i * heads + k
     tl.store(left + row, lost.to(tl.int8))
@@ -128,18 +139,14 @@ def backward_targets(
     In float64, as the radial part of one may be much longer than what is left of it.
     All is 0 where a target is left.
     """
-    i, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
-    sums, total, size, weights = add_row(
-        i, k, ptr, source, order, weight, columns, u, at, partial, longest, heads,
-        width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,
-    )  # fmt: skip
+    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     inside, curvature = channel < width, tl.load(c + k)
-    sums += weights * tl.load(shift + k * width + channel, mask=inside, other=0.0)
-    mean, rr, gap, lost = klein(sums, total, size, curvature, least)
+    mean, rr, gap, lost, total, weights = klein(
+        i, k, channel, ptr, source, order, weight, columns, u, at, partial, longest,
+        shift, curvature, least, heads, width, ORDERED, WEIGHTED, LONG, BLOCK_E,
+        BLOCK_D,
+    )  # fmt: skip
     value, slope = stretch(curvature * rr, gap)
     row = i * heads + k
     g = tl.load(grad + row * width + channel, mask=inside, other=0.0).to(tl.float64)
@@ -173,11 +180,8 @@ def backward_points(
 
     The edges are those of the points, reversed: from targets.
     """
-    j, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
+    j, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     sums, by_cosh, _, _ = add_row(
         j, k, ptr, source, order, weight, columns, of_klein, of_sum, partial, longest,
         heads, width, ORDERED, WEIGHTED, True, True, LONG, BLOCK_E, BLOCK_D,

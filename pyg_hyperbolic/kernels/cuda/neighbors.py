@@ -177,11 +177,8 @@ def of_weights(
 def column_sums(x, scale, stride, out, rows, share, heads, width,
                 BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
     """Sums of some rows of x times a scale, for each program, [*, H, d]."""
-    n, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
+    n, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
     last = tl.minimum((n + 1) * share, rows)
     for start in range(n * share, last, BLOCK_E):

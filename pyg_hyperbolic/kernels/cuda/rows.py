@@ -151,11 +151,8 @@ def combine_edges(
         BLOCK_E: Pairs at once.
         BLOCK_D: At least d.
     """
-    i, k, channel = (
-        tl.program_id(0).to(tl.int64),
-        tl.program_id(1),
-        tl.arange(0, BLOCK_D),
-    )
+    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.arange(0, BLOCK_D)
     here, inner = (i * heads + k) * width + channel, channel < width
     x = tl.load(own + here, mask=inner, other=0.0).to(tl.float64)
     sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
