@@ -64,6 +64,7 @@ _WIDE = {**_FLAT, "hidden_channels": 128, "adjacency": "symmetric", "lr": 0.001}
 STARTS: dict[str, list[dict[str, Any]]] = {
     LINKS: [
         {"layers": 2, "lr": 0.01},
+        {"layers": 2, "lr": 0.01, "learn_decoder": False},
         {"layers": 2, "lr": 0.02, "adjacency": "symmetric", "learn_decoder": False},
         {"layers": 2, "lr": 0.02, "input_dropout": 0.8, "dropout": 0.3,
          "weight_decay": 1e-4},
@@ -128,7 +129,7 @@ def search(work: tuple[str, str, str, Namespace]) -> None:
         study_name=f"{name} {model}",
         storage=JournalStorage(JournalFileBackend(str(args.out / "search.journal"))),
         sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=8),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=50),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=150),
         direction="maximize",
         load_if_exists=True,
     )
