@@ -254,7 +254,7 @@ def test_search_gives_up_what_is_below_the_median(
         task: Any, data: Any, run: runs.Run, device: Any, report: Any, further: bool
     ) -> None:
         ended.append(0)
-        for epoch in range(5, 105, 5):
+        for epoch in range(5, 305, 5):
             report(epoch, 1 / len(ended))  # each is worse than those before
             ended[-1] = epoch
         run["score"] = 1 / len(ended)
@@ -262,8 +262,8 @@ def test_search_gives_up_what_is_below_the_median(
     monkeypatch.setattr(search, "train", train)
     monkeypatch.setattr(search, "load_graph", lambda *_: None)
     options = ["--dataset", "cora", "--task", CLASSES, "--out", str(tmp_path)]
-    assert search.main([*options, "--model", "gcn", "--trials", "5"]) == 0
-    assert ended[:3] == [100] * 3 and max(ended[3:]) < 60
+    assert search.main([*options, "--model", "gcn", "--trials", "6"]) == 0
+    assert ended[:4] == [300] * 4 and max(ended[4:]) < 160
 
 
 def test_presets_of_the_search_are_whole() -> None:
