@@ -33,7 +33,6 @@ _lorentz_map = Operator(
     "Tensor h, Tensor x, Tensor time, Tensor? bias, Tensor c",
     5,
     lambda h, *_: h.shape,
-    loops=["cpu"],
 )
 _midpoint = Operator(
     "midpoint",

@@ -79,7 +79,6 @@ class Operator:
         shape: The shape of the result, from the arguments.
         kept: Which arguments the backward pass needs the values of, from which have to
             have gradients; all by default.  Of the others it gets the shape.
-        loops: Which back ends have loops of it.
     """
 
     def __init__(
@@ -89,14 +88,13 @@ class Operator:
         differentiable: int,
         shape: Callable[..., Sequence[int]],
         kept: Callable[[Sequence[bool]], Sequence[bool]] | None = None,
-        loops: Sequence[str] = tuple(COMPILERS),
     ) -> None:
         self.name = name
         self.differentiable = differentiable
         self.shape = shape
         self.kept = kept
         self._portable = getattr(portable, name)
-        self._functions = {by: self._make_function(by) for by in loops}
+        self._functions = {by: self._make_function(by) for by in COMPILERS}
         self._compiled = self._make_custom_op(arguments)
 
     def __call__(self, *args: Any) -> Tensor:
@@ -117,7 +115,7 @@ class Operator:
 
     def _has(self, by: str, x: Tensor) -> bool:
         """Whether a back end has loops for such points."""
-        if by not in self._functions or x.shape[-1] > _WIDEST.get(by, x.shape[-1]):
+        if by not in COMPILERS or x.shape[-1] > _WIDEST.get(by, x.shape[-1]):
             return False
         # What is loaded lazily can't be looked at by a compiler.
         return INSTALLED[by] if tracing() else loops(by) is not None

@@ -1,15 +1,23 @@
 """The operations by the kernels, and by the geometry at all pairs of nodes at once."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+import pytest
 import torch
 from torch import Tensor
 
 from pyg_hyperbolic import geometry, kernels
+from pyg_hyperbolic.kernels.available import INSTALLED
 
+# With a device kernels are compiled for it, and take no tensors of a CPU.
+interpreted = pytest.mark.skipif(
+    not INSTALLED["cuda"] or os.environ.get("TRITON_INTERPRET") != "1",
+    reason="needs Triton's interpreter",
+)
 DOUBLE = torch.float64
 SOURCES, TARGETS, WIDTH = 9, 8, 4  # nobody sends to the last target
 

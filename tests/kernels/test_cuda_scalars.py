@@ -12,7 +12,7 @@ pytest.importorskip("triton", reason="needs Triton")
 import triton
 import triton.language as tl
 
-from pyg_hyperbolic.kernels.cpu import far, gyro, klein, lifted
+from pyg_hyperbolic.kernels.cpu import far, gyro, klein, lifted, lorentz
 from pyg_hyperbolic.kernels.cuda import scalars
 
 # Of what a GPU computes and does not pick.
@@ -58,6 +58,9 @@ def test_functions_of_one_radius() -> None:
             for a in RADII if a < 150]  # fmt: skip
     check(scalars.klein_slope, klein.klein_slope, flat, 1e-14)
     check(scalars.homogeneity, klein.homogeneity, flat, 1e-14)
+    shifts = [0.0, 151.0, 500.0]
+    scaled = [[z, e] for z in (0.0, 1e-9, 9e-3, 2e-2, 1.0, 50.0) for e in shifts]
+    check(scalars.arsinhc, lorentz.arsinhc, scaled, 1e-15)
 
 
 def test_radii_of_klein_points() -> None:

@@ -4,6 +4,7 @@ Each function takes the tensors of one operation and gives its result, or its gr
 without autograd, and without waiting for the device.
 """
 
+from pyg_hyperbolic.kernels.cuda.maps import lorentz_map, lorentz_map_backward
 from pyg_hyperbolic.kernels.cuda.midpoint import midpoint, midpoint_backward
 from pyg_hyperbolic.kernels.cuda.pairs import (
     dist,
@@ -22,6 +23,8 @@ __all__ = [
     "gyro_add_backward",
     "log_sum",
     "log_sum_backward",
+    "lorentz_map",
+    "lorentz_map_backward",
     "midpoint",
     "midpoint_backward",
     "weighted_sum",

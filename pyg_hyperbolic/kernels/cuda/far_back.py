@@ -16,6 +16,12 @@ from pyg_hyperbolic.kernels.cuda.far import (
     neighbors,
 )
 from pyg_hyperbolic.kernels.cuda.neighbors import ends_of
+from pyg_hyperbolic.kernels.cuda.pieces import (
+    piece,
+    row_of,
+    store_piece,
+    sums_of_pieces,
+)
 from pyg_hyperbolic.kernels.cuda.plane import add, known, slopes
 from pyg_hyperbolic.kernels.cuda.rows import block, bounded
 from pyg_hyperbolic.kernels.cuda.scalars import (
@@ -140,9 +146,9 @@ def backward_targets(
 def backward_points(
     any_left, left, ptr, source, order, weight, columns, u, bias, node, table, c, heads,
     width, grad, log_limit: tl.constexpr, limit: tl.constexpr, most: tl.constexpr,
-    targets, shifts, by_u, by_bias, by_c, rows,
-    share_of_rows, BIASED: tl.constexpr, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
-    BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+    targets, shifts, partial, longest, by_u, by_bias, by_c, rows, share_of_rows,
+    BIASED: tl.constexpr, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
+    LONG: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Adds to the gradients of some points, from those targets that are left.
 
@@ -157,11 +163,18 @@ def backward_points(
     if tl.load(any_left) != 0:
         for j in range(n * share_of_rows, tl.minimum((n + 1) * share_of_rows, rows)):
             row = j * heads + k
+            first, last, end = row_of(j, ptr, longest, LONG)
             by_klein, by_log, by_own, some = of_neighbor(
-                j, k, left, ptr, source, order, weight, columns, u, b, node, curvature,
-                heads, width, grad, log_limit, most, targets, shifts, ORDERED, WEIGHTED,
-                BLOCK_E, BLOCK_D,
+                j, k, first, end, left, source, order, weight, columns, u, b, node,
+                curvature, heads, width, grad, log_limit, most, targets, shifts,
+                ORDERED, WEIGHTED, BLOCK_E, BLOCK_D,
             )  # fmt: skip
+            if LONG:
+                more, more_log, more_own, more_some = sums_of_pieces(
+                    first, last, k, partial, longest, heads, BLOCK_D
+                )
+                by_klein, by_log = by_klein + more, by_log + more_log
+                by_own, some = by_own + more_own, some + more_some
             if some > 0:
                 v, kappa = neighbor(u, b, node, row, channel, width)
                 vv = tl.sum(v * v, 0)
@@ -198,20 +211,40 @@ def backward_points(
 
 
 @triton.jit
-def of_neighbor(
-    j, k, left, ptr, source, order, weight, columns, u, b, node, c, heads, width, grad,
-    log_limit, most, targets, shifts, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
+def pieces_of_points(
+    any_left, left, ptr, source, order, weight, columns, first_row, last_row, partial,
+    longest, number, u, bias, node, c, heads, width, grad, log_limit: tl.constexpr,
+    most: tl.constexpr, targets, shifts, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """The same over pieces of points with many edges, see :mod:`.pieces`."""
+    k, channel = tl.program_id(2), tl.arange(0, BLOCK_D)
+    j, first, last, slot = piece(ptr, first_row, last_row, longest, number)
+    if (tl.load(any_left) != 0) & (first < last):
+        at = bias + k * width + channel
+        b = tl.load(at, mask=channel < width, other=0.0).to(tl.float64)
+        by_klein, by_log, by_own, some = of_neighbor(
+            j, k, first, last, left, source, order, weight, columns, u, b, node,
+            tl.load(c + k), heads, width, grad, log_limit, most, targets, shifts,
+            ORDERED, WEIGHTED, BLOCK_E, BLOCK_D,
+        )  # fmt: skip
+        store_piece(slot * heads + k, partial, by_klein, by_log, by_own, some, BLOCK_D)
+
+
+@triton.jit
+def of_neighbor(
+    j, k, first, last, left, source, order, weight, columns, u, b, node, c, heads,
+    width, grad, log_limit, most, targets, shifts, ORDERED: tl.constexpr,
+    WEIGHTED: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """Gradients of a neighbor's Klein point, of its log mass, and along that point.
 
-    And the number of its targets that are left.
+    From some of its edges.  And the number of their targets that are left.
     """
     channel = tl.arange(0, BLOCK_D)
     by_klein = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
     by_log, by_own = tl.zeros([BLOCK_E], tl.float64), tl.zeros([BLOCK_E], tl.float64)
-    number, own_row = tl.zeros([BLOCK_E], tl.int32), j * heads + k
-    first, last = tl.load(ptr + j).to(tl.int64), tl.load(ptr + j + 1).to(tl.int64)
+    number, own_row = tl.zeros([BLOCK_E], tl.float64), j * heads + k
     here, own = neighbor(u, b, node, own_row, channel, width)
     log_cosh = tl.load(node + 4 * own_row + LOG_COSH)
     for start in range(first, last, BLOCK_E):
@@ -257,5 +290,5 @@ def of_neighbor(
             gap_part = tl.where(flat > 0.7, near, by_gap * (one + bent - rest))
             along_own = one * (along * value + zb) + gap_part
             by_own += tl.where(counts, along_own, 0.0)
-            number += counts.to(tl.int32)
+            number += counts.to(tl.float64)
     return tl.sum(by_klein, 0), tl.sum(by_log, 0), tl.sum(by_own, 0), tl.sum(number, 0)

@@ -12,7 +12,7 @@ from pyg_hyperbolic.kernels.cuda.neighbors import add_pieces, column_sums
 # Edges of a row that one program adds up.  Longer rows are shared.
 LONGEST = 1024
 
-PROGRAMS = 1024  # that share the rows of a sum over all of them
+_PROGRAMS = 1024  # that share the rows of a sum over all of them
 # Of points of each dtype: gradients grow as e^a, and stay at this power of e; slopes
 # do not exceed a number; that power itself.
 LIMITS = {
@@ -55,6 +55,12 @@ def run(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
         kernel[grid](*args, **options)
 
 
+def shares(rows: int, at_once: int) -> tuple[int, int]:
+    """How many programs share a sum over rows, and how many rows each of them has."""
+    programs = min(triton.cdiv(rows, at_once), _PROGRAMS)
+    return programs, triton.cdiv(rows, max(programs, 1))
+
+
 def heads_of(x: Tensor) -> int:
     """The number of heads of points, 1 without that axis."""
     return x.shape[1] if x.dim() == 3 else 1
@@ -87,13 +93,49 @@ def of_weight(found: Tensor, weight: Tensor | None) -> Tensor | None:
 def columns(x: Tensor, table: Tensor, column: int) -> Tensor:
     """Sums of all rows of x, times a column of a table, [H, d]."""
     rows, heads, width = len(x), heads_of(x), x.shape[-1]
-    programs = min(rows, PROGRAMS)
+    programs, share = shares(rows, blocks(width)["BLOCK_E"])
     out = wide(x, programs, heads, width)
     run(
         column_sums, (programs, heads), x, table[:, column:], table.shape[1], out,
-        rows, triton.cdiv(rows, max(programs, 1)), heads, width, **blocks(width),
+        rows, share, heads, width, **blocks(width),
     )  # fmt: skip
     return out.sum(0)
+
+
+class Pieces(NamedTuple):
+    """Pieces of long rows, see :mod:`.pieces`; none where no row can be long."""
+
+    first_row: Tensor  # of each piece
+    last_row: Tensor
+    number: int  # of edges
+    partial: Tensor  # room for the sums
+
+    @classmethod
+    def of(cls, ptr: Tensor, number: int, heads: int, width: int) -> "Pieces":
+        end = number if number > LONGEST else 0
+        first = torch.arange(0, end, LONGEST, device=ptr.device)
+        last = (first + (LONGEST - 1)).clamp(max=number - 1)
+        ends = torch.stack([first, last]).to(ptr.dtype)
+        rows = torch.searchsorted(ptr, ends, right=True) - 1
+        room = 2 * len(first), heads, 2 * blocks(width)["BLOCK_D"]
+        partial = torch.empty(room, dtype=torch.float64, device=ptr.device)
+        return cls(rows[0], rows[1], number, partial)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Programs of kernels over pieces."""
+        return len(self.first_row), 2, self.partial.shape[1]
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What these take."""
+        return self.first_row, self.last_row, self.partial, LONGEST, self.number
+
+    @property
+    def sums(self) -> dict[str, Any]:
+        """What kernels over rows take."""
+        long = self.number > LONGEST
+        return {"partial": self.partial, "longest": LONGEST, "LONG": long}
 
 
 class Edges(NamedTuple):
@@ -156,24 +198,13 @@ class Edges(NamedTuple):
     ) -> dict[str, Any]:
         """Starts the sums of the pieces of long rows, if a row can be long.
 
-        A piece is as long as the longest row that one program adds up.  So it has
-        edges of at most two rows that are longer: that of its first edge, and that of
-        its last.
-
         Returns:
             The sums, as arguments of kernels over rows.
         """
-        if self.number <= LONGEST:
-            return {"partial": table, "longest": LONGEST, "LONG": False}
-        sizes = blocks(width)
-        first = torch.arange(0, self.number, LONGEST, device=self.ptr.device)
-        last = (first + (LONGEST - 1)).clamp(max=self.number - 1)
-        ends = torch.stack([first, last]).to(self.ptr.dtype)
-        rows = torch.searchsorted(self.ptr, ends, right=True) - 1
-        partial = wide(x, len(first), 2, self.heads, 2 * sizes["BLOCK_D"])
+        pieces = Pieces.of(self.ptr, self.number, self.heads, width)
         run(
-            add_pieces, (len(first), 2, self.heads), *self.arguments, x, table, rows[0],
-            rows[1], partial, LONGEST, self.number, self.heads, width, **self.has,
-            **options, **sizes, enable_fp_fusion=True,
+            add_pieces, pieces.grid, *self.arguments, x, table, *pieces.arguments,
+            self.heads, width, **self.has, **options, **blocks(width),
+            enable_fp_fusion=True,
         )  # fmt: skip
-        return {"partial": partial, "longest": LONGEST, "LONG": True}
+        return pieces.sums

@@ -9,8 +9,8 @@ from torch import Tensor
 from pyg_hyperbolic.kernels.cuda import far, far_back, lifted, neighbors
 from pyg_hyperbolic.kernels.cuda.launch import (
     LIMITS,
-    PROGRAMS,
     Edges,
+    Pieces,
     blocks,
     columns,
     curvatures,
@@ -19,6 +19,7 @@ from pyg_hyperbolic.kernels.cuda.launch import (
     of_weight,
     roomy,
     run,
+    shares,
     wide,
 )
 
@@ -196,15 +197,20 @@ def midpoint_backward(
     )  # fmt: skip
     if not points:
         return None, None, of_weight(by_weight, weight), None
-    programs = min(len(of.u), PROGRAMS)
-    share = triton.cdiv(len(of.u), max(programs, 1))
+    programs, share = shares(len(of.u), 1)
     far_bias, far_c = wide(x, programs, heads, width), wide(x, programs, heads)
+    pieces = Pieces.of(back.ptr, back.number, heads, width)
+    run(
+        far_back.pieces_of_points, pieces.grid, any_left, left, *back.arguments,
+        *pieces.arguments, of.u, of.bias, node, of.c, heads, width, upstream, log_limit,
+        most, of_target, of_klein, **back.has, **roomy(width),
+    )  # fmt: skip
     run(
         far_back.backward_points, (programs, heads), any_left, left, *back.arguments,
         of.u, of.bias, node, table, of.c, heads, width, upstream, log_limit, limit,
-        most,
-        of_target, of_klein, by_x, far_bias, far_c, len(of.u), share,
-        BIASED=of.biased, **back.has, **roomy(width),
+        most, of_target, of_klein, by_u=by_x, by_bias=far_bias, by_c=far_c,
+        rows=len(of.u), share_of_rows=share, BIASED=of.biased, **pieces.sums,
+        **back.has, **roomy(width),
     )  # fmt: skip
     by_c = by_c + c_of_targets.sum(0) + far_c.sum(0)
     grad_bias = None

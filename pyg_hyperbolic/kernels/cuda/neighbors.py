@@ -1,13 +1,18 @@
 """Kernels of sums over neighbors: of each target, in a fixed order, without atomics.
 
 Tables of rows have an axis of heads, flattened into the first.  A kernel over edges has
-a program for each row and head; rows that are too long for one are cut into pieces,
-whose sums come first.
+a program for each row and head, and sums up the pieces of long rows first.
 """
 
 import triton
 import triton.language as tl
 
+from pyg_hyperbolic.kernels.cuda.pieces import (
+    piece,
+    row_of,
+    store_piece,
+    sums_of_pieces,
+)
 from pyg_hyperbolic.kernels.cuda.scalars import INF
 
 
@@ -69,27 +74,21 @@ def add_row(i, k, ptr, source, order, weight, columns, x, table, partial, longes
             TABLE: tl.constexpr, WIDE: tl.constexpr, LONG: tl.constexpr,
             BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
     """The same over all edges of a target, or over its pieces where it is long."""
-    first, last = tl.load(ptr + i).to(tl.int64), tl.load(ptr + i + 1).to(tl.int64)
-    end = last
-    if LONG:
-        end = tl.where(last - first > longest, first, last)
+    first, last, end = row_of(i, ptr, longest, LONG)
     sums, second, third, weights = add(
         first, end, k, source, order, weight, columns, x, table, heads, width,
         ORDERED, WEIGHTED, TABLE, WIDE, BLOCK_E, BLOCK_D,
     )  # fmt: skip
     if LONG:
-        channel = tl.arange(0, BLOCK_D)
-        rest = tl.zeros([BLOCK_D], tl.float64)
-        n = first // longest
-        for place in range(n, tl.where(end < last, (last - 1) // longest + 1, n)):
-            # its first piece may begin with another row
-            slot = tl.where((place == n) & (first % longest != 0), 1, 0)
-            part = partial + ((2 * place + slot) * heads + k) * (2 * BLOCK_D)
-            sums += tl.load(part + channel).to(sums.dtype)
-            rest += tl.load(part + BLOCK_D + channel)
-        second += tl.sum(tl.where(channel == 0, rest, 0.0), 0)
-        third += tl.sum(tl.where(channel == 1, rest, 0.0), 0)
-        weights += tl.sum(tl.where(channel == 2, rest, 0.0), 0)
+        of_sums, of_second, of_third, of_weights = sums_of_pieces(
+            first, last, k, partial, longest, heads, BLOCK_D
+        )
+        sums += of_sums.to(sums.dtype)
+        second, third, weights = (
+            second + of_second,
+            third + of_third,
+            weights + of_weights,
+        )
     return sums, second, third, weights
 
 
@@ -100,27 +99,15 @@ def add_pieces(
     TABLE: tl.constexpr, WIDE: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Sums of the pieces of long rows, two for each piece of the list of edges.
-
-    The first is of the row that the piece begins with, the second of the one that it
-    ends with, if that is another.
-    """
-    n, slot, k = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
-    one, other = tl.load(first_row + n), tl.load(last_row + n)
-    row = tl.where(slot == 0, one, other)
-    first, last = tl.load(ptr + row).to(tl.int64), tl.load(ptr + row + 1).to(tl.int64)
-    lo = tl.maximum(n * longest, first)
-    hi = tl.minimum(tl.minimum((n + 1) * longest, number), last)
-    if (last - first > longest) & ((slot == 0) | (one != other)):
+    """Sums of the pieces of long rows, see :mod:`.pieces`."""
+    k = tl.program_id(2)
+    _, lo, hi, slot = piece(ptr, first_row, last_row, longest, number)
+    if lo < hi:
         sums, second, third, weights = add(
             lo, hi, k, source, order, weight, columns, x, table, heads, width,
             ORDERED, WEIGHTED, TABLE, WIDE, BLOCK_E, BLOCK_D,
         )  # fmt: skip
-        channel = tl.arange(0, BLOCK_D)
-        part = partial + ((2 * n + slot) * heads + k) * (2 * BLOCK_D)
-        tl.store(part + channel, sums.to(tl.float64))
-        rest = tl.where(channel == 0, second, third)
-        tl.store(part + BLOCK_D + channel, tl.where(channel == 2, weights, rest))
+        store_piece(slot * heads + k, partial, sums, second, third, weights, BLOCK_D)
 
 
 @triton.jit

@@ -11,6 +11,7 @@ from pyg_hyperbolic.kernels.cuda import plane, rows
 from pyg_hyperbolic.kernels.cuda.launch import (
     LIMITS,
     Edges,
+    Pieces,
     blocks,
     columns,
     curvatures,
@@ -154,14 +155,26 @@ def _row_sums(
     own_grad: bool = False,
 ) -> Tensor:
     """Sums over the pairs of each row, see :func:`.rows.combine_edges`."""
-    out, heads = torch.empty_like(own), heads_of(own)
+    out, heads, width = torch.empty_like(own), heads_of(own), own.shape[-1]
+    flags = {
+        "BOUNDED": table.shape[1] == _COLUMNS,
+        "ORDERED": order is not None,
+        "OWN_GRAD": grad is not None and own_grad,
+        "OTHER_GRAD": grad is not None and not own_grad,
+        **blocks(width),
+    }
+    given = (
+        index, index if order is None else order, own, other,
+        other if grad is None else grad, table, table.shape[1], column, of_grad, _TIMES,
+    )  # fmt: skip
+    pieces = Pieces.of(ptr, len(index), heads, width)
     run(
-        rows.combine_edges, (len(own), heads), ptr, index,
-        index if order is None else order, own, other, other if grad is None else grad,
-        table, table.shape[1], column, of_grad, _TIMES, LIMITS[own.dtype][2], out,
-        heads, own.shape[-1], BOUNDED=table.shape[1] == _COLUMNS,
-        ORDERED=order is not None, OWN_GRAD=grad is not None and own_grad,
-        OTHER_GRAD=grad is not None and not own_grad, **blocks(own.shape[-1]),
+        rows.combine_pieces, pieces.grid, ptr, *pieces.arguments, *given, heads=heads,
+        width=width, **flags,
+    )  # fmt: skip
+    run(
+        rows.combine_edges, (len(own), heads), ptr, *given, LIMITS[own.dtype][2],
+        out=out, heads=heads, width=width, **pieces.sums, **flags,
     )  # fmt: skip
     return out
 

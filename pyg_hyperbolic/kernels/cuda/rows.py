@@ -7,6 +7,12 @@ one of v: those that indices name, or rows of the same number, or the only row o
 import triton
 import triton.language as tl
 
+from pyg_hyperbolic.kernels.cuda.pieces import (
+    piece,
+    row_of,
+    store_piece,
+    sums_of_pieces,
+)
 from pyg_hyperbolic.kernels.cuda.plane import (
     ACROSS,
     EXCESS,
@@ -118,48 +124,25 @@ def combine(own, other, grad, table, stride, column, of_grad, sign: tl.constexpr
 
 
 @triton.jit
-def combine_edges(
-    ptr, index, order, own, other, grad, table, stride, column, of_grad, of_size,
-    most: tl.constexpr, out, heads, width, BOUNDED: tl.constexpr, ORDERED: tl.constexpr,
+def combine_range(
+    i, k, first, last, index, order, own, other, grad, table, stride, column, of_grad,
+    of_size, heads, width, BOUNDED: tl.constexpr, ORDERED: tl.constexpr,
     OWN_GRAD: tl.constexpr, OTHER_GRAD: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Sums over the pairs of each row of T[column] (other - own) + T[column + 1] own.
+    """What :func:`combine_edges` sums over some pairs of a row.
 
-    And of T[of_grad] grad, of the row itself or of the other.
-
-    Args:
-        ptr: First pair of each row, [N + 1].
-        index: The other row of each pair, [P].
-        order: Where it stands in the table, [P], if that is another place.
-        own: Points, [N, H, d].
-        other: Points that indices name.
-        grad: Gradients.
-        table: [P * H, stride].
-        stride: Columns of the table.
-        column: Which of them is first.
-        of_grad: Which of them is for the gradients.
-        of_size: Which of them bounds are times, if the sums are bounded.
-        most: See :func:`bounded`.
-        out: [N, H, d].
-        heads: H.
-        width: d.
-        BOUNDED: Whether sums are bounded.
-        ORDERED: Whether there is an order.
-        OWN_GRAD: Whether gradients are those of rows.
-        OTHER_GRAD: Whether they are those of the other.
-        BLOCK_E: Pairs at once.
-        BLOCK_D: At least d.
+    Returns:
+        The sum of vectors, [d], and those of what points, gradients and bounds of the
+        row are times.
     """
-    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
-    here, inner = (i * heads + k) * width + channel, channel < width
-    x = tl.load(own + here, mask=inner, other=0.0).to(tl.float64)
+    here = (i * heads + k) * width + channel
+    x = tl.load(own + here, mask=channel < width, other=0.0).to(tl.float64)
     sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
     rest, of_own = tl.zeros([BLOCK_E], tl.float64), tl.zeros([BLOCK_E], tl.float64)
     sizes = tl.zeros([BLOCK_E], tl.float64)
-    last = tl.load(ptr + i + 1).to(tl.int64)
-    for start in range(tl.load(ptr + i).to(tl.int64), last, BLOCK_E):
+    for start in range(first, last, BLOCK_E):
         e = start + tl.arange(0, BLOCK_E)
         inside = e < last
         j = tl.load(index + e, mask=inside, other=0).to(tl.int64)
@@ -178,10 +161,85 @@ def combine_edges(
         if OTHER_GRAD:
             by = tl.load(at + of_grad, mask=inside, other=0.0)
             sums += by[:, None] * block(grad, j * heads + k, inside, channel, width)
-    found = tl.sum(sums, 0) + tl.sum(rest, 0) * x
+    return tl.sum(sums, 0), tl.sum(rest, 0), tl.sum(of_own, 0), tl.sum(sizes, 0)
+
+
+@triton.jit
+def combine_pieces(
+    ptr, first_row, last_row, partial, longest, number, index, order, own, other, grad,
+    table, stride, column, of_grad, of_size, heads, width, BOUNDED: tl.constexpr,
+    ORDERED: tl.constexpr, OWN_GRAD: tl.constexpr, OTHER_GRAD: tl.constexpr,
+    BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """The same over pieces of long rows, see :mod:`.pieces`."""
+    k = tl.program_id(2)
+    i, first, last, slot = piece(ptr, first_row, last_row, longest, number)
+    if first < last:
+        sums, rest, of_own, sizes = combine_range(
+            i, k, first, last, index, order, own, other, grad, table, stride, column,
+            of_grad, of_size, heads, width, BOUNDED, ORDERED, OWN_GRAD, OTHER_GRAD,
+            BLOCK_E, BLOCK_D,
+        )  # fmt: skip
+        store_piece(slot * heads + k, partial, sums, rest, of_own, sizes, BLOCK_D)
+
+
+@triton.jit
+def combine_edges(
+    ptr, index, order, own, other, grad, table, stride, column, of_grad, of_size,
+    most: tl.constexpr, partial, longest, out, heads, width, BOUNDED: tl.constexpr,
+    ORDERED: tl.constexpr, OWN_GRAD: tl.constexpr, OTHER_GRAD: tl.constexpr,
+    LONG: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Sums over the pairs of each row of T[column] (other - own) + T[column + 1] own.
+
+    And of T[of_grad] grad, of the row itself or of the other.
+
+    Args:
+        ptr: First pair of each row, [N + 1].
+        index: The other row of each pair, [P].
+        order: Where it stands in the table, [P], if that is another place.
+        own: Points, [N, H, d].
+        other: Points that indices name.
+        grad: Gradients.
+        table: [P * H, stride].
+        stride: Columns of the table.
+        column: Which of them is first.
+        of_grad: Which of them is for the gradients.
+        of_size: Which of them bounds are times, if the sums are bounded.
+        most: See :func:`bounded`.
+        partial: Sums of pieces of long rows.
+        longest: How many pairs are not too many for a program.
+        out: [N, H, d].
+        heads: H.
+        width: d.
+        BOUNDED: Whether sums are bounded.
+        ORDERED: Whether there is an order.
+        OWN_GRAD: Whether gradients are those of rows.
+        OTHER_GRAD: Whether they are those of the other.
+        LONG: Whether a row can be too long.
+        BLOCK_E: Pairs at once.
+        BLOCK_D: At least d.
+    """
+    i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    first, last, end = row_of(i, ptr, longest, LONG)
+    sums, rest, of_own, sizes = combine_range(
+        i, k, first, end, index, order, own, other, grad, table, stride, column,
+        of_grad, of_size, heads, width, BOUNDED, ORDERED, OWN_GRAD, OTHER_GRAD,
+        BLOCK_E, BLOCK_D,
+    )  # fmt: skip
+    if LONG:
+        more, more_rest, more_own, more_sizes = sums_of_pieces(
+            first, last, k, partial, longest, heads, BLOCK_D
+        )
+        sums, rest = sums + more, rest + more_rest
+        of_own, sizes = of_own + more_own, sizes + more_sizes
+    channel = tl.arange(0, BLOCK_D)
+    here, inner = (i * heads + k) * width + channel, channel < width
+    x = tl.load(own + here, mask=inner, other=0.0).to(tl.float64)
+    found = sums + rest * x
     if OWN_GRAD:
         g = tl.load(grad + here, mask=inner, other=0.0).to(tl.float64)
-        found += tl.sum(of_own, 0) * g
+        found += of_own * g
     if BOUNDED:
-        found = bounded(found, most * tl.sum(sizes, 0))
+        found = bounded(found, most * sizes)
     tl.store(out + here, found, mask=inner)

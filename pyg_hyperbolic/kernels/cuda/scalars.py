@@ -88,6 +88,26 @@ def stretch_far(z, log_gap):
 
 
 @triton.jit
+def arsinhc(z, exponent):
+    """arsinh(x)/x for x = sqrt(z) e^E, times e^E, and its slope times e^3E."""
+    near = (exponent == 0) & (z < 1e-2)
+    y = tl.where(near, z, 0.0)
+    value = 1 - y * (1 / 6 - y * (3 / 40 - y * (5 / 112 - y * (35 / 1152))))
+    value -= y * y * y * y * y * (63 / 2816 - y * (231 / 13312))
+    slope = 3 / 20 - y * (15 / 112 - y * (35 / 288 - y * (315 / 2816)))
+    slope = -1 / 6 + y * slope + y * y * y * y * y * (693 / 6656)
+    none = z == 0  # far out, and nothing is left
+    w = tl.where(near | none, 1.0, z)
+    x, unit = tl.sqrt(w), tl.exp(-exponent)
+    cosh = tl.sqrt(unit * unit + w)
+    far = (exponent + tl.log(x + cosh)) / x
+    far = tl.where(exponent == 0, log1p(x + w / (1 + cosh)) / x, far)
+    far_slope = (1 / cosh - far) / (2 * w)
+    value = tl.where(near, value, tl.where(none, 0.0, far))
+    return value, tl.where(near, slope, tl.where(none, 0.0, far_slope))
+
+
+@triton.jit
 def klein_slope(z, kappa, sech2):
     """(1/cosh(a)^2 - tanh(a)/a) / a^2: a Klein point moves less along itself."""
     out = 2764 / 31185 - z * (87376 / 2027025)
