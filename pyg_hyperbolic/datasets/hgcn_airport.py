@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch_geometric.data import Data
 
-from pyg_hyperbolic.datasets.hgcn_files import HGCNFiles
+from pyg_hyperbolic.datasets.published_files import PublishedFiles
 from pyg_hyperbolic.datasets.split import stratified_masks
 
 SHA256 = "ab16b04cea3666e87dbd8a5bff3de68da61330f4604fa21082f7a17e806e64d8"
@@ -71,7 +71,7 @@ def read_graph(content: bytes) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.tensor(sorted(ends)).t().contiguous()
 
 
-class HGCNAirport(HGCNFiles):
+class HGCNAirport(PublishedFiles):
     r"""The Airport graph of the HGCN paper: airports and the flights between them.
 
     .. list-table::

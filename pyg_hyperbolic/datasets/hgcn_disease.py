@@ -20,7 +20,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import to_undirected
 
-from pyg_hyperbolic.datasets.hgcn_files import HGCNFiles
+from pyg_hyperbolic.datasets.published_files import PublishedFiles
 from pyg_hyperbolic.datasets.split import stratified_masks
 
 # No checksum of disease_nc.feats.npz is known to us, so for that file only the
@@ -90,7 +90,7 @@ def read_csr(content: bytes, shape: tuple[int, int]) -> Tensor:
     return torch.zeros(shape).index_put_((row, col), value, accumulate=True)
 
 
-class HGCNDisease(HGCNFiles):
+class HGCNDisease(PublishedFiles):
     r"""The Disease trees of the HGCN paper: an SIR epidemic on a tree, one graph each.
 
     .. list-table::

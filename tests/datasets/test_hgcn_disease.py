@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch_geometric.utils import is_undirected
 
-from pyg_hyperbolic.datasets import HGCNDisease, hgcn_disease, hgcn_files
+from pyg_hyperbolic.datasets import HGCNDisease, hgcn_disease, published_files
 
 # A star of 12 nodes with 3 features, of which the root and 4 others are infected.
 X = np.round(np.linspace(-1, 1, 36), 3).reshape(12, 3) * (np.arange(3) != 1)
@@ -58,7 +58,7 @@ def files(task: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     def no_network(url: str) -> bytes:
         raise urllib.error.URLError(f"no network in tests: {url}")
 
-    monkeypatch.setattr(hgcn_files, "fetch", no_network)
+    monkeypatch.setattr(published_files, "fetch", no_network)
     return contents
 
 
@@ -119,7 +119,7 @@ def test_missing_files_are_downloaded(
         name = url.rpartition("/")[2]
         return files[name.replace("disease_propagation_multi_lp", "disease_m")]
 
-    monkeypatch.setattr(hgcn_files, "fetch", fetch)
+    monkeypatch.setattr(published_files, "fetch", fetch)
     check(HGCNDisease(tmp_path, task), task)
     site = "https://raw.githubusercontent.com/HazyResearch/hgcn/master/data"
     name = f"disease_{task}"
@@ -153,7 +153,7 @@ def test_no_network_says_where_to_get_files_and_where_to_put_them(
     def fetch(url: str) -> bytes:
         raise error
 
-    monkeypatch.setattr(hgcn_files, "fetch", fetch)
+    monkeypatch.setattr(published_files, "fetch", fetch)
     with pytest.raises(OSError, match="Could not download") as raised:
         HGCNDisease(tmp_path, task)
     text = str(raised.value)
@@ -171,7 +171,7 @@ def test_wrong_download_is_not_saved(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hgcn_files, "fetch", lambda url: b"<html>Not found</html>")
+    monkeypatch.setattr(published_files, "fetch", lambda url: b"<html>Not found</html>")
     name = f"disease_{task}.edges.csv"
     expected = hgcn_disease.SHA256[name]
     name = name.replace("disease_m", "disease_propagation_multi_lp")
@@ -232,14 +232,14 @@ def test_interrupted_write_leaves_nothing(
     path = tmp_path / "file"
     monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        hgcn_files.write_atomically(str(path), b"content")
+        published_files.write_atomically(str(path), b"content")
     assert not list(tmp_path.iterdir())
 
 
 def test_write_replaces_the_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old and longer")
-    hgcn_files.write_atomically(str(path), b"new")
+    published_files.write_atomically(str(path), b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 

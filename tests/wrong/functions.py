@@ -161,12 +161,17 @@ def of_data() -> dict[str, Row]:
     root = {"root": choice("data", "be a path", None, 3, X)}
     files = functions | {"pre_transform": functions["transform"]}
     task = {"task": choice("lp", "be 'lp'", "LP", None, 3, ["lp"])}
+    names = {
+        "name": choice("nouns", "be 'nouns', 'mammals' or", "noun", None, 3),
+        "closure": flag(True),
+    }
     data_root = {"root": choice(Path("data"), "be a path", 3, X, ["data"])}
     return {
         "DiseaseTree": (datasets.DiseaseTree, tree | functions),
         "HGCNAirport": (datasets.HGCNAirport, root | files),
         "HGCNDisease": (datasets.HGCNDisease, root | files | task),
         "SyntheticTree": (datasets.SyntheticTree, handed_down | functions),
+        "WordNet": (datasets.WordNet, root | files | names),
         "data_root": (datasets.data_root, data_root),
     }
 

@@ -1,8 +1,4 @@
-r"""Files of HGCN's format: where they lie, and whether they are the published ones.
-
-Source: Chami et al., *Hyperbolic Graph Convolutional Neural Networks*, NeurIPS 2019,
-arXiv:1910.12933; https://github.com/HazyResearch/hgcn, :obj:`data`.
-"""
+r"""Files of published graphs: where they lie, and whether they are the right ones."""
 
 import hashlib
 import http.client
@@ -38,7 +34,7 @@ def write_atomically(path: str, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-class HGCNFiles(InMemoryDataset):
+class PublishedFiles(InMemoryDataset):
     """A dataset of one graph, from files of one folder of a public repository.
 
     Files are looked for in :obj:`root/name/raw` and in :obj:`root/name`, and
@@ -46,9 +42,11 @@ class HGCNFiles(InMemoryDataset):
     are read in place and nothing is written, so that a read-only copy works.
 
     Subclasses have the folder's :obj:`name` and the names of its files, and read them.
+    The source is that of `"Hyperbolic Graph Convolutional Neural Networks"
+    <https://arxiv.org/abs/1910.12933>`_, unless they name another one.
 
     Args:
-        root: Folder for the datasets of HGCN.
+        root: Folder for the datasets of the same source.
         transform: Applied to the graph at every access.
         pre_transform: Applied to the graph before it is saved.
         force_reload: Whether to process the raw files again.
@@ -74,6 +72,10 @@ class HGCNFiles(InMemoryDataset):
         else:
             self.data, self.slices = self.collate([self._read()])
 
+    def read(self, path: str) -> bytes:
+        """A file's content."""
+        return Path(path).read_bytes()
+
     def checksum(self, file: str) -> str | None:
         """The published file's SHA256, if it is known."""
         raise NotImplementedError
@@ -81,6 +83,18 @@ class HGCNFiles(InMemoryDataset):
     def published(self, file: str) -> str:
         """Where a file is in the repository it was published in, below its data."""
         return f"{self.name}/{file}"
+
+    def source(self, file: str) -> str:
+        """Where a user finds it."""
+        return f"'{osp.basename(self.published(file))}' from {self._page}"
+
+    def fetched(self, file: str) -> bytes:
+        """A file's content from where it was published."""
+        return fetch(f"{self.url}/{self.published(file)}")
+
+    def elsewhere(self, file: str) -> Sequence[str]:
+        """Where a file may lie if it is not in :obj:`raw_dir`."""
+        return [osp.join(self.root, self.name, file)]
 
     def parse(self, files: Sequence[bytes]) -> Data:
         """The graph.
@@ -106,9 +120,8 @@ class HGCNFiles(InMemoryDataset):
         paths = []
         for file in self.raw_file_names:
             path = osp.join(self.raw_dir, file)
-            copy = osp.join(self.root, self.name, file)
-            use_copy = osp.exists(copy) and not osp.exists(path)
-            paths.append(copy if use_copy else path)
+            places = [path, *self.elsewhere(file)]
+            paths.append(next(filter(osp.exists, places), path))
         return paths
 
     @property
@@ -128,11 +141,10 @@ class HGCNFiles(InMemoryDataset):
             file = osp.basename(path)
             url = f"{self.url}/{self.published(file)}"
             by_hand = (
-                f"get '{osp.basename(url)}' from {self._page} and put it as '{file}' "
-                f"in '{self.raw_dir}'"
+                f"get {self.source(file)} and put it as '{file}' in '{self.raw_dir}'"
             )
             try:
-                content = fetch(url)
+                content = self.fetched(file)
             except (OSError, http.client.HTTPException) as error:
                 raise OSError(
                     f"Could not download {url} ({error!r}); {by_hand}"
@@ -157,15 +169,16 @@ class HGCNFiles(InMemoryDataset):
                 f"got {got}); {way_out}"
             )
         try:
-            self.check_content(file, content)
+            if expected is None:
+                self.check_content(file, content)
         except ValueError as error:
             raise ValueError(f"{source}: {error}; {way_out}") from error
 
     def _read(self) -> Data:
         files = []
-        for path in self.raw_paths:
-            files.append(Path(path).read_bytes())
+        for file, path in zip(self.raw_file_names, self.raw_paths, strict=True):
+            files.append(self.read(path))
             way_out = f"delete it, or replace it by the one of {self._page}"
-            self._check(osp.basename(path), files[-1], path, way_out)
+            self._check(file, files[-1], path, way_out)
         data = self.parse(files)
         return data if self.pre_transform is None else self.pre_transform(data)
