@@ -8,6 +8,7 @@ from pyg_hyperbolic.geometry.charts import (
     to_lorentz,
     to_poincare,
 )
+from pyg_hyperbolic.geometry.cones import cone_angle, half_aperture
 from pyg_hyperbolic.geometry.gyro import (
     dist,
     exp,
@@ -20,12 +21,14 @@ from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
 from pyg_hyperbolic.geometry.midpoint import midpoint
 
 __all__ = [
+    "cone_angle",
     "dist",
     "exp",
     "from_klein",
     "from_lorentz",
     "from_poincare",
     "gyro_add",
+    "half_aperture",
     "hyperplane_dist",
     "log",
     "midpoint",
