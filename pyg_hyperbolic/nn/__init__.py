@@ -17,6 +17,11 @@ from pyg_hyperbolic.nn.dense import (
     PoincareLinear,
 )
 from pyg_hyperbolic.nn.hyperbolic import Hyperbolic
+from pyg_hyperbolic.nn.losses import (
+    EntailmentConeLoss,
+    FermiDiracLoss,
+    SampledSoftmaxLoss,
+)
 from pyg_hyperbolic.nn.models import HGAT, HGCN, HNN, HGraphSAGE, HyboNet
 from pyg_hyperbolic.nn.norm import HyperbolicBatchNorm, HyperbolicLayerNorm
 
@@ -25,8 +30,10 @@ __all__ = [
     "HGCN",
     "HNN",
     "CentroidDistance",
+    "EntailmentConeLoss",
     "FermiDiracDecoder",
     "FermiDiracEdges",
+    "FermiDiracLoss",
     "HGATConv",
     "HGCNConv",
     "HGraphSAGE",
@@ -42,5 +49,6 @@ __all__ = [
     "HyperbolicMLR",
     "LorentzLinear",
     "PoincareLinear",
+    "SampledSoftmaxLoss",
     "hyperbolic_mean_pool",
 ]

@@ -11,6 +11,7 @@ from pyg_hyperbolic.checks import (
     check_device,
     check_floating,
     check_index,
+    check_integers,
     check_whole,
     is_whole,
 )
@@ -44,6 +45,18 @@ def both_ends(in_channels: Any) -> tuple[int, int]:
     """Sizes of source and target samples."""
     several = isinstance(in_channels, tuple | list)
     return tuple(in_channels) if several else (in_channels, in_channels)
+
+
+def check_pairs(pairs: Any, name: str, device: torch.device | None) -> None:
+    """Raises for what are no indices of pairs, on the device of the layer if given."""
+    check_integers(pairs, name)
+    if device is not None:
+        check_device(pairs.device, device, name, "the layer")
+    if pairs.dim() != 2 or pairs.size(0) != 2:
+        raise ValueError(
+            f"'{name}' must have two rows, one for each end of the pairs (got shape "
+            f"{list(pairs.shape)})"
+        )
 
 
 def check_features(x: Any, in_channels: int, name: str = "x", axes: int = 2) -> None:

@@ -31,9 +31,11 @@ from tests.wrong.values import (
 def of_geometry() -> dict[str, Row]:
     u, v = beside(U, "u", "v"), beside(V, "u", "v")
     pair = {"u": u, "v": v, "c": values.c()}
-    names = ("dist", "gyro_add", "log", "sqdist", "transport")
+    names = ("cone_angle", "dist", "gyro_add", "log", "sqdist", "transport")
     rows: dict[str, Row] = {name: (getattr(geometry, name), pair) for name in names}
     ends = {"u": beside(U, "u", "w"), "w": beside(V, "u", "w"), "c": values.c()}
+    aperture = {"v": points(U), "c": values.c(), "inner": number(0.1, 0.0, -1.0)}
+    rows["half_aperture"] = (geometry.half_aperture, aperture)
     rows["exp"] = (geometry.exp, ends)
     for chart in ("klein", "lorentz", "poincare"):
         there, back = (getattr(geometry, f"{way}_{chart}") for way in ("to", "from"))

@@ -1,6 +1,7 @@
 """Layers and models: what their constructors and their calls take."""
 
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,6 +66,17 @@ def constructors() -> dict[str, Row]:
             "embedding_dim": whole(3),
             "padding_idx": choice(1, "be the index of", 9, "a", 1.5),
             "max_norm": choice(None, "be None", 1.0),
+            "initial": number(1.0, -1.0),
+        },
+        "SampledSoftmaxLoss": {
+            "edge_index": values.edges(EDGES),
+            "num_nodes": whole(N),
+            "num_negatives": whole(3),
+        },
+        "FermiDiracLoss": fermi,
+        "EntailmentConeLoss": {
+            "inner": number(0.1, 0.0, -1.0),
+            "margin": number(0.1, 0.0, -1.0),
         },
         "FermiDiracDecoder": fermi,
         "FermiDiracEdges": fermi | {"curvature": curvature()},
@@ -144,6 +156,10 @@ def others() -> dict[str, Row]:
     decoded = flags("sigmoid")
     u, v = values.beside(U, "u", "v"), values.beside(V, "u", "v")
     item = {"input": values.index(torch.tensor([0, 1]))}
+    table, two = nn.HyperbolicEmbedding(N, 3), r"'\w+' must have two rows"
+    every = {k: values.index(EDGES, *each(two, EDGES.t())) for k in ("edges", "others")}
+    trained = {"edges": every["edges"], "c": c}
+    softmax = nn.SampledSoftmaxLoss(EDGES, N)
     return rows | {
         "LorentzLinear(bounded)()": (bounded, x),
         "HyperbolicBatchNorm()": (nn.HyperbolicBatchNorm(3), norm),
@@ -161,6 +177,20 @@ def others() -> dict[str, Row]:
             z | decoded,
         ),
         "HyperbolicEmbedding()": (nn.HyperbolicEmbedding(5, 3), item),
+        "HyperbolicEmbedding.dist()": (
+            table.dist,
+            {"pairs": every["edges"], "c": c, "squared": flag(False)},
+        ),
+        "HyperbolicEmbedding.nearest()": (
+            table.nearest,
+            {"points": features(U, *matrix), "k": whole(2), "c": c},
+        ),
+        "SampledSoftmaxLoss()": (partial(softmax, table), trained),
+        "FermiDiracLoss()": (partial(nn.FermiDiracLoss(), table), every | {"c": c}),
+        "EntailmentConeLoss()": (
+            partial(nn.EntailmentConeLoss(), table),
+            every | {"c": values.c()},
+        ),
     }
 
 

@@ -1,0 +1,198 @@
+"""What embeddings of a graph are trained by: losses of pairs of points."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from pyg_hyperbolic.checks import check_flags, check_whole, number
+from pyg_hyperbolic.geometry import cone_angle, half_aperture
+from pyg_hyperbolic.geometry.rows import Curved
+from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
+from pyg_hyperbolic.nn.dense.embedding import HyperbolicEmbedding
+from pyg_hyperbolic.nn.validation import check_graph, check_pairs
+
+
+class SampledSoftmaxLoss(torch.nn.Module):
+    r"""How much nearer a neighbor is than nodes that are none, of the `"Poincaré
+    Embeddings" <https://arxiv.org/abs/1705.08039>`_ paper, Eq. 6.
+
+    The loss of an edge :math:`(u, v)` is :math:`d(u, v) + \log \sum_w e^{-d(u, w)}`
+    with the sum over v and a sample of nodes that are no neighbors of u, the mean of
+    which is returned.  Nodes are drawn alike; a drawn neighbor of u, or u itself,
+    doesn't count.
+
+    Args:
+        edge_index: All edges, shape :math:`(2, E)`, from each node to its neighbors:
+            for a hierarchy those of its transitive closure.
+        num_nodes: Number of nodes.
+        num_negatives: How many nodes are drawn for each edge.
+
+    Raises:
+        ValueError: If an edge has no such node, or a number is not positive.
+    """
+
+    keys: Tensor
+
+    def __init__(
+        self, edge_index: Tensor, num_nodes: int, num_negatives: int = 50
+    ) -> None:
+        super().__init__()
+        check_whole(1, num_nodes=num_nodes, num_negatives=num_negatives)
+        check_pairs(edge_index, "edge_index", None)
+        check_graph(edge_index, None, (num_nodes, num_nodes), nonnegative=False)
+        self.num_nodes, self.num_negatives = num_nodes, num_negatives
+        own = torch.arange(num_nodes, device=edge_index.device)
+        keys = torch.cat([self._key(*edge_index), self._key(own, own)])
+        self.register_buffer("keys", keys.unique(), persistent=False)
+
+    def _key(self, first: Tensor, second: Tensor) -> Tensor:
+        return first.long() * self.num_nodes + second
+
+    def is_neighbor(self, first: Tensor, second: Tensor) -> Tensor:
+        """Whether nodes are neighbors, or the same; both of any shape that fits."""
+        key = self._key(first, second)
+        place = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        return self.keys[place] == key
+
+    def forward(
+        self, embedding: HyperbolicEmbedding, edges: Tensor, c: Curved
+    ) -> Tensor:
+        """The mean loss of some edges.
+
+        Args:
+            embedding: Points of all nodes.
+            edges: A batch of the edges, shape :math:`(2, B)`.
+            c: Absolute value of the curvature.
+        """
+        check_pairs(edges, "edges", embedding.weight.device)
+        source, number = edges[0], self.num_negatives
+        size = (edges.size(1), number)
+        drawn = torch.randint(self.num_nodes, size, device=edges.device)
+        ends = torch.cat([edges[1, :, None], drawn], dim=1)
+        pairs = torch.stack([source.repeat_interleave(number + 1), ends.flatten()])
+        score = -embedding.dist(pairs, c).view(-1, number + 1)
+        none = torch.zeros_like(ends[:, :1], dtype=torch.bool)
+        skipped = torch.cat([none, self.is_neighbor(source[:, None], drawn)], dim=1)
+        score = score.masked_fill(skipped, -math.inf)
+        return cross_entropy(score, torch.zeros_like(source, dtype=torch.long))
+
+    def extra_repr(self) -> str:
+        """The module's settings, for ``repr``."""
+        return f"num_nodes={self.num_nodes}, num_negatives={self.num_negatives}"
+
+
+def _check_both(embedding: HyperbolicEmbedding, edges: Tensor, others: Tensor) -> None:
+    check_pairs(edges, "edges", embedding.weight.device)
+    check_pairs(others, "others", embedding.weight.device)
+
+
+class FermiDiracLoss(torch.nn.Module):
+    r"""Whether pairs are edges, by a Fermi-Dirac distribution of squared distances.
+
+    The binary cross entropy of :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`, with as
+    much weight on all edges as on all others.
+
+    Args:
+        r: See :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`.
+        t: See :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`.
+        learnable: See :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`.
+    """
+
+    def __init__(
+        self, r: float = 2.0, t: float = 1.0, *, learnable: bool = False
+    ) -> None:
+        super().__init__()
+        check_flags(learnable=learnable)
+        self.decoder = FermiDiracDecoder(r, t, learnable=learnable)
+
+    def forward(
+        self,
+        embedding: HyperbolicEmbedding,
+        edges: Tensor,
+        others: Tensor,
+        c: Curved,
+    ) -> Tensor:
+        """The loss of some edges, and of as many or more other pairs.
+
+        Args:
+            embedding: Points of all nodes.
+            edges: Edges, shape :math:`(2, P)`.
+            others: Pairs that are none, shape :math:`(2, Q)`.
+            c: Absolute value of the curvature.
+        """
+        _check_both(embedding, edges, others)
+        halves = []
+        for pairs, label in ((edges, 1.0), (others, 0.0)):
+            logits = self.decoder.logits(embedding.dist(pairs, c, squared=True))
+            target = torch.full_like(logits, label)
+            halves.append(binary_cross_entropy_with_logits(logits, target))
+        return halves[0] + halves[1]
+
+
+class EntailmentConeLoss(torch.nn.Module):
+    r"""How far nodes are outside of the cones that they should be in.
+
+    The max-margin loss of `"Hyperbolic Entailment Cones"
+    <https://arxiv.org/abs/1804.01882>`_, Eq. 32, with the energy of Eq. 33: the angle
+    by which a point is outside of a cone.  See :func:`~pyg_hyperbolic.geometry.
+    half_aperture` and :func:`~pyg_hyperbolic.geometry.cone_angle`.
+
+    Args:
+        inner: How near to the origin there are no cones.  Start from points further out
+            (:obj:`initial` of :class:`~pyg_hyperbolic.nn.HyperbolicEmbedding`).
+        margin: Angle by which others are to be outside, in radians.
+
+    Raises:
+        ValueError: If a number is not positive.
+    """
+
+    def __init__(self, inner: float = 0.1, margin: float = 0.01) -> None:
+        super().__init__()
+        for name, value in (("inner", inner), ("margin", margin)):
+            if not 0 < number(value) < math.inf:
+                raise ValueError(f"'{name}' must be a positive number (got {value!r})")
+        self.inner, self.margin = inner, margin
+
+    def energy(
+        self, embedding: HyperbolicEmbedding, pairs: Tensor, c: Curved
+    ) -> Tensor:
+        """The angle by which the first of each pair is outside of the second's cone.
+
+        Args:
+            embedding: Points of all nodes.
+            pairs: Indices, shape :math:`(2, P)`, each a node and what is above it.
+            c: Absolute value of the curvature.
+
+        Returns:
+            Angles, shape :math:`(P)`, 0 for a point inside.
+        """
+        check_pairs(pairs, "pairs", embedding.weight.device)
+        below, above = embedding(pairs[0]), embedding(pairs[1])
+        angle = cone_angle(above, below, c)
+        return (angle - half_aperture(above, c, self.inner)).relu()
+
+    def forward(
+        self,
+        embedding: HyperbolicEmbedding,
+        edges: Tensor,
+        others: Tensor,
+        c: Curved,
+    ) -> Tensor:
+        """Mean energy of edges, and the mean of what other pairs lack to the margin.
+
+        Args:
+            embedding: Points of all nodes.
+            edges: Edges, shape :math:`(2, P)`, from a node to what is above it.
+            others: Pairs that are none, shape :math:`(2, Q)`.
+            c: Absolute value of the curvature.
+        """
+        _check_both(embedding, edges, others)
+        inside = self.energy(embedding, edges, c).mean()
+        outside = (self.margin - self.energy(embedding, others, c)).relu().mean()
+        return inside + outside
+
+    def extra_repr(self) -> str:
+        """The module's settings, for ``repr``."""
+        return f"inner={self.inner:g}, margin={self.margin:g}"
