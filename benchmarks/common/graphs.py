@@ -145,19 +145,25 @@ def load_graph(
     return data
 
 
+def read_graph(path: Path, *needed: str) -> Data:
+    """A graph that was saved, with what is needed of it."""
+    torch.serialization.add_safe_globals(SAFE)
+    data = torch.load(path, weights_only=True)
+    if not isinstance(data, Data) or any(data.get(name) is None for name in needed):
+        names = " and ".join(f"'{name}'" for name in needed)
+        raise ValueError(
+            f"'dataset' must hold a torch_geometric.data.Data with {names} (got {path})"
+        )
+    return data
+
+
 def _load_file(path: Path, task: str, seed: int) -> Data:
     if not path.is_file():
         raise ValueError(
             f"'dataset' must be one of {', '.join(GRAPHS[task])} or the path of a file "
             f"with a graph (got {str(path)!r}, which does not exist)"
         )
-    torch.serialization.add_safe_globals(SAFE)
-    data = torch.load(path, weights_only=True)
-    if not isinstance(data, Data) or data.x is None or data.edge_index is None:
-        raise ValueError(
-            f"'dataset' must hold a torch_geometric.data.Data with 'x' and "
-            f"'edge_index' (got {path})"
-        )
+    data = read_graph(path, "x", "edge_index")
     if task == CLASSES and "train_mask" not in data:
         if data.y is None:
             raise ValueError(

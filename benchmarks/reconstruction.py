@@ -1,0 +1,192 @@
+"""How well can a hierarchy be read off a few coordinates?  WordNet, from its closure.
+
+Each synset is a point, each of its ancestors a neighbor; points are trained by the
+softmax over sampled nodes of Nickel & Kiela (2017), with Adam on normal coordinates,
+and Euclidean points by the same with c = 0.  Then all ancestors of each node are ranked
+among all nodes, exactly.  There is no test set: the question is what fits into so many
+dimensions.  Runs are appended to ``reconstruction.jsonl`` as they end, and are not
+repeated; two hyperbolic dimensions are drawn.
+"""
+
+import argparse
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from tqdm import tqdm
+
+from benchmarks.common import cli, runs
+from benchmarks.common.ancestors import reconstruction
+from benchmarks.common.graphs import MissingDataset, read_graph
+from benchmarks.common.report import figure, markdown, unique, write
+from benchmarks.common.runs import Run
+from pyg_hyperbolic.datasets import WordNet, data_root
+from pyg_hyperbolic.nn import HyperbolicEmbedding, SampledSoftmaxLoss
+from pyg_hyperbolic.visualization import plot_disk
+
+PREFIX = "wordnet-"
+GEOMETRIES = {"hyperbolic": 1.0, "euclidean": 0.0}  # c
+NEGATIVES, BATCH = 50, 256
+# The rate starts at a tenth for the layout's sake, and falls to a hundredth.
+BURN_IN, SLOW, END = 0.1, 0.1, 0.01
+# Figures of others: mean rank and mean average precision.
+README = "README of the Poincaré embeddings' code"
+PUBLISHED = {
+    ("wordnet-mammals", 5): ("1.26", "0.927", README),
+    ("wordnet-nouns", 5): ("", "0.823", "Nickel & Kiela, 2017"),
+    ("wordnet-nouns", 10): ("4", "0.87", README),
+}
+LABELS = 18  # words in the picture
+
+
+def load(name: str, root: str | None) -> Data:
+    """The transitive closure of WordNet's hierarchy, or of one that was saved."""
+    if not name.startswith(PREFIX):
+        return read_graph(Path(name), "edge_index")
+    folder = data_root(root) / "wordnet"
+    try:
+        return WordNet(folder, name.removeprefix(PREFIX))[0]  # type: ignore[arg-type]
+    except OSError as error:
+        raise MissingDataset(str(error)) from error
+
+
+def rate(progress: float, lr: float) -> float:
+    """The learning rate after a share of the steps."""
+    return lr * END**progress * (SLOW if progress < BURN_IN else 1)
+
+
+def train(data: Data, run: Run, show: bool) -> HyperbolicEmbedding:
+    """Trains points as a run says, and notes the last loss and the seconds."""
+    torch.manual_seed(run["seed"])
+    edges, c = data.edge_index, GEOMETRIES[run["geometry"]]
+    embedding = HyperbolicEmbedding(data.num_nodes, run["dim"])
+    loss_of = SampledSoftmaxLoss(edges, data.num_nodes, NEGATIVES)
+    optimizer = torch.optim.Adam(embedding.parameters(), lr=run["lr"])
+    start, total = time.process_time(), 0.0
+    label = f"{run['dataset']} {run['geometry']} {run['dim']}"
+    for epoch in tqdm(range(run["epochs"]), label, disable=not show, leave=False):
+        optimizer.param_groups[0]["lr"] = rate(epoch / run["epochs"], run["lr"])
+        total = 0.0
+        for batch in torch.randperm(edges.size(1)).split(run["batch"]):
+            optimizer.zero_grad()
+            loss = loss_of(embedding, edges[:, batch], c)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+    run["seconds"] = time.process_time() - start
+    run["loss"] = total / edges.size(1)
+    return embedding
+
+
+def measure(data: Data, run: Run, show: bool) -> Tensor:
+    """Trains and ranks; returns the points."""
+    points = train(data, run, show).weight.detach()
+    c = GEOMETRIES[run["geometry"]]
+    found = reconstruction(points, c, data.edge_index)
+    radii = points.norm(dim=1)
+    run |= found._asdict()
+    run |= {"radius": radii.median().item(), "largest_radius": radii.max().item()}
+    return points
+
+
+def table(done: Sequence[Run]) -> str:
+    """A row for each graph, geometry and dimension."""
+    head = ["graph", "geometry", "dimensions", "mean rank", "MAP", "median radius"]
+    rows = [[*head, "CPU seconds", "seeds", "published rank", "MAP", "by"]]
+    keys = unique((run["dataset"], run["geometry"], run["dim"]) for run in done)
+    for dataset, geometry, dim in sorted(keys):
+        own = [r for r in done if (r["dataset"], r["geometry"], r["dim"])
+               == (dataset, geometry, dim)]  # fmt: skip
+
+        def mean(name: str, digits: int, own: list[Run] = own) -> str:
+            values = [run[name] for run in own]
+            text = f"{fmean(values):.{digits}f}"
+            wide = f" ({min(values):.{digits}f} to {max(values):.{digits}f})"
+            return text + wide * (len(values) > 1)
+
+        others = PUBLISHED.get((dataset, dim), ("", "", ""))
+        if geometry == "euclidean":
+            others = ("", "", "")
+        found = [mean("mean_rank", 2), mean("mean_average_precision", 3)]
+        found += [mean("radius", 1), mean("seconds", 0), str(len(own))]
+        rows.append([dataset, geometry, str(dim), *found, *others])
+    return markdown(rows)
+
+
+def draw(points: Tensor, data: Any, path: Path) -> None:
+    """The disk, with the words of the synsets that have most below them."""
+    below = torch.bincount(data.edge_index[1], minlength=data.num_nodes)
+    with figure(path, 1, 1, figsize=(8, 8)) as (_, panels):
+        ax = plot_disk(points, 1.0, ax=panels[0, 0])
+        radius = points.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        disk = (radius / 2).tanh() * points / radius
+        for i in below.argsort(descending=True)[:LABELS].tolist():
+            if "name" in data:
+                ax.annotate(data.name[i], disk[i].tolist(), fontsize=8)
+
+
+def options() -> argparse.ArgumentParser:
+    """The command line."""
+    out = cli.parser(__doc__)
+    cli.several(out, "--dataset", [f"{PREFIX}mammals"])
+    cli.several(out, "--dim", [2, 5, 10], type=int)
+    cli.several(out, "--geometry", GEOMETRIES, choices=GEOMETRIES)
+    cli.several(out, "--seeds", range(3), type=int)
+    out.add_argument("--epochs", type=int, default=250, help="(default: 250)")
+    out.add_argument("--batch", type=int, default=BATCH, help=f"(default: {BATCH})")
+    out.add_argument("--lr", type=float, default=0.5, help="(default: 0.5)")
+    out.add_argument("--data-root", metavar="FOLDER", help="where datasets are")
+    out.add_argument("--quiet", action="store_true", help="show no bars")
+    return out
+
+
+def planned(args: Namespace, dataset: str) -> list[Run]:
+    """The runs of a graph."""
+    return [
+        runs.new_run(
+            task="reconstruction", dataset=dataset, geometry=geometry, dim=dim,
+            seed=seed, epochs=args.epochs, batch=args.batch, lr=args.lr,
+        )
+        for dim in args.dim for geometry in args.geometry for seed in args.seeds
+    ]  # fmt: skip
+
+
+def key(run: Run) -> tuple[Any, ...]:
+    """What identifies a run."""
+    names = ("dataset", "geometry", "dim", "seed", "epochs", "batch", "lr", "package")
+    return tuple(run[name] for name in names)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Does what is missing, writes the table, and returns the exit status."""
+    args = options().parse_args(argv)
+
+    def job() -> None:
+        path, done = args.out / "reconstruction.jsonl", []
+        for dataset in args.dataset:
+            data = load(dataset, args.data_root)
+            known = {key(run): run for run in runs.read(path) if "dim" in run}
+            for run in planned(args, dataset):
+                if key(run) not in known:
+                    points = measure(data, run, not args.quiet)
+                    runs.append(path, run)
+                    if (run["dim"], run["geometry"]) == (2, "hyperbolic"):
+                        name = Path(dataset).stem
+                        draw(points, data, args.out / f"{name}_{run['seed']}.png")
+                done.append(known.get(key(run), run))
+        text = table(done)
+        write(text, args.out / "reconstruction.md")
+        print(f"{text}\n\nRuns, table and pictures are in {args.out}")
+
+    return cli.guarded(job)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

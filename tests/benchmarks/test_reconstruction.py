@@ -1,0 +1,66 @@
+"""Ranks of ancestors beside a loop over pairs; the benchmark on a small tree."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from benchmarks import reconstruction
+from benchmarks.common import ancestors, runs
+from pyg_hyperbolic.geometry import dist
+
+ABOVE: dict[int, list[int]] = {0: []}
+for node in range(1, 31):
+    ABOVE[node] = [(node - 1) // 2, *ABOVE[(node - 1) // 2]]
+EDGES = torch.tensor([(i, j) for i, row in ABOVE.items() for j in row]).t()
+
+
+@pytest.mark.parametrize("c", [0.0, 1.0])
+def test_ranks_are_those_of_a_loop(c: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In several blocks, edges in any order, and with two points at one place."""
+    monkeypatch.setattr(ancestors, "PAIRS", 100)
+    points = torch.randn(31, 2)
+    points[9] = points[4]
+    ranks, precisions = [], []
+    for node, own in ABOVE.items():
+        far = {j: dist(points[node], points[j], c).item() for j in range(31)}
+        others = [far[j] for j in range(31) if j != node and j not in own]
+        before = sorted(sum(d <= far[j] for d in others) for j in own)
+        ranks += [1 + n for n in before]
+        if own:
+            own_precision = [k / (k + n) for k, n in enumerate(before, start=1)]
+            precisions.append(sum(own_precision) / len(own))
+    shuffled = EDGES[:, torch.randperm(EDGES.size(1))]
+    found = ancestors.reconstruction(points, c, shuffled)
+    assert found.mean_rank == pytest.approx(sum(ranks) / len(ranks))
+    mean = sum(precisions) / len(precisions)
+    assert found.mean_average_precision == pytest.approx(mean)
+
+
+def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "tree.pt"
+    torch.save(Data(edge_index=EDGES, num_nodes=31), path)
+    args = ["--dataset", str(path), "--dim", "2", "--epochs", "150", "--batch", "64"]
+    args += ["--quiet", "--out", str(tmp_path)]
+    assert reconstruction.main([*args, "--seeds", "0"]) == 0
+    once = runs.read(tmp_path / "reconstruction.jsonl")
+    assert reconstruction.main([*args, "--seeds", "0", "1"]) == 0
+    done = runs.read(tmp_path / "reconstruction.jsonl")
+    assert (len(once), len(done)) == (2, 4) and done[:2] == once
+    curved, flat = once
+    assert curved["mean_average_precision"] > 0.9
+    assert flat["mean_average_precision"] < curved["mean_average_precision"]
+    assert (tmp_path / "tree_1.png").stat().st_size > 10_000
+    assert "| hyperbolic | 2          |" in capsys.readouterr().out
+
+
+def test_missing_files_are_said(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    def no_network(url: str) -> bytes:
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr("pyg_hyperbolic.datasets.wordnet.SYSTEM", str(tmp_path))
+    monkeypatch.setattr("pyg_hyperbolic.datasets.published_files.fetch", no_network)
+    assert reconstruction.main(["--data-root", str(tmp_path)]) == 1
+    assert "Could not download" in capsys.readouterr().err
