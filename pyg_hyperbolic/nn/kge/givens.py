@@ -1,0 +1,42 @@
+"""Givens matrices, which turn or mirror the coordinates two by two.
+
+They fix the origin and keep lengths, so that in normal coordinates they are isometries
+of hyperbolic space just as of the plane: nothing is mapped to another chart and back.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import Embedding
+
+
+def rotate(x: Tensor, angle: Tensor) -> Tensor:
+    """Points with each pair of coordinates turned by an angle.
+
+    Args:
+        x: Points, shape [*, d].
+        angle: Angles, shape [*, d/2].
+    """
+    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos * a - sin * b, sin * a + cos * b], dim=-1).flatten(-2)
+
+
+def reflect(x: Tensor, angle: Tensor) -> Tensor:
+    """Points with each pair of coordinates mirrored in the line at half an angle."""
+    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos * a + sin * b, sin * a - cos * b], dim=-1).flatten(-2)
+
+
+def check_pairs(hidden_channels: int) -> None:
+    """Raises if coordinates are not in pairs."""
+    if hidden_channels % 2 == 1:
+        raise ValueError(
+            f"'hidden_channels' must be even: coordinates are turned two by two (got "
+            f"{hidden_channels}); take {hidden_channels + 1}"
+        )
+
+
+def angles(num_relations: int, hidden_channels: int, sparse: bool) -> Embedding:
+    """A table of angles, one for each relation and pair of coordinates."""
+    return Embedding(num_relations, hidden_channels // 2, sparse=sparse)

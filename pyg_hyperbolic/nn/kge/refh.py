@@ -1,0 +1,39 @@
+import math
+
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.nn.kge.base import HyperbolicKGEModel
+from pyg_hyperbolic.nn.kge.givens import angles, check_pairs, reflect
+
+
+class RefH(HyperbolicKGEModel):
+    r"""The RefH model from the `"Low-Dimensional Hyperbolic Knowledge Graph Embeddings"
+    <https://arxiv.org/abs/2005.00545>`_ paper.
+
+    A relation mirrors the coordinates of the head two by two, and moves it by a
+    gyro-sum:
+
+    .. math::
+        s(h, r, t) = -d_{c_r} \left( \operatorname{Ref}(\phi_r)\, \mathbf{e}_h
+        \oplus_{c_r} \mathbf{r}_r,\; \mathbf{e}_t \right)^2 + b_h + b'_t
+
+    With :obj:`geometry="euclidean"` it is the paper's RefE.
+
+    Args:
+        *args: All those of :class:`HyperbolicKGEModel`; :obj:`hidden_channels` is even.
+        **kwargs: Those of :class:`HyperbolicKGEModel`.
+
+    Raises:
+        ValueError: If :obj:`hidden_channels` is odd.
+    """
+
+    def _make_relations(self, number: int, sparse: bool) -> None:
+        check_pairs(self.hidden_channels)
+        self.rel_angle = angles(number, self.hidden_channels, sparse)
+
+    def _reset_relations(self) -> None:
+        torch.nn.init.uniform_(self.rel_angle.weight, -math.pi, math.pi)
+
+    def _heads(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:
+        return self._translated(reflect(x, self.rel_angle(rel)), rel, c)
