@@ -7,26 +7,24 @@ appended to ``knowledge_graph.jsonl`` as they end, and are not repeated.
 """
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from functools import partial
-from statistics import median
 from typing import Any
 
 import torch
 from torch_geometric import seed_everything
-from tqdm import tqdm
 
 from benchmarks.common import cli, runs
+from benchmarks.common.graphs import MissingDataset
+from benchmarks.common.kge import Settings, train
 from benchmarks.common.report import markdown, unique, write
 from benchmarks.common.statistics import spread
 from benchmarks.common.sweep import Place, in_processes, usable_device
-from benchmarks.common.triples import GRAPHS, KnowledgeGraph, load_triples
-from pyg_hyperbolic import parameter_groups
-from pyg_hyperbolic.nn.kge import AttH, HyperbolicKGEModel, MuRP, RefH, RotH
+from benchmarks.common.triples import GRAPHS, load_triples
+from pyg_hyperbolic.nn.kge import AttH, MuRP, RefH, RotH
 
 TASK = "knowledge_graph"
 MODELS = {"murp": MuRP, "refh": RefH, "roth": RotH, "atth": AttH}
@@ -37,85 +35,25 @@ NAMES = {
 METRICS = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Hyper-parameters of a run."""
-
-    dim: int = 32
-    geometry: str = "hyperbolic"
-    criterion: str = "bce"
-    num_negatives: int = 50
-    batch_size: int = 500
-    lr: float = 0.005
-    curvature: float = 1.0
-    epochs: int = 200
-    every: int = 10  # epochs between validations
-    patience: int = 3  # validations without a better MRR
-
-
 def change(text: str) -> tuple[str, Any]:
     """A setting and its value, from ``name=value``."""
     name, _, value = text.partition("=")
-    kinds = {field.name: type(field.default) for field in fields(Settings)}
-    if name not in kinds or not value:
+    defaults = asdict(Settings())
+    if name not in defaults or not value:
         raise argparse.ArgumentTypeError(
-            f"expected NAME=VALUE with NAME one of {', '.join(kinds)} (got {text!r})"
+            f"expected NAME=VALUE with NAME one of {', '.join(defaults)} (got {text!r})"
         )
-    return name, kinds[name](value)
-
-
-def train(
-    model: HyperbolicKGEModel, graph: KnowledgeGraph, settings: Settings, name: str
-) -> dict[str, Any]:
-    """Trains until validation stands still; the model ends as it was at its best."""
-    groups = parameter_groups(model, 0.0, lr=settings.lr)
-    optimizer = torch.optim.Adam(groups)
-    loader = model.loader(*graph.train, batch_size=settings.batch_size, shuffle=True)
-    best, best_epoch, state = -math.inf, 0, model.state_dict()
-    curve: list[tuple[int, float, float]] = []
-    seconds: list[float] = []
-    bar = tqdm(range(1, settings.epochs + 1), name, leave=False, disable=None)
-    for epoch in bar:
-        start, total = time.perf_counter(), 0.0
-        for batch in loader:
-            optimizer.zero_grad()
-            loss = model.loss(*batch)
-            loss.backward()
-            optimizer.step()
-            total += loss.item() / len(loader)
-        seconds.append(time.perf_counter() - start)
-        if epoch % settings.every and epoch != settings.epochs:
-            continue
-        if not math.isfinite(total):
-            return {"error": f"the loss of epoch {epoch} is {total}"}
-        mrr = model.test_filtered(*graph.val, graph.known, log=False).mrr
-        curve.append((epoch, total, mrr))
-        if mrr > best:
-            best, best_epoch = mrr, epoch
-            state = {key: value.clone() for key, value in model.state_dict().items()}
-        bar.set_postfix(loss=f"{total:.4f}", mrr=f"{mrr:.4f}", best=f"{best:.4f}")
-        if epoch - best_epoch >= settings.patience * settings.every:
-            break
-    model.load_state_dict(state)
-    return {
-        "score": best,
-        "best_epoch": best_epoch,
-        "epochs": epoch,
-        "seconds_per_epoch": median(seconds),
-        "curve": curve,
-    }
+    return name, type(defaults[name])(value)
 
 
 def do(run: runs.Run, place: Place) -> str | None:
     """Does a run and appends it; says what is missing, if it is."""
-    settings, device = Settings(**run["preset"]), torch.device(place.device)
+    settings = Settings(**run["preset"])
     try:
         graph = load_triples(run["dataset"], place.root)
-    except cli.MissingDataset as error:
+    except MissingDataset as error:
         return f"left out {error}"
-    sizes, *splits = graph[:2], *graph[2:]
-    moved = [tuple(index.to(device) for index in triples) for triples in splits]
-    graph = KnowledgeGraph(*sizes, *moved)
+    graph = graph.to(torch.device(place.device))
     seed_everything(run["seed"])
     model = MODELS[run["model"]](
         graph.num_nodes,
@@ -125,14 +63,14 @@ def do(run: runs.Run, place: Place) -> str | None:
         geometry=settings.geometry,
         num_negatives=settings.num_negatives,
         criterion=settings.criterion,
-    ).to(device)
+    ).to(place.device)
     start = time.perf_counter()
     name = f"{NAMES[settings.geometry][run['model']]}, {settings.dim}, {run['seed']}"
     run |= train(model, graph, settings, name)
     run["seconds"] = time.perf_counter() - start
     if "error" not in run:
         run["test"] = model.test_filtered(*graph.test, graph.known, log=False)._asdict()
-        radius = model.node_emb.weight.detach().norm(dim=1)
+        radius = model.node_emb.weight.detach().norm(dim=1).cpu()
         run["radius"] = radius.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
         if model.curvature is not None:
             run["curvature"] = model.curvature().tolist()

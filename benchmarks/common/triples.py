@@ -33,6 +33,16 @@ class KnowledgeGraph(NamedTuple):
         )
         return head, rel, tail
 
+    def to(self, device: torch.device) -> "KnowledgeGraph":
+        """The same on a device."""
+
+        def moved(triples: Triples) -> Triples:
+            head, rel, tail = triples
+            return head.to(device), rel.to(device), tail.to(device)
+
+        splits = map(moved, (self.train, self.val, self.test))
+        return KnowledgeGraph(self.num_nodes, self.num_relations, *splits)
+
 
 def _triples(data: Data, mask: Tensor | None = None) -> Triples:
     head, tail = data.edge_index if mask is None else data.edge_index[:, mask]

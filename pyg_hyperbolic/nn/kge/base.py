@@ -7,6 +7,7 @@ from torch.nn import Embedding
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pyg_hyperbolic import kernels
+from pyg_hyperbolic.checks import whole
 from pyg_hyperbolic.curvature import Curvature, CurvatureLike
 from pyg_hyperbolic.geometry.rows import wide_dtype
 from pyg_hyperbolic.nn.kge.evaluation import Ranked
@@ -102,11 +103,13 @@ class HyperbolicKGEModel(Ranked):
             geometry=geometry,
             criterion=criterion,
         )
+        num_nodes, num_relations = whole(num_nodes), whole(num_relations)
+        hidden_channels = whole(hidden_channels)
         number = 2 * num_relations if reciprocal else num_relations
         super().__init__(num_nodes, number, hidden_channels, sparse)
         self.num_relations = num_relations
         self.reciprocal = reciprocal
-        self.num_negatives = num_negatives
+        self.num_negatives = whole(num_negatives)
         self.criterion = criterion
         self.curvature = None
         if geometry == "hyperbolic":

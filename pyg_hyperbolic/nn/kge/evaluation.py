@@ -184,7 +184,7 @@ class Ranked(KGEModel):
                         places.repeat_interleave(len(some)),
                         some.repeat(len(index)),
                     ).view(len(index), -1)
-                    for some in entities.split(batch_size)
+                    for some in entities.split(int(batch_size))
                 ]
                 biases = asked_bias(anchor[index]) + sought_bias.weight.view(-1)
                 yield index, biases - torch.cat(squares, dim=1)
