@@ -23,7 +23,7 @@ class Settings:
     criterion: str = "bce"
     num_negatives: int = 50
     batch_size: int = 500
-    lr: float = 0.005
+    lr: float = 0.01
     curvature: float = 1.0
     epochs: int = 200
     every: int = 10  # epochs between validations

@@ -55,7 +55,7 @@ class HyperbolicKGEModel(Ranked):
         curvature (CurvatureLike, optional): Initial :math:`c_r > 0` of every relation,
             or one for each, learned from there on; or a
             :class:`~pyg_hyperbolic.Curvature` of as many numbers, or of a single one
-            for all relations. (default: :obj:`1.0`)
+            for all relations; not :obj:`"auto"`. (default: :obj:`1.0`)
         geometry (str, optional): With :obj:`"euclidean"` all :math:`c_r` are 0, and
             :obj:`curvature` is not used. (default: :obj:`"hyperbolic"`)
         reciprocal (bool, optional): Whether every relation has an inverse, with

@@ -1,5 +1,6 @@
 """Checks of what users pass to models of knowledge graphs."""
 
+from numbers import Real
 from typing import Any
 
 import torch
@@ -36,8 +37,8 @@ def curvature_of(curvature: CurvatureLike, num_relations: int) -> Curvature:
     Raises:
         ValueError: If it has some other number of them, or none yet.
     """
-    if isinstance(curvature, int | float):
-        curvature = num_relations * [curvature]
+    if isinstance(curvature, Real):
+        curvature = num_relations * [float(curvature)]
     out = as_curvature(curvature, heads=None)
     if out.init == AUTO:
         raise ValueError(
