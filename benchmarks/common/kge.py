@@ -35,7 +35,7 @@ def train(
 ) -> dict[str, Any]:
     """Trains until validation stands still; the model ends as it was at its best."""
     groups = parameter_groups(model, 0.0, lr=settings.lr)
-    optimizer = torch.optim.Adam(groups)
+    optimizer = torch.optim.Adam(groups, fused=True)
     loader = model.loader(*graph.train, batch_size=settings.batch_size, shuffle=True)
     best, best_epoch, state = -math.inf, 0, model.state_dict()
     curve: list[tuple[int, float, float]] = []

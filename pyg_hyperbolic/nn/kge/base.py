@@ -11,6 +11,7 @@ from pyg_hyperbolic.checks import whole
 from pyg_hyperbolic.curvature import Curvature, CurvatureLike
 from pyg_hyperbolic.geometry.rows import wide_dtype
 from pyg_hyperbolic.nn.kge.evaluation import Ranked
+from pyg_hyperbolic.nn.kge.tables import rows
 from pyg_hyperbolic.nn.kge.validation import (
     check_ranges,
     check_settings,
@@ -141,7 +142,7 @@ class HyperbolicKGEModel(Ranked):
 
     def _translated(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:
         """Points moved by the translations of their relations."""
-        return kernels.gyro_add(x, self.rel_emb(rel), c)
+        return kernels.gyro_add(x, rows(self.rel_emb, rel), c)
 
     def _reset_tables(self) -> None:
         for points in (self.node_emb, self.rel_emb):
@@ -171,13 +172,14 @@ class HyperbolicKGEModel(Ranked):
             rel: Relations, shape [B].
             tail: Tails, as heads.
         """
-        heads, tails = self.node_emb(head), self.node_emb(tail)
+        heads, tails = rows(self.node_emb, head), rows(self.node_emb, tail)
         c = self._curvatures(rel, heads)
         heads, tails = self._heads(heads, rel, c), self._tails(tails, rel, c)
         row = torch.arange(max(len(head), len(tail)), device=rel.device)
         # Each relation is a head of the kernel's, with a curvature of its own.
         first, second = (row.clamp(max=len(x) - 1) for x in (head, tail))
-        biases = (self.head_bias(head) + self.tail_bias(tail)).squeeze(-1)
+        biases = rows(self.head_bias, head) + rows(self.tail_bias, tail)
+        biases = biases.squeeze(-1)
         if rel.numel() == 0:  # heads a kernel has at least one
             return biases
         return biases - kernels.sqdist(heads, tails, c, first, second)
