@@ -54,6 +54,8 @@ def rows() -> dict[str, Row]:
     three = choice(
         known, "be (a tuple|three tensors)", None, HEAD, list(known), known[:2]
     )
+    three.wrong.extend(each(r"'known\[0\]' must hold indices", (HEAD + 9, REL, TAIL)))
+    three.wrong.extend(each(r"'known\[1\]' must have the shape", (HEAD, REL[1:], TAIL)))
     ranked = triples() | {"batch_size": whole(2), "log": values.flag(False)}
     return table | {
         "RotH()": (model, triples()),

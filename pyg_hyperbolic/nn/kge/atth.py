@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import Embedding
 
+from pyg_hyperbolic.nn.kge.angles import angles, draw
 from pyg_hyperbolic.nn.kge.base import HyperbolicKGEModel
-from pyg_hyperbolic.nn.kge.givens import angles, check_pairs, reflect, rotate
+from pyg_hyperbolic.nn.kge.givens import reflect, rotate
 
 
 class AttH(HyperbolicKGEModel):
@@ -38,14 +39,13 @@ class AttH(HyperbolicKGEModel):
     """
 
     def _make_relations(self, number: int, sparse: bool) -> None:
-        check_pairs(self.hidden_channels)
         self.rel_rotation = angles(number, self.hidden_channels, sparse)
         self.rel_reflection = angles(number, self.hidden_channels, sparse)
         self.rel_context = Embedding(number, self.hidden_channels, sparse=sparse)
 
     def _reset_relations(self) -> None:
         for table in (self.rel_rotation, self.rel_reflection):
-            torch.nn.init.uniform_(table.weight, -math.pi, math.pi)
+            draw(table)
         torch.nn.init.normal_(self.rel_context.weight, std=1e-3)
 
     def _heads(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.checks import check_flags, check_whole
 from pyg_hyperbolic.nn.kge.ranking import Known, RankingMetrics, metrics, ranks_of
-from pyg_hyperbolic.nn.kge.validation import check_known
+from pyg_hyperbolic.nn.kge.validation import check_known, check_ranges
 
 _SCORES = 2**20  # that are held at a time
 
@@ -96,6 +96,10 @@ class Ranked(KGEModel):
             head_index, rel_type, tail_index, batch_size, log
         )
         heads, rels, tails = check_known(known, self.node_emb.weight.device)
+        sizes = (self.num_nodes, self.num_relations, self.num_nodes)
+        check_ranges(
+            **{f"known[{i}]": (known[i], size) for i, size in enumerate(sizes)}
+        )
         number = self.rel_emb.num_embeddings
         backwards = self.num_relations if self.reciprocal else 0
         of_tails = Known(heads, rels, tails, number)

@@ -6,7 +6,6 @@ of hyperbolic space just as of the plane: nothing is mapped to another chart and
 
 import torch
 from torch import Tensor
-from torch.nn import Embedding
 
 
 def rotate(x: Tensor, angle: Tensor) -> Tensor:
@@ -26,17 +25,3 @@ def reflect(x: Tensor, angle: Tensor) -> Tensor:
     a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos * a + sin * b, sin * a - cos * b], dim=-1).flatten(-2)
-
-
-def check_pairs(hidden_channels: int) -> None:
-    """Raises if coordinates are not in pairs."""
-    if hidden_channels % 2 == 1:
-        raise ValueError(
-            f"'hidden_channels' must be even: coordinates are turned two by two (got "
-            f"{hidden_channels}); take {hidden_channels + 1}"
-        )
-
-
-def angles(num_relations: int, hidden_channels: int, sparse: bool) -> Embedding:
-    """A table of angles, one for each relation and pair of coordinates."""
-    return Embedding(num_relations, hidden_channels // 2, sparse=sparse)

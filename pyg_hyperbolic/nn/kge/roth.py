@@ -1,13 +1,10 @@
-import math
-
-import torch
 from torch import Tensor
 
-from pyg_hyperbolic.nn.kge.base import HyperbolicKGEModel
-from pyg_hyperbolic.nn.kge.givens import angles, check_pairs, rotate
+from pyg_hyperbolic.nn.kge.angles import OfAngles
+from pyg_hyperbolic.nn.kge.givens import rotate
 
 
-class RotH(HyperbolicKGEModel):
+class RotH(OfAngles):
     r"""The RotH model from the `"Low-Dimensional Hyperbolic Knowledge Graph Embeddings"
     <https://arxiv.org/abs/2005.00545>`_ paper.
 
@@ -28,13 +25,6 @@ class RotH(HyperbolicKGEModel):
     Raises:
         ValueError: If :obj:`hidden_channels` is odd.
     """
-
-    def _make_relations(self, number: int, sparse: bool) -> None:
-        check_pairs(self.hidden_channels)
-        self.rel_angle = angles(number, self.hidden_channels, sparse)
-
-    def _reset_relations(self) -> None:
-        torch.nn.init.uniform_(self.rel_angle.weight, -math.pi, math.pi)
 
     def _heads(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:
         return self._translated(rotate(x, self.rel_angle(rel)), rel, c)
