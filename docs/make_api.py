@@ -6,6 +6,7 @@ from pathlib import Path
 MODULES = {
     "pyg_hyperbolic": "Curvature",
     "pyg_hyperbolic.nn": "Layers and models",
+    "pyg_hyperbolic.nn.kge": "Knowledge graphs",
     "pyg_hyperbolic.geometry": "Geometry",
     "pyg_hyperbolic.kernels": "Kernels",
     "pyg_hyperbolic.datasets": "Datasets",

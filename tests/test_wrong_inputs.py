@@ -9,13 +9,14 @@ import matplotlib as mpl
 import pytest
 from matplotlib import pyplot
 
-from tests.wrong import functions, layers
+from tests.wrong import functions, kge, layers
 from tests.wrong.layers import Row
 
 mpl.use("Agg")
 TABLE: dict[str, dict[str, Row]] = {  # all but the names that GraphGym calls
     "pyg_hyperbolic": functions.of_curvatures(),
     "pyg_hyperbolic.nn": layers.rows(),
+    "pyg_hyperbolic.nn.kge": kge.rows(),
     "pyg_hyperbolic.geometry": functions.of_geometry(),
     "pyg_hyperbolic.kernels": functions.of_kernels(),
     "pyg_hyperbolic.datasets": functions.of_data(),
@@ -26,7 +27,7 @@ TABLE: dict[str, dict[str, Row]] = {  # all but the names that GraphGym calls
 }
 # They are read, not called: what functions return, and a helper of layers.
 NOT_CALLED = {"CurvatureReport", "CurvatureState", "Hyperbolicity", "remembered"}
-NOT_CALLED |= {"EmbeddingQuality"}
+NOT_CALLED |= {"EmbeddingQuality", "HyperbolicKGEModel", "RankingMetrics"}
 # They read files of which a test has none.
 FILES = {"HGCNAirport", "HGCNDisease", "WordNet"}
 

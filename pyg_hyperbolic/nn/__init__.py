@@ -1,5 +1,6 @@
 """Hyperbolic layers and models, with the interfaces of their PyG counterparts."""
 
+from pyg_hyperbolic.nn import kge as kge
 from pyg_hyperbolic.nn.aggr import HyperbolicAggregation, hyperbolic_mean_pool
 from pyg_hyperbolic.nn.conv import (
     HGATConv,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv, global_mean_pool
+from torch_geometric.nn.kge import ComplEx
 from torch_geometric.nn.models import GAT, GCN, GraphSAGE
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
@@ -23,6 +24,7 @@ from pyg_hyperbolic.nn import (
     HyboNetConv,
     hyperbolic_mean_pool,
 )
+from pyg_hyperbolic.nn.kge import AttH, MuRP, RefH, RotH
 
 LAYERS = [
     (HGCNConv, GCNConv),
@@ -72,3 +74,10 @@ def test_pooling() -> None:
         name: inspect.Parameter.empty if name == "batch" else default
         for name, default in positional(global_mean_pool).items()
     }
+
+
+@pytest.mark.parametrize("ours", [AttH, MuRP, RefH, RotH])
+def test_models_of_knowledge_graphs(ours: Any) -> None:
+    assert positional(ours) == positional(ComplEx)
+    for name in ("forward", "loss", "loader", "test", "random_sample"):
+        assert positional(getattr(ours, name)) == positional(getattr(ComplEx, name))

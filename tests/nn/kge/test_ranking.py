@@ -1,0 +1,99 @@
+"""Ranks beside PyG's, and beside a loop over all entities."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.nn.kge import KGEModel
+
+from pyg_hyperbolic.nn.kge import HyperbolicKGEModel, RotH, evaluation
+from pyg_hyperbolic.nn.kge.ranking import metrics, ranks_of
+
+Triples = tuple[Tensor, Tensor, Tensor]
+Spread = Callable[..., HyperbolicKGEModel]
+
+
+def by_a_loop(
+    model: HyperbolicKGEModel, triples: Triples, known: Triples
+) -> list[float]:
+    """Ranks of tails, then of heads: one and those that are better and not known."""
+    every = set(zip(*(index.tolist() for index in known), strict=True))
+    tails, heads = [], []
+    for h, r, t in zip(*(index.tolist() for index in triples), strict=True):
+
+        def score(head: int, tail: int, r: int = r) -> float:
+            relation = r
+            return model(*(torch.tensor([i]) for i in (head, relation, tail))).item()
+
+        def inverse(head: int, tail: int, r: int = r) -> float:
+            if not model.reciprocal:
+                return score(head, tail)
+            r = r + model.num_relations
+            return model(*(torch.tensor([i]) for i in (tail, r, head))).item()
+
+        entities = range(model.num_nodes)
+        wrong = [e for e in entities if (h, r, e) not in every and e != t]
+        tails.append(1 + sum(score(h, e) > score(h, t) for e in wrong))
+        wrong = [e for e in entities if (e, r, t) not in every and e != h]
+        heads.append(1 + sum(inverse(e, t) > inverse(h, t) for e in wrong))
+    return [*tails, *heads]
+
+
+@pytest.mark.parametrize("reciprocal", [True, False])
+def test_filtered_ranks_are_those_of_a_loop(
+    kind: type[HyperbolicKGEModel],
+    reciprocal: bool,
+    spread: Spread,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluation, "_SCORES", 30)  # several blocks of questions
+    heads, tails = torch.randint(12, (2, 40))
+    known = heads, torch.randint(3, (40,)), tails
+    triples = tuple(index[:9] for index in known)
+    options = {"curvature": [0.5, 1.0, 2.0], "reciprocal": reciprocal}
+    model = spread(kind(12, 3, 6, **options)).double()
+    expected = torch.tensor(by_a_loop(model, triples, known)).double()
+    found = model.test_filtered(*triples, known, batch_size=5, log=False)
+    assert found == pytest.approx(metrics(expected))
+    # Answers need not be known, and more than they are filtered.
+    alone = by_a_loop(model, triples, tuple(index[:0] for index in known))
+    nothing = tuple(index[9:9] for index in known)
+    found = model.test_filtered(*triples, nothing, log=False)
+    assert found == pytest.approx(metrics(torch.tensor(alone).double()))
+    assert alone != expected.tolist()
+
+
+def test_unfiltered_ranks_are_pygs(
+    kind: type[HyperbolicKGEModel],
+    geometry: str,
+    triples: Triples,
+    spread: Spread,
+) -> None:
+    model = spread(kind(12, 3, 6, geometry=geometry))
+    found = model.test(*triples, 5, k=3, log=False)
+    assert found == pytest.approx(KGEModel.test(model, *triples, 5, k=3, log=False))
+
+
+def test_metrics_are_what_they_are_called() -> None:
+    found = metrics(torch.tensor([1.0, 2.0, 4.0, 20.0]).double())
+    assert found.mean_rank == 6.75 and found.mrr == (1 + 1 / 2 + 1 / 4 + 1 / 20) / 4
+    assert found[2:] == (0.25, 0.5, 0.75)
+
+
+def test_ties_get_the_mean_of_their_ranks_and_nan_the_last() -> None:
+    scores = torch.tensor([[1.0, 1.0, 1.0, 0.0, 2.0], [math.nan, 1.0, 1.0, 1.0, 1.0]])
+    answer = torch.tensor([1, 0])
+    assert ranks_of(scores, answer, None).tolist() == [3.0, 5.0]
+    known = torch.tensor([0, 0]), torch.tensor([1, 4])  # the answer, and the better one
+    assert ranks_of(scores, answer, known).tolist() == [2.0, 5.0]
+
+
+def test_a_model_that_knows_nothing_ranks_in_the_middle(triples: Triples) -> None:
+    """It scores all alike: no order of equals may make it look good."""
+    model = RotH(12, 3, 6)
+    for parameter in (model.node_emb.weight, model.rel_emb.weight):
+        torch.nn.init.zeros_(parameter)
+    mean_rank, _, hits = model.test(*triples, 100, k=6, log=False)
+    assert mean_rank == 5.5 and hits == 0

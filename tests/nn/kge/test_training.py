@@ -1,0 +1,155 @@
+"""Training as PyG's example does it, and what a loss is made of."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from pyg_hyperbolic import curvature_report
+from pyg_hyperbolic.nn.kge import HyperbolicKGEModel, RotH
+
+Triples = tuple[Tensor, Tensor, Tensor]
+Spread = Callable[..., HyperbolicKGEModel]
+
+
+def train(model: HyperbolicKGEModel, triples: Triples, optimizers: list[Any]) -> float:
+    """The loop of PyG's `examples/kge_fb15k_237.py`; returns the loss of the epoch."""
+    loader = model.loader(*triples, batch_size=20, shuffle=True)
+    model.train()
+    total, number = 0.0, 0
+    for head, rel, tail in loader:
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss = model.loss(head, rel, tail)
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        total, number = total + loss.item() * head.numel(), number + head.numel()
+    return total / number
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"criterion": "softmax"}, {"reciprocal": False}],
+    ids=["bce", "softmax", "one_way"],
+)
+def test_a_tree_is_learned(
+    kind: type[HyperbolicKGEModel], options: dict[str, Any], tree: Triples
+) -> None:
+    model = kind(31, 2, 8, num_negatives=20, **options)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    losses = [train(model, tree, [optimizer]) for _ in range(60)]
+    assert losses[-1] < losses[0] / 2
+    model.eval()
+    mean_rank, mrr, hits = model.test(*tree, batch_size=20000, k=3, log=False)
+    assert mean_rank < 1 and mrr > 0.8 and hits > 0.9
+    assert model.test_filtered(*tree, tree, log=False).mrr > 0.7
+
+
+def test_sparse_gradients(kind: type[HyperbolicKGEModel], tree: Triples) -> None:
+    model = kind(31, 2, 8, True)
+    own = set(model.curvature.parameters())
+    tables = [x for x in model.parameters() if x not in own]
+    optimizers = [torch.optim.SparseAdam(tables, 0.05), torch.optim.Adam(own, 0.05)]
+    losses = [train(model, tree, optimizers) for _ in range(20)]
+    assert losses[-1] < losses[0] / 2
+    assert all(x.grad.is_sparse for x in tables)
+    dense = copy.deepcopy(model)
+    for module in dense.modules():
+        if isinstance(module, torch.nn.Embedding):
+            module.sparse = False
+    for one in (model, dense):
+        one.zero_grad()
+        one(*tree).sum().backward()
+    for x, y in zip(model.parameters(), dense.parameters(), strict=True):
+        torch.testing.assert_close(x.grad.to_dense(), y.grad)
+
+
+def test_the_loss_is_of_triples_in_both_directions_and_their_samples(
+    triples: Triples, spread: Spread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, rel, tail = triples
+    model = spread(RotH(12, 3, 6, num_negatives=4))
+    sampled = torch.randint(12, (4, 18))
+    monkeypatch.setattr(torch, "randint", lambda *_, **__: sampled)
+    ends, starts = torch.cat([tail, head]), torch.cat([head, tail])
+    relations = torch.cat([rel, rel + 3])
+    true = model(starts, relations, ends)
+    false = torch.stack([model(starts, relations, some) for some in sampled])
+    expected = -(logsigmoid(true).sum() + logsigmoid(-false).sum()) / (5 * 18)
+    torch.testing.assert_close(model.loss(*triples), expected)
+    model.criterion = "softmax"
+    weights = torch.cat([true[None], false]).softmax(dim=0)
+    torch.testing.assert_close(model.loss(*triples), -weights[0].log().mean())
+
+
+def test_without_inverses_half_of_the_samples_are_heads(
+    triples: Triples, spread: Spread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, rel, tail = triples
+    model = spread(RotH(12, 3, 6, num_negatives=4, reciprocal=False))
+    others = torch.randint(12, (4, 9))
+    found = {4: others[:, :4], 5: others[:, 4:]}
+    monkeypatch.setattr(torch, "randint", lambda _, shape, **__: found[shape[1]])
+    total = logsigmoid(model(*triples)).sum()
+    for some in others:
+        heads, tails = torch.cat([some[:4], head[4:]]), torch.cat([tail[:4], some[4:]])
+        total = total + logsigmoid(-model(heads, rel, tails)).sum()
+    torch.testing.assert_close(model.loss(*triples), -total / 45)
+
+
+def test_one_triple_is_enough(kind: type[HyperbolicKGEModel], triples: Triples) -> None:
+    model = kind(12, 3, 6, reciprocal=False)
+    assert model.loss(*(index[:1] for index in triples)) > 0
+
+
+def test_a_state_dict_makes_the_same_model(
+    kind: type[HyperbolicKGEModel], triples: Triples, spread: Spread
+) -> None:
+    model = spread(kind(12, 3, 6, curvature=[0.5, 1.0, 2.0]))
+    other = kind(12, 3, 6)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other(*triples), model(*triples))
+    other.reset_parameters()
+    assert other.node_emb.weight.abs().max() < 0.01
+    torch.testing.assert_close(other.curvature().detach(), torch.ones(3).double())
+
+
+def test_interface_is_pygs(kind: type[HyperbolicKGEModel], triples: Triples) -> None:
+    model = kind(12, 3, 6)
+    name = kind.__name__
+    assert repr(model) == f"{name}(12, num_relations=3, hidden_channels=6)"
+    head, rel, tail = model.random_sample(*triples)
+    assert torch.equal(rel, triples[1])
+    assert torch.equal(tail[:4], triples[2][:4]) and torch.equal(
+        head[4:], triples[0][4:]
+    )
+    assert model(*(index[:0] for index in triples)).shape == (0,)
+    model.loss(*triples).backward()
+    report = curvature_report(model)
+    assert len(report) == 3 and not any(state.blocked for state in report)
+
+
+@pytest.mark.parametrize("call", ["forward", "loss", "test", "test_filtered"])
+@pytest.mark.parametrize(
+    ("place", "name"), [(0, "head_index"), (1, "rel_type"), (2, "tail_index")]
+)
+@pytest.mark.parametrize("value", [-1, 12])
+def test_indices_out_of_range(
+    call: str, place: int, name: str, value: int, triples: Triples
+) -> None:
+    model = RotH(12, 3, 6)
+    wrong = list(triples)
+    wrong[place] = torch.full((9,), value)
+    more = {
+        "test": {"batch_size": 5, "log": False},
+        "test_filtered": {"known": triples, "log": False},
+    }
+    most = 11 if place != 1 else 5 if call == "forward" else 2
+    message = rf"'{name}' must hold indices from 0 to {most} \(got {value} to {value}\)"
+    with pytest.raises(ValueError, match=message):
+        getattr(model, call)(*wrong, **more.get(call, {}))
