@@ -13,7 +13,13 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
-NAMES = ("quickstart", "gradient_blocking", "seeing_hyperbolic_space", "large_graphs")
+NAMES = (
+    "quickstart",
+    "gradient_blocking",
+    "seeing_hyperbolic_space",
+    "large_graphs",
+    "wordnet",
+)
 # Kernels inherit it. No bars are shown, so no widgets are missed; that sparse tensors
 # are in beta state, or that a sampler goes without pyg-lib, is nothing a reader can do
 # anything about.

@@ -26,6 +26,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "gradient_blocking": {"STEPS": 40},
     "seeing_hyperbolic_space": {"STEPS": 6, "NODES": 40, "SEEDS": 1, "FRAMES": 2},
     "large_graphs": {"NODES": 300, "REPEATS": 1, "EPOCHS": 2},
+    "wordnet": {"EPOCHS": 1},
+}
+NEEDED = {
+    "quickstart": ("planetoid/Cora/raw/ind.cora.x", "hgcn/disease_lp"),
+    "wordnet": ("wordnet",),
 }
 
 
@@ -46,12 +51,11 @@ def test_all_notebooks_are_here(script: ModuleType) -> None:
 def test_notebook_runs(
     name: str, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = SMALL[name]
+    settings, root = SMALL[name], data_root()
+    for needed in NEEDED.get(name, ()):
+        if not (root / needed).exists():
+            pytest.skip(f"no {needed} in {root}: set PYG_HYPERBOLIC_DATA")
     if name == "quickstart":
-        root = data_root()
-        for needed in ("planetoid/Cora/raw/ind.cora.x", "hgcn/disease_lp"):
-            if not (root / needed).exists():
-                pytest.skip(f"no {needed} in {root}: set PYG_HYPERBOLIC_DATA")
         settings = {**settings, "ROOT": str(root)}
     package = str(FOLDER.parent)
     monkeypatch.setenv("PYTHONPATH", package)
