@@ -4,9 +4,11 @@ from pyg_hyperbolic.geometry.charts import (
     from_klein,
     from_lorentz,
     from_poincare,
+    from_proper_velocity,
     to_klein,
     to_lorentz,
     to_poincare,
+    to_proper_velocity,
 )
 from pyg_hyperbolic.geometry.cones import cone_angle, half_aperture
 from pyg_hyperbolic.geometry.gyro import (
@@ -27,6 +29,7 @@ __all__ = [
     "from_klein",
     "from_lorentz",
     "from_poincare",
+    "from_proper_velocity",
     "gyro_add",
     "half_aperture",
     "hyperplane_dist",
@@ -36,5 +39,6 @@ __all__ = [
     "to_klein",
     "to_lorentz",
     "to_poincare",
+    "to_proper_velocity",
     "transport",
 ]

@@ -3,12 +3,14 @@ r"""Charts: the usual models of hyperbolic space, to and from normal coordinates
 They are for the edges: plots, and exchange with other libraries.  No layer works in
 them, because in floating point they hold less than normal coordinates: a float32
 Poincare ball saturates at :math:`\sqrt c\, r \approx 17`, a float32 hyperboloid
-overflows at 88.  With :math:`s = \sqrt c` and :math:`r = \lVert v \rVert`:
+and float32 proper velocities overflow near 89.  With :math:`s = \sqrt c` and
+:math:`r = \lVert v \rVert`:
 
 - Poincare ball of radius :math:`1/s`: :math:`\tanh(s r/2)/(s r)\, v`;
 - hyperboloid (Lorentz model) :math:`-x_0^2 + \lVert x \rVert^2 = -1/c`:
   :math:`(\cosh(s r)/s,\ \sinh(s r)/(s r)\, v)`;
-- Klein ball of radius :math:`1/s`: :math:`\tanh(s r)/(s r)\, v`.
+- Klein ball of radius :math:`1/s`: :math:`\tanh(s r)/(s r)\, v`;
+- proper velocities, the hyperboloid's space coordinates: :math:`\sinh(s r)/(s r)\, v`.
 
 geoopt's ``expmap0(u)`` on the ball takes :math:`u = v/2`, on the hyperboloid
 :math:`v` itself with its ``k`` equal to :math:`1/c`.
@@ -19,7 +21,7 @@ from torch import Tensor
 
 from pyg_hyperbolic.checks import check_flags
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare, times
+from pyg_hyperbolic.geometry.rows import Curved, dot, log_max, prepare, times
 
 
 def to_poincare(v: Tensor, c: Curved) -> Tensor:
@@ -115,12 +117,8 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     given = c
     c, (x,), dtype = _prepared(c, x, clip)
     tolerance = 8 * torch.finfo(dtype).eps
-    # All coordinates divided by e^shift: their squares would overflow far out.
-    largest = (c**0.5 * x[..., 1:]).detach().abs().amax(dim=-1, keepdim=True)
-    shift = torch.where(largest > 1, largest, 1.0).log()
-    x = x * (-shift).exp()
-    time, space = x[..., :1], x[..., 1:]
-    z = c * dot(space, space)
+    space, z, shift = _small(x[..., 1:], c)
+    time = x[..., :1] * (-shift).exp()
     expected = ((-2 * shift).exp() + z).sqrt()
     if not clip and not _hold((c**0.5 * time / expected - 1).abs() <= tolerance):
         raise ValueError(
@@ -130,6 +128,67 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
             f"come from"
         )
     return (special.arsinhc(z, shift) * space).to(dtype)
+
+
+def to_proper_velocity(v: Tensor, c: Curved) -> Tensor:
+    r"""Proper velocities; for c = 0 the normal coordinates themselves.
+
+    They are the space coordinates of :func:`to_lorentz`, of length
+    :math:`\sinh(\sqrt c\, r)/\sqrt c`: any vector is a point, but its size is the
+    exponential of the radius.  At c = 1, float16 holds radii up to 11.7, float32 and
+    bfloat16 up to 89.4, float64 up to 709.7.  Farther out coordinates are infinite,
+    beyond 709.7 NaN where they are the product of 0 and infinity.
+
+    Args:
+        v: Points in normal coordinates, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
+
+    Raises:
+        ValueError: If :obj:`c` is no curvature.
+    """
+    c, (v,), dtype = prepare(c, v=v)
+    return (special.sinhc(c * dot(v, v)) * v).to(dtype)
+
+
+def from_proper_velocity(x: Tensor, c: Curved) -> Tensor:
+    r"""Normal coordinates of proper velocities.
+
+    Args:
+        x: Proper velocities, any finite vectors, shape :math:`(*, d)`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
+
+    Raises:
+        ValueError: If a coordinate is not finite, as that of a point is that was too
+            far out for its dtype, or :obj:`c` is no curvature.
+    """
+    c, (x,), dtype = prepare(c, x=x)
+    finite = x.isfinite()
+    if not _hold(finite):
+        raise ValueError(
+            f"'x' must be finite (got {int((~finite).sum())} coordinates that are "
+            f"not); keep points beyond sqrt(c) * r = {log_max(dtype):.0f}, which "
+            f"overflow in {dtype}, in normal coordinates or in float64"
+        )
+    x, z, shift = _small(x, c)
+    return (special.arsinhc(z, shift) * x).to(dtype)
+
+
+def _small(space: Tensor, c: Curved) -> tuple[Tensor, Tensor, Tensor]:
+    """Space coordinates divided by e^shift: their squares would overflow far out.
+
+    Returns:
+        The coordinates, c times their squared length, and the shift.
+    """
+    largest = (c**0.5 * space).detach().abs().amax(dim=-1, keepdim=True)
+    shift = torch.where(largest > 1, largest, 1.0).log()
+    space = space * (-shift).exp()
+    return space, c * dot(space, space), shift
 
 
 def _inside_ball(

@@ -10,7 +10,7 @@ from pyg_hyperbolic import geometry
 from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
 from pyg_hyperbolic.geometry.midpoint import drop, lift
 
-CHARTS = ("poincare", "klein", "lorentz")
+CHARTS = ("poincare", "klein", "lorentz", "proper_velocity")
 NAMES = [
     *(name for name in geometry.__all__ if not name.startswith(("to_", "from_"))),
     *(f"{way}_{chart}" for chart in CHARTS for way in ("to", "from")),
@@ -53,5 +53,6 @@ def function(name: str, radius: float = 1.0, rows: int = 4) -> Function:
     f = getattr(geometry, name)
     if name.startswith("from_"):
         x = getattr(geometry, f"to_{name[5:]}")(u, c)
-        return Function(lambda x, c: f(x, c, clip=True), (x, c))
+        clip = {} if name == "from_proper_velocity" else {"clip": True}
+        return Function(lambda x, c: f(x, c, **clip), (x, c))
     return Function(f, (u, c) if name.startswith("to_") else (u, v, c))

@@ -14,15 +14,18 @@ from pyg_hyperbolic.geometry import (
     from_klein,
     from_lorentz,
     from_poincare,
+    from_proper_velocity,
     to_klein,
     to_lorentz,
     to_poincare,
+    to_proper_velocity,
 )
 
 CHARTS = {
     "poincare": (to_poincare, from_poincare),
     "klein": (to_klein, from_klein),
     "lorentz": (to_lorentz, from_lorentz),
+    "proper_velocity": (to_proper_velocity, from_proper_velocity),
 }
 BALLS = {name: CHARTS[name] for name in ("poincare", "klein")}
 # What a rounding of the chart's point, relative to it, moves at the radius a.
@@ -30,9 +33,10 @@ CONDITION: dict[str, Callable[[float], float]] = {
     "poincare": lambda a: math.sinh(a) / a,
     "klein": lambda a: math.sinh(2 * a) / (2 * a),
     "lorentz": lambda a: 1.0,
+    "proper_velocity": lambda a: 1.0,
 }
 # The largest radius below which a chart's point in float32 is short of the boundary.
-REACH = {"poincare": 12.0, "klein": 6.0, "lorentz": 85.0}
+REACH = {"poincare": 12.0, "klein": 6.0, "lorentz": 85.0, "proper_velocity": 85.0}
 
 Chart = Callable[..., Tensor]
 chart = pytest.mark.parametrize("name", CHARTS)
@@ -81,6 +85,7 @@ def test_points_of_the_charts_are_exact(
             ("poincare", half, 1),
             ("klein", exact.radial(mp.tanh, x, s), 1),
             ("lorentz", hyperboloid, 1 + radius),  # exp turns absolute to relative
+            ("proper_velocity", space, 1 + radius),
         ):
             out = exact.vector(CHARTS[name][0](v, c))
             error = exact.norm(exact.minus(out, expected))
@@ -117,6 +122,8 @@ def test_without_curvature_charts_are_flat(dtype: torch.dtype) -> None:
         assert torch.equal(from_poincare(v, c), 2 * v)
         assert torch.equal(to_klein(v, c), v)
         assert torch.equal(from_klein(v, c), v)
+        assert torch.equal(to_proper_velocity(v, c), v)
+        assert torch.equal(from_proper_velocity(v, c), v)
     for f in CHARTS["lorentz"]:
         for c in (0, 0.0):
             with pytest.raises(ValueError, match=r"'c' must be positive .* \(got 0\)"):
@@ -126,7 +133,10 @@ def test_without_curvature_charts_are_flat(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 1e-3, 0.3, 1.2, 2.0])
 @pytest.mark.parametrize(
     ("name", "c"),
-    [*itertools.product(CHARTS, [0.7, 3.0]), *itertools.product(BALLS, [0.0])],
+    [
+        *itertools.product(CHARTS, [0.7, 3.0]),
+        *itertools.product([*BALLS, "proper_velocity"], [0.0]),
+    ],
 )
 def test_gradient_is_exact(name: str, c: float, radius: float) -> None:
     to, back = CHARTS[name]
@@ -137,10 +147,14 @@ def test_gradient_is_exact(name: str, c: float, radius: float) -> None:
     if c == 0:  # no finite difference: inside a ball, c is not negative
         assert gradcheck(lambda x: back(x, c), (x,))
     else:  # clip: a finite difference leaves the hyperboloid
-        assert gradcheck(lambda x, c: back(x, c, clip=True), (x, curvature))
+        clip = {} if name == "proper_velocity" else {"clip": True}
+        assert gradcheck(lambda x, c: back(x, c, **clip), (x, curvature))
 
 
-@pytest.mark.parametrize(("name", "factor"), [("poincare", 2 / 3), ("klein", 1 / 3)])
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("poincare", 2 / 3), ("klein", 1 / 3), ("proper_velocity", -1 / 6)],
+)
 def test_curvature_gradient_without_curvature(name: str, factor: float) -> None:
     x, c = at(0.5), torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(CHARTS[name][1](x, c).sum(), c)
@@ -221,7 +235,33 @@ def test_half_precision_is_rounded_single_precision(
     torch.testing.assert_close(x, to(v.float(), 0.7).to(half))
     out = back(x, 0.7)
     assert out.dtype == half
-    torch.testing.assert_close(out, back(x.float(), 0.7, clip=True).to(half))
+    clip = {} if name == "proper_velocity" else {"clip": True}
+    torch.testing.assert_close(out, back(x.float(), 0.7, **clip).to(half))
+
+
+@pytest.mark.parametrize(
+    ("number", "last"),
+    [
+        (torch.float16, 11.78),
+        (torch.bfloat16, 89.41),
+        (torch.float32, 89.41),
+        (torch.float64, 709.78),
+    ],
+    ids=str,
+)
+def test_proper_velocities_reach_as_far_as_their_dtype(
+    number: torch.dtype, last: float
+) -> None:
+    v = last * torch.tensor([[0.99, 0.0], [1.01, 1.01]], dtype=torch.float64)
+    v = v.to(number)
+    x = to_proper_velocity(v, 1.0)
+    assert torch.equal(x.isfinite(), torch.tensor([[True, True], [False, False]]))
+    rtol = 2 * torch.finfo(number).eps
+    torch.testing.assert_close(
+        from_proper_velocity(x[:1], 1.0), v[:1], rtol=rtol, atol=0
+    )
+    with pytest.raises(ValueError, match=rf"'x' must be finite \(got 2 .*{number}"):
+        from_proper_velocity(x, 1.0)
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (3, 1), (3, 4)], ids=str)

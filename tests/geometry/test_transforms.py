@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from pyg_hyperbolic.geometry import from_klein, from_lorentz, from_poincare, to_lorentz
+from pyg_hyperbolic.geometry import (
+    from_klein,
+    from_lorentz,
+    from_poincare,
+    from_proper_velocity,
+    to_lorentz,
+)
 from tests.geometry.functions import NAMES, function
 
 every = pytest.mark.parametrize("name", NAMES)
@@ -67,7 +73,9 @@ def test_batches(name: str) -> None:
     torch.testing.assert_close(gradient, summed, **CLOSE)
 
 
-@pytest.mark.parametrize("f", [from_poincare, from_klein, from_lorentz])
+@pytest.mark.parametrize(
+    "f", [from_poincare, from_klein, from_lorentz, from_proper_velocity]
+)
 def test_charts_in_a_batch_take_points_for_valid(f: object) -> None:
     """There is no looking at values there."""
     x = 0.3 * torch.rand(5, 3).double()

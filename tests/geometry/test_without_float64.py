@@ -77,9 +77,11 @@ def test_values_and_derivatives(
 def test_far_out_and_near_the_origin_all_is_finite(
     name: str, radius: float, without_float64: None
 ) -> None:
-    if name == "to_lorentz" and radius > 50:
+    if name in ("to_lorentz", "to_proper_velocity") and radius > 50:
         pytest.skip("the hyperboloid's coordinates themselves are out of range")
-    f, inputs = function(name.replace("from_lorentz", "to_klein"), radius)
+    if name in ("from_lorentz", "from_proper_velocity"):
+        name = "to_klein"
+    f, inputs = function(name, radius)
     inputs = [x.float() for x in inputs]
     with NoFloat64():
         out = f(*inputs)

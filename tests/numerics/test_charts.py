@@ -63,6 +63,16 @@ class Chart(NamedTuple):
 
 
 half, quarter = mp.mpf(1) / 2, mp.mpf(1) / 4
+
+
+def arsinhc(z: mp.mpf) -> tuple[mp.mpf, mp.mpf]:
+    if z == 0:
+        return mp.mpf(1), -mp.mpf(1) / 6
+    a = mp.sqrt(z)
+    f = mp.asinh(a) / a
+    return f, (1 / mp.sqrt(1 + z) - f) / (2 * z)
+
+
 CHARTS = {
     "to_poincare": Chart(geometry.to_poincare, tanhc, half, quarter, False),
     "to_klein": Chart(geometry.to_klein, tanhc, mp.mpf(1), mp.mpf(1), False),
@@ -74,6 +84,12 @@ CHARTS = {
         mp.mpf(1),
         mp.mpf(1),
         False,
+    ),
+    "to_proper_velocity": Chart(
+        geometry.to_proper_velocity, sinhc, mp.mpf(1), mp.mpf(1), False
+    ),
+    "from_proper_velocity": Chart(
+        geometry.from_proper_velocity, arsinhc, mp.mpf(1), mp.mpf(1), False
     ),
 }
 
@@ -96,7 +112,7 @@ def inputs(chart: Chart, dtype: torch.dtype) -> Iterator[list[float]]:
     lengths = [*SHARES, *(1 - k * eps for k in TO_THE_EDGE)] if chart.inverse else RADII
     for c in CURVATURES:
         c = torch.tensor(c).to(dtype).item()
-        if c == 0 and chart.radial is sinhc:
+        if c == 0 and chart is CHARTS["to_lorentz"]:
             continue
         for length in lengths:
             x = torch.tensor(DIRECTION, dtype=torch.float64) * length / (c**0.5 or 1)

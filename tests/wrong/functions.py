@@ -37,11 +37,12 @@ def of_geometry() -> dict[str, Row]:
     aperture = {"v": points(U), "c": values.c(), "inner": number(0.1, 0.0, -1.0)}
     rows["half_aperture"] = (geometry.half_aperture, aperture)
     rows["exp"] = (geometry.exp, ends)
-    for chart in ("klein", "lorentz", "poincare"):
+    for chart in ("klein", "lorentz", "poincare", "proper_velocity"):
         there, back = (getattr(geometry, f"{way}_{chart}") for way in ("to", "from"))
         rows[there.__name__] = (there, {"v": points(U), "c": values.c()})
         x = points(there(U / 9, 1.0))
-        rows[back.__name__] = (back, {"x": x, "c": values.c(), "clip": flag(False)})
+        clip = {} if chart == "proper_velocity" else {"clip": flag(False)}
+        rows[back.__name__] = (back, {"x": x, "c": values.c()} | clip)
     weight = values.weights(torch.rand(N), "have a number for each")
     mean = {"v": points(U, *each("hold points", U[0])), "weight": weight}
     rows["midpoint"] = (geometry.midpoint, mean | {"c": Arg(1.0, values.c().wrong[:7])})
