@@ -8,11 +8,19 @@ Hyperplanes of hyperbolic space are totally geodesic, and every one is of this f
 [1] R. Shimizu, Y. Mukuta, T. Harada, *Hyperbolic Neural Networks++*, 2021.
 """
 
+import torch
 from torch import Tensor
 
 from pyg_hyperbolic.checks import check_shape
 from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.rows import Curved, dot, prepare
+from pyg_hyperbolic.geometry.rows import (
+    Curved,
+    dot,
+    prepare,
+    square,
+    times,
+    wide_dtype,
+)
 
 
 def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Tensor:
@@ -36,7 +44,7 @@ def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Ten
     c, (v, normal, offset), dtype = prepare(c, v=v, normal=normal, offset=offset)
     check_shape(normal, "normal", [*normal.shape[:1], v.shape[-1]], fits="v")
     check_shape(offset, "offset", normal.shape[:1], fits="normal")
-    z = c * dot(v, v)
+    z = c * square(v)
     along, q = (v @ normal.t()).to(z.dtype), offset.to(z.dtype)
     z_q = c * q.square()
     shift_v, shift_q = special.natural_shift(z), special.natural_shift(z_q)
@@ -46,3 +54,43 @@ def hyperplane_dist(v: Tensor, normal: Tensor, offset: Tensor, c: Curved) -> Ten
     factor, shift = special.own_scale(c * m.square(), shift_v + shift_q)
     m = factor * m
     return (special.arsinhc(c * m.square(), shift) * m).to(dtype)
+
+
+def hyperplane_scores(v: Tensor, weight: Tensor, offset: Tensor, c: Curved) -> Tensor:
+    r"""Signed distances to hyperplanes, times the lengths of their normals.
+
+    Args:
+        v: Points, shape :math:`(*, d)`, dense or sparse.
+        weight: Normals of any length, shape :math:`(K, d)`.
+        offset: Offsets along them, shape :math:`(K)`.
+        c: Absolute value of the curvature, a float or of shape :math:`()`.
+
+    Returns:
+        Scores, shape :math:`(*, K)`, 0 for a normal that is 0.
+    """
+    norm = torch.linalg.vector_norm(weight, dim=-1)
+    safe = torch.where(norm > 0, norm, 1.0)
+    return norm * hyperplane_dist(v, weight / safe[:, None], offset, c)
+
+
+def at_hyperplane_dists(dists: Tensor, c: Curved) -> Tensor:
+    r"""Points by their signed distances to the hyperplanes of the coordinates.
+
+    These go through the origin at right angles to the axes.  On the hyperboloid the
+    coordinates of the points are :math:`\sinh(\sqrt c\, s_k) / \sqrt c` ([1], Eq. 7);
+    for :math:`c \to 0` they are the distances themselves.
+
+    Args:
+        dists: Distances, shape :math:`(*, d)`.
+        c: Absolute value of the curvature, a float or of shape :math:`()`.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
+    """
+    wide = dists.to(wide_dtype(dists.device))
+    z = c * wide.square()
+    with torch.no_grad():  # the largest coordinate's scale
+        shift = special.natural_shift(z.amax(dim=-1, keepdim=True))
+    m = special.sinhc(z, shift) * wide
+    radius = special.arsinhc(c * dot(m, m), shift)
+    return times(radius, m).to(dists.dtype)

@@ -12,8 +12,8 @@ from pyg_hyperbolic.geometry.rows import (
     dot,
     log_max,
     prepare,
+    square,
     times,
-    wide_dtype,
 )
 
 
@@ -43,7 +43,7 @@ def lorentz_map(
         Points in normal coordinates, shape :math:`(*, d')`.
     """
     c, (v, h, time), dtype = prepare(c, v=v, h=h, time=time)
-    z = c * _square(v)
+    z = c * square(v)
     shift = special.natural_shift(z)
     y = times(special.sinhc(z, shift), h) + times(special.cosh(z, shift), time)
     if bias is not None:
@@ -72,7 +72,7 @@ def lorentz_form(v: Tensor, h: Tensor, time: Tensor, c: Curved) -> Tensor:
         Values in the wide dtype, shape :math:`(*, 1)`.
     """
     c, (v, h, time), _ = prepare(c, v=v, h=h, time=time)
-    z = c * _square(v)
+    z = c * square(v)
     shift = special.natural_shift(z)
     root = torch.as_tensor(c, dtype=z.dtype).sqrt()
     space = root * special.sinhc(z, shift) * h.to(z.dtype)
@@ -94,14 +94,6 @@ def with_cosh(v: Tensor, cosh: Tensor, c: Curved) -> Tensor:
         Points, shape :math:`(*, d)`.
     """
     c, (points,), dtype = prepare(c, v=v)
-    square = dot(points, points)
-    norm = torch.where(square > 0, c * square, 1.0).sqrt()
+    length = dot(points, points)
+    norm = torch.where(length > 0, c * length, 1.0).sqrt()
     return times(cosh.to(norm.dtype).acosh() / norm, points).to(dtype)
-
-
-def _square(v: Tensor) -> Tensor:
-    """Squared lengths, shape [*, 1]."""
-    if v.layout == torch.strided:
-        return dot(v, v)
-    square = torch.sparse.sum(v.to_sparse_coo().square(), dim=-1)
-    return square.to_dense().to(wide_dtype(v.device)).unsqueeze(-1)

@@ -187,6 +187,14 @@ def dot(u: Tensor, v: Tensor) -> Tensor:
     return (u * v).sum(dim=-1, keepdim=True).to(wide_dtype(u.device))
 
 
+def square(v: Tensor) -> Tensor:
+    """Squared lengths of points, dense or sparse, shape [*, 1]."""
+    if v.layout == torch.strided:
+        return dot(v, v)
+    out = torch.sparse.sum(v.to_sparse_coo().square(), dim=-1)
+    return out.to_dense().to(wide_dtype(v.device)).unsqueeze(-1)
+
+
 def times(scalar: Tensor, v: Tensor) -> Tensor:
     """Row scalars times points, in the dtype of the points."""
     return scalar.to(v.dtype) * v

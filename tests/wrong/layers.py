@@ -42,6 +42,7 @@ def constructors() -> dict[str, Row]:
     dense = {"in_channels": whole(3), "curvature": curvature()}
     norm = dense | flags("affine") | {"eps": number(1e-5, -1.0)}
     batch = norm | flags("track_running_stats") | {"momentum": number(0.1, 2.0)}
+    form = {"form": choice("space", "be one of", "ball", None, 3)}
     fermi = flags("learnable") | {"r": number(2.0), "t": number(1.0, -1.0, 0.0)}
     model = sizes | flags("act_first", "shared_curvature") | {"curvature": curvature()}
     model |= {"hidden_channels": whole(8), "num_layers": whole(2)}
@@ -51,11 +52,11 @@ def constructors() -> dict[str, Row]:
     }
     table = {
         "HGCNConv": gcn | {"aggregation": choice("midpoint", "be one of", "mean", 3)},
-        "HyboNetConv": gcn | flags("bounded"),
+        "HyboNetConv": gcn | flags("bounded") | form,
         "HGATConv": gat,
         "HSAGEConv": sage,
         "HLinear": lazy,
-        "LorentzLinear": lazy | flags("bounded"),
+        "LorentzLinear": lazy | flags("bounded") | form,
         "PoincareLinear": dense | {"out_channels": whole(2)},
         "HyperbolicMLR": dense | {"num_classes": whole(2)},
         "CentroidDistance": dense | {"num_centroids": whole(2)},
@@ -84,6 +85,11 @@ def constructors() -> dict[str, Row]:
         **dict.fromkeys(MODELS, model),
     }
     rows: dict[str, Row] = {k: (getattr(nn, k), v) for k, v in table.items()}
+    hyperplane = lazy | {"bounded": choice(False, "be False with form", True)}
+    rows["LorentzLinear(hyperplane)"] = (
+        partial(nn.LorentzLinear, form="hyperplane"),
+        hyperplane,
+    )
 
     def wrap(conv: Any, **options: Any) -> Any:
         """A new convolution each time: it is changed."""
@@ -119,6 +125,7 @@ def convolutions() -> dict[str, Row]:
         "HGCNConv(local)()": (nn.HGCNConv(8, 4, aggregation="local"), sized),
         "HGCNConv(plain)()": (nn.HGCNConv(8, 4, normalize=False), sized),
         "HyboNetConv()": (nn.HyboNetConv(8, 4), sized),
+        "HyboNetConv(hyperplane)()": (nn.HyboNetConv(8, 4, form="hyperplane"), sized),
         "HSAGEConv()": (nn.HSAGEConv(8, 4), sized),
         "HGATConv()": (nn.HGATConv(8, 4, edge_dim=3), gat),
     }
@@ -162,6 +169,7 @@ def others() -> dict[str, Row]:
     softmax = nn.SampledSoftmaxLoss(EDGES, N)
     return rows | {
         "LorentzLinear(bounded)()": (bounded, x),
+        "LorentzLinear(hyperplane)()": (nn.LorentzLinear(3, 2, form="hyperplane"), x),
         "HyperbolicBatchNorm()": (nn.HyperbolicBatchNorm(3), norm),
         "HyperbolicLayerNorm()": (nn.HyperbolicLayerNorm(3), norm | both),
         "hyperbolic_mean_pool": (nn.hyperbolic_mean_pool, pool),

@@ -6,7 +6,7 @@ from torch_geometric.typing import Adj, OptPairTensor, OptTensor, Size
 
 from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.nn.conv.normalized import NormalizedConv
-from pyg_hyperbolic.nn.dense.lorentz import LorentzMap
+from pyg_hyperbolic.nn.dense.lorentz import lorentz_weights
 from pyg_hyperbolic.nn.validation import check_mean
 
 
@@ -27,7 +27,7 @@ class HyboNetConv(NormalizedConv):
 
     Of Lorentz linear layers the radius grows only with the logarithm of the number of
     gradient steps, as `van der Klis et al. <https://arxiv.org/abs/2601.21529>`_ show;
-    layers that measure distances to hyperplanes do not have that.
+    with :obj:`form="hyperplane"`, distances to hyperplanes, it grows linearly.
 
     Only the ratios of a node's weights matter, and they must not be negative.  The
     original takes means of unweighted neighbors and the node itself: pass
@@ -51,6 +51,10 @@ class HyboNetConv(NormalizedConv):
         bounded (bool, optional): If set to :obj:`True`, radii are bounded before the
             mean, as in :class:`~pyg_hyperbolic.nn.LorentzLinear`.
             (default: :obj:`False`)
+        form (str, optional): ``"space"``, a linear map of the space coordinates, or
+            ``"hyperplane"``, distances to hyperplanes, as in
+            :class:`~pyg_hyperbolic.nn.LorentzLinear`.
+            (default: :obj:`"space"`)
         scale (bool, optional): If set to :obj:`True`, the midpoint is multiplied by
             :math:`\sum_j w_{ij}`, and the bias is added to it by a gyro-sum, so that
             for :math:`c \to 0` the layer is :class:`GCNConv`. (default: :obj:`False`)
@@ -93,6 +97,7 @@ class HyboNetConv(NormalizedConv):
         bias: bool = True,
         *,
         bounded: bool = False,
+        form: str = "space",
         scale: bool = False,
         curvature: CurvatureLike = 1.0,
         validate: bool = False,
@@ -103,7 +108,7 @@ class HyboNetConv(NormalizedConv):
             in_channels, out_channels, *graph, curvature, validate, scale, **kwargs
         )
         check_mean(self.aggr, type(self).__name__)
-        self.lin = LorentzMap(in_channels, out_channels, bias, bounded)
+        self.lin = lorentz_weights(in_channels, out_channels, bias, bounded, form)
 
     def _reset_weights(self) -> None:
         self.lin.reset_parameters()

@@ -11,10 +11,12 @@ from torch_geometric.nn.inits import zeros
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.checks import check_flags
 from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
+from pyg_hyperbolic.geometry.hyperplane import at_hyperplane_dists, hyperplane_scores
 from pyg_hyperbolic.geometry.lorentz import lorentz_form, lorentz_map, with_cosh
 from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.validation import check_widths
 
+FORMS = ("space", "hyperplane")
 LEAST = 1.1  # hyperbolic cosine of the smallest radius of a bounded map
 
 
@@ -87,6 +89,72 @@ class LorentzMap(torch.nn.Module):
         return with_cosh(out, cosh, c)
 
 
+class HyperplaneMap(torch.nn.Module):
+    """The weights of a :class:`LorentzLinear` by distances to hyperplanes.
+
+    Args:
+        in_channels: Size of each input sample; :obj:`-1` derives it from the first
+            input.
+        out_channels: Size of each output sample.
+        bias: Whether hyperplanes may lie off the origin.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__()
+        check_widths(in_channels, out_channels)
+        check_flags(bias=bias)
+        self.space = Linear(
+            in_channels, out_channels, bias=False, weight_initializer="glorot"
+        )
+        if bias:
+            self.bias = Parameter(torch.empty(out_channels))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Resets all learnable parameters."""
+        self.space.reset_parameters()
+        zeros(self.bias)
+
+    @property
+    def in_channels(self) -> int:
+        """Size of each input sample, -1 if it is not known yet."""
+        return self.space.in_channels
+
+    def forward(self, x: Tensor, c: Tensor, bias: bool = True) -> Tensor:
+        """Images of points at the curvature c, of hyperplanes with the bias or not."""
+        if self.in_channels < 0:
+            self.space.initialize_parameters(self.space, (x,))
+        weight = self.space.weight
+        if self.bias is None or not bias:
+            scores = hyperplane_scores(x, weight, weight.new_zeros(len(weight)), c)
+        else:
+            norm = torch.linalg.vector_norm(weight, dim=-1)
+            some = norm > 0  # else the score is the bias
+            offset = -self.bias / torch.where(some, norm, 1.0)
+            scores = hyperplane_scores(x, weight, offset, c)
+            scores = torch.where(some, scores, self.bias.to(scores.dtype))
+        return at_hyperplane_dists(scores, c)
+
+
+def lorentz_weights(
+    in_channels: int, out_channels: int, bias: bool, bounded: bool, form: str
+) -> LorentzMap | HyperplaneMap:
+    """The weights of one form of the map."""
+    if form not in FORMS:
+        raise ValueError(f"'form' must be one of {FORMS} (got {form!r})")
+    if form == "space":
+        return LorentzMap(in_channels, out_channels, bias, bounded)
+    check_flags(bounded=bounded)
+    if bounded:
+        raise ValueError(
+            "'bounded' must be False with form='hyperplane', whose radius has no gate "
+            "(got True); pass form='space' for bounded radii"
+        )
+    return HyperplaneMap(in_channels, out_channels, bias)
+
+
 class LorentzLinear(Curved):
     r"""The Lorentz linear layer, at a curvature that is learned.
 
@@ -125,6 +193,9 @@ class LorentzLinear(Curved):
         bounded (bool, optional): If set to :obj:`True`, the radius is bounded, by
             :math:`\operatorname{arcosh}(1.1 + \lambda)/\sqrt c` with :math:`\lambda =
             10` at the start. (default: :obj:`False`)
+        form (str, optional): ``"space"``, a linear map of the space coordinates, or
+            ``"hyperplane"``, distances to hyperplanes.
+            (default: :obj:`"space"`)
         curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on; or a :class:`~pyg_hyperbolic.Curvature`, which layers may share.
             (default: :obj:`1.0`)
@@ -132,6 +203,10 @@ class LorentzLinear(Curved):
     Shapes:
         - **input:** points :math:`(*, F_{in})`
         - **output:** points :math:`(*, F_{out})`
+
+    Raises:
+        ValueError: On an unknown :obj:`form`, or :obj:`bounded=True` with
+            ``"hyperplane"``.
     """
 
     def __init__(
@@ -141,11 +216,12 @@ class LorentzLinear(Curved):
         bias: bool = True,
         *,
         bounded: bool = False,
+        form: str = "space",
         curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
-        self.map = LorentzMap(in_channels, out_channels, bias, bounded)
+        self.map = lorentz_weights(in_channels, out_channels, bias, bounded, form)
         self.curvature = as_curvature(curvature)
 
     def _reset_weights(self) -> None:

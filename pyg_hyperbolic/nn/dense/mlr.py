@@ -7,9 +7,7 @@ from torch_geometric.nn.inits import glorot, zeros
 
 from pyg_hyperbolic.checks import check_whole
 from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
-from pyg_hyperbolic.geometry import special
-from pyg_hyperbolic.geometry.hyperplane import hyperplane_dist
-from pyg_hyperbolic.geometry.rows import dot, times, wide_dtype
+from pyg_hyperbolic.geometry.hyperplane import at_hyperplane_dists, hyperplane_scores
 from pyg_hyperbolic.nn.curved import Curved
 
 
@@ -60,7 +58,7 @@ class HyperbolicMLR(Curved):
 
     def forward(self, x: Tensor) -> Tensor:
         self._check(x, self.in_channels)
-        return _scores(x, self.weight, self.offset, self.curvature(x))
+        return hyperplane_scores(x, self.weight, self.offset, self.curvature(x))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.num_classes})"
@@ -73,7 +71,8 @@ class PoincareLinear(HyperbolicMLR):
     The output is the point whose signed distances to the hyperplanes through the origin
     at right angles to the axes are the scores of :class:`HyperbolicMLR`: on the
     hyperboloid its coordinates are :math:`\sinh(\sqrt c\, v_k(\mathbf{x})) / \sqrt c`.
-    For :math:`c \to 0` this is a linear layer.
+    For :math:`c \to 0` this is a linear layer.  ``LorentzLinear(form="hyperplane")``
+    is the same map, with a bias in the place of the offsets.
 
     Args:
         in_channels: Size of each input sample.
@@ -99,16 +98,5 @@ class PoincareLinear(HyperbolicMLR):
     def forward(self, x: Tensor) -> Tensor:
         self._check(x, self.in_channels)
         c = self.curvature(x)
-        scores = _scores(x, self.weight, self.offset, c).to(wide_dtype(x.device))
-        z = c * scores.square()
-        with torch.no_grad():  # the largest coordinate's scale
-            shift = special.natural_shift(z.amax(dim=-1, keepdim=True))
-        m = special.sinhc(z, shift) * scores
-        radius = special.arsinhc(c * dot(m, m), shift)
-        return times(radius, m).to(x.dtype)
-
-
-def _scores(x: Tensor, weight: Tensor, offset: Tensor, c: Tensor) -> Tensor:
-    norm = torch.linalg.vector_norm(weight, dim=-1)
-    safe = torch.where(norm > 0, norm, 1.0)
-    return norm * hyperplane_dist(x, weight / safe[:, None], offset, c)
+        scores = hyperplane_scores(x, self.weight, self.offset, c)
+        return at_hyperplane_dists(scores, c)
