@@ -28,8 +28,10 @@ from benchmarks.common.graphs import MissingDataset, read_graph
 from benchmarks.common.report import figure, markdown, unique, write
 from benchmarks.common.runs import Run
 from pyg_hyperbolic.datasets import WordNet, data_root
+from pyg_hyperbolic.geometry import to_poincare
 from pyg_hyperbolic.nn import HyperbolicEmbedding, SampledSoftmaxLoss
 from pyg_hyperbolic.visualization import plot_disk
+from pyg_hyperbolic.visualization.disk import flatten
 
 PREFIX = "wordnet-"
 GEOMETRIES = {"hyperbolic": 1.0, "euclidean": 0.0}  # c
@@ -44,6 +46,7 @@ PUBLISHED = {
     ("wordnet-nouns", 10): ("4", "0.87", README),
 }
 LABELS = 18  # words in the picture
+SHOWN = 4.0  # how far out its farthest point is drawn
 
 
 def load(name: str, root: str | None) -> Data:
@@ -99,7 +102,7 @@ def measure(data: Data, run: Run, show: bool) -> Tensor:
 def table(done: Sequence[Run]) -> str:
     """A row for each graph, geometry and dimension."""
     head = ["graph", "geometry", "dimensions", "mean rank", "MAP", "median radius"]
-    rows = [[*head, "CPU seconds", "seeds", "published rank", "MAP", "by"]]
+    rows = [[*head, "CPU seconds", "seeds", "published rank", "published MAP", "by"]]
     keys = unique((run["dataset"], run["geometry"], run["dim"]) for run in done)
     for dataset, geometry, dim in sorted(keys):
         own = [r for r in done if (r["dataset"], r["geometry"], r["dim"])
@@ -121,15 +124,20 @@ def table(done: Sequence[Run]) -> str:
 
 
 def draw(points: Tensor, data: Any, path: Path) -> None:
-    """The disk, with the words of the synsets that have most below them."""
+    """The disk, with the words of the synsets that have most below them.
+
+    Points are far out, where a disk shows nothing but its rim: all their distances from
+    the origin are drawn by one factor shorter.
+    """
     below = torch.bincount(data.edge_index[1], minlength=data.num_nodes)
+    shown = points * (SHOWN / points.norm(dim=1).max())
     with figure(path, 1, 1, figsize=(8, 8)) as (_, panels):
-        ax = plot_disk(points, 1.0, ax=panels[0, 0])
-        radius = points.norm(dim=1, keepdim=True).clamp(min=1e-9)
-        disk = (radius / 2).tanh() * points / radius
+        ax = plot_disk(shown, 1.0, ax=panels[0, 0])
+        disk = to_poincare(flatten(shown, 1.0), 1.0)  # as it is drawn
         for i in below.argsort(descending=True)[:LABELS].tolist():
             if "name" in data:
-                ax.annotate(data.name[i], disk[i].tolist(), fontsize=8)
+                x, y = disk[i].tolist()
+                ax.annotate(data.name[i], (x, y), fontsize=8)
 
 
 def options() -> argparse.ArgumentParser:
