@@ -1,6 +1,7 @@
-"""Cones beside their formulas in the Poincare ball, in 60 digits."""
+"""Cones beside their formulas in the Poincare ball, in 300 digits."""
 
 import math
+from collections.abc import Iterator
 
 import mpmath
 import pytest
@@ -9,9 +10,15 @@ from torch import Tensor
 
 from pyg_hyperbolic.geometry import cone_angle, gyro_add, half_aperture
 
-mpmath.mp.dps = 300
 DOUBLE = torch.float64
 RADII = [0.11, 0.5, 2.0, 9.0, 40.0, 170.0, 300.0]
+
+
+@pytest.fixture(autouse=True)
+def digits() -> Iterator[None]:
+    """As many as the ball needs to tell its far points apart."""
+    with mpmath.workdps(300):
+        yield
 
 
 def ball(v: list[float]) -> list[mpmath.mpf]:
