@@ -55,4 +55,5 @@ def function(name: str, radius: float = 1.0, rows: int = 4) -> Function:
         x = getattr(geometry, f"to_{name[5:]}")(u, c)
         clip = {} if name == "from_proper_velocity" else {"clip": True}
         return Function(lambda x, c: f(x, c, **clip), (x, c))
-    return Function(f, (u, c) if name.startswith("to_") else (u, v, c))
+    alone = name.startswith("to_") or name == "half_aperture"
+    return Function(f, (u, c) if alone else (u, v, c))
