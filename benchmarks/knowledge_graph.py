@@ -6,7 +6,6 @@ field does: all entities ranked as heads and as tails, known triples left out.  
 appended to ``knowledge_graph.jsonl`` as they end, and are not repeated.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -37,13 +36,7 @@ METRICS = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10")
 
 def change(text: str) -> tuple[str, Any]:
     """A setting and its value, from ``name=value``."""
-    name, _, value = text.partition("=")
-    defaults = asdict(Settings())
-    if name not in defaults or not value:
-        raise argparse.ArgumentTypeError(
-            f"expected NAME=VALUE with NAME one of {', '.join(defaults)} (got {text!r})"
-        )
-    return name, type(defaults[name])(value)
+    return cli.change(text, asdict(Settings()))
 
 
 def do(run: runs.Run, place: Place) -> str | None:

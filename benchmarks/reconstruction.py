@@ -68,16 +68,17 @@ def rate(progress: float, lr: float) -> float:
 def train(data: Data, run: Run, show: bool) -> HyperbolicEmbedding:
     """Trains points as a run says, and notes the last loss and the seconds."""
     torch.manual_seed(run["seed"])
-    edges, c = data.edge_index, GEOMETRIES[run["geometry"]]
-    embedding = HyperbolicEmbedding(data.num_nodes, run["dim"])
+    edges, c, settings = data.edge_index, GEOMETRIES[run["model"]], run["preset"]
+    embedding = HyperbolicEmbedding(data.num_nodes, settings["dim"])
     loss_of = SampledSoftmaxLoss(edges, data.num_nodes, NEGATIVES)
-    optimizer = torch.optim.Adam(embedding.parameters(), lr=run["lr"])
+    optimizer = torch.optim.Adam(embedding.parameters(), lr=settings["lr"])
     start, total = time.process_time(), 0.0
-    label = f"{run['dataset']} {run['geometry']} {run['dim']}"
-    for epoch in tqdm(range(run["epochs"]), label, disable=not show, leave=False):
-        optimizer.param_groups[0]["lr"] = rate(epoch / run["epochs"], run["lr"])
+    label = f"{run['dataset']} {run['model']} {settings['dim']}"
+    for epoch in tqdm(range(settings["epochs"]), label, disable=not show, leave=False):
+        progress = epoch / settings["epochs"]
+        optimizer.param_groups[0]["lr"] = rate(progress, settings["lr"])
         total = 0.0
-        for batch in torch.randperm(edges.size(1)).split(run["batch"]):
+        for batch in torch.randperm(edges.size(1)).split(settings["batch"]):
             optimizer.zero_grad()
             loss = loss_of(embedding, edges[:, batch], c)
             loss.backward()
@@ -91,7 +92,7 @@ def train(data: Data, run: Run, show: bool) -> HyperbolicEmbedding:
 def measure(data: Data, run: Run, show: bool) -> Tensor:
     """Trains and ranks; returns the points."""
     points = train(data, run, show).weight.detach()
-    c = GEOMETRIES[run["geometry"]]
+    c = GEOMETRIES[run["model"]]
     found = reconstruction(points, c, data.edge_index)
     radii = points.norm(dim=1)
     run |= found._asdict()
@@ -103,10 +104,12 @@ def table(done: Sequence[Run]) -> str:
     """A row for each graph, geometry and dimension."""
     head = ["graph", "geometry", "dimensions", "mean rank", "MAP", "median radius"]
     rows = [[*head, "CPU seconds", "seeds", "published rank", "published MAP", "by"]]
-    keys = unique((run["dataset"], run["geometry"], run["dim"]) for run in done)
-    for dataset, geometry, dim in sorted(keys):
-        own = [r for r in done if (r["dataset"], r["geometry"], r["dim"])
-               == (dataset, geometry, dim)]  # fmt: skip
+
+    def row(run: Run) -> tuple[str, str, int]:
+        return run["dataset"], run["model"], run["preset"]["dim"]
+
+    for dataset, geometry, dim in sorted(unique(map(row, done))):
+        own = [run for run in done if row(run) == (dataset, geometry, dim)]
 
         def mean(name: str, digits: int, own: list[Run] = own) -> str:
             values = [run[name] for run in own]
@@ -157,19 +160,14 @@ def options() -> argparse.ArgumentParser:
 
 def planned(args: Namespace, dataset: str) -> list[Run]:
     """The runs of a graph."""
+    settings = {"epochs": args.epochs, "batch": args.batch, "lr": args.lr}
     return [
         runs.new_run(
-            task="reconstruction", dataset=dataset, geometry=geometry, dim=dim,
-            seed=seed, epochs=args.epochs, batch=args.batch, lr=args.lr,
+            task="reconstruction", dataset=dataset, model=geometry, seed=seed,
+            preset={"dim": dim, **settings}, device="cpu",
         )
         for dim in args.dim for geometry in args.geometry for seed in args.seeds
     ]  # fmt: skip
-
-
-def key(run: Run) -> tuple[Any, ...]:
-    """What identifies a run."""
-    names = ("dataset", "geometry", "dim", "seed", "epochs", "batch", "lr", "package")
-    return tuple(run[name] for name in names)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,15 +178,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         path, done = args.out / "reconstruction.jsonl", []
         for dataset in args.dataset:
             data = load(dataset, args.data_root)
-            known = {key(run): run for run in runs.read(path) if "dim" in run}
+            known = {runs.key(run): run for run in runs.read(path)}
             for run in planned(args, dataset):
-                if key(run) not in known:
+                if runs.key(run) not in known:
                     points = measure(data, run, not args.quiet)
                     runs.append(path, run)
-                    if (run["dim"], run["geometry"]) == (2, "hyperbolic"):
+                    if (run["preset"]["dim"], run["model"]) == (2, "hyperbolic"):
                         name = Path(dataset).stem
                         draw(points, data, args.out / f"{name}_{run['seed']}.png")
-                done.append(known.get(key(run), run))
+                done.append(known.get(runs.key(run), run))
         text = table(done)
         write(text, args.out / "reconstruction.md")
         print(f"{text}\n\nRuns, table and pictures are in {args.out}")

@@ -91,10 +91,15 @@ def several(
     )
 
 
-def change(text: str) -> tuple[str, Any]:
-    """A field of the preset and its value, from ``name=value``."""
+def change(text: str, defaults: Any = None) -> tuple[str, Any]:
+    """A setting and its value, from ``name=value``.
+
+    Args:
+        text: What was typed.
+        defaults: Values of all settings; by default those of a preset.
+    """
     name, _, value = text.partition("=")
-    defaults = asdict(Preset())
+    defaults = asdict(Preset()) if defaults is None else defaults
     if name not in defaults or not value:
         raise argparse.ArgumentTypeError(
             f"expected NAME=VALUE with NAME one of {', '.join(defaults)} (got {text!r})"

@@ -57,6 +57,22 @@ def test_values_and_gradients(dtype: torch.dtype, radius: float, by: str) -> Non
         torch.testing.assert_close(a.double(), b, rtol=0, atol=bar * scale)
 
 
+@interpreted
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_points_wider_than_their_images() -> None:
+    """A program reads their channels block by block: four at a time, here."""
+    h, x, time, bias, c = inputs(1.0, DOUBLE)
+    given = [h[:, :2], x, time[:2], bias[:2], c]
+    grad = torch.randn(30, 2, dtype=DOUBLE)
+    results = []
+    for by in ("cuda", "reference"):
+        with kernels.backend(by):
+            out = kernels.lorentz_map(*given)
+        results.append((out, *torch.autograd.grad(out, given, grad)))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("radius", [0.03, 1.0, 5.0])
 def test_second_derivatives(radius: float) -> None:
     given = inputs(radius, DOUBLE, rows=3)
