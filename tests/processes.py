@@ -1,5 +1,6 @@
 """Processes to be joined and killed, forked from one that has imported the packages."""
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -11,6 +12,9 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["examples.distributed", "pytest"])
+
+# Seconds for what takes ten: a busy machine has been seen to stand still for minutes.
+PATIENCE = 300
 
 
 def start(target: Callable[..., None], *args: Any) -> Any:
@@ -33,15 +37,19 @@ def run(target: Callable[..., None], *args: Any) -> None:
 
 
 def run_all(
-    target: Callable[..., None], all_args: list[Any], timeout: float = 60
+    target: Callable[..., None], all_args: list[Any], timeout: float = PATIENCE
 ) -> list[int | None]:
     """Runs a function in several processes at once.
+
+    One that hangs prints where, before it is killed.
 
     Returns:
         Their exit statuses; None of one that was still running, and is no more.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        processes = [start(_in_folder, scratch, target, *args) for args in all_args]
+        processes = [
+            start(_in_folder, scratch, timeout - 1, target, *args) for args in all_args
+        ]
         end = time.monotonic() + timeout
         for process in processes:
             process.join(max(0.0, end - time.monotonic()))
@@ -52,8 +60,11 @@ def run_all(
     return out
 
 
-def _in_folder(folder: str, target: Callable[..., None], *args: Any) -> None:
+def _in_folder(
+    folder: str, patience: float, target: Callable[..., None], *args: Any
+) -> None:
     """Keeps PyG's temporary modules there: forked processes do not remove them."""
+    faulthandler.dump_traceback_later(patience)
     tempfile.tempdir = folder
     target(*args)
 
