@@ -13,6 +13,8 @@ import torch
 
 from pyg_hyperbolic.kernels.available import COMPILERS, INSTALLED
 
+__all__ = ["info"]
+
 # Distributions, and the modules that they bring.
 PACKAGES = {
     "torch": "torch",
