@@ -71,6 +71,11 @@ def loop(function: Callable[..., Any]) -> Callable[..., Any]:
     return dispatcher
 
 
+def folder(compiled: Any) -> str:
+    """Where Numba keeps a loop, or would keep it once it is compiled."""
+    return str(compiled._cache.cache_path)
+
+
 @intrinsic
 def _prefetch(context: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
     """Asks for the cache line of array[i, j, k]."""
