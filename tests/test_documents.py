@@ -1,6 +1,7 @@
 """Every Python block of the documents runs, in order, in one namespace a document."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -56,18 +57,40 @@ def test_blocks_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         exec(compile(block, f"{path.name}, block {number + 1}", "exec"), values)
 
 
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+# Pages with links: those above, READMEs of folders, tables, and notebooks.
+LINKED = [
+    *DOCUMENTS,
+    *(ROOT / f"{name}/README.md" for name in ("benchmarks", "examples", "notebooks")),
+    *sorted((ROOT / "benchmarks/results").rglob("*.md")),
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+CODE = re.compile(r"^```.*?^```|`[^`]*`", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*DOCUMENTS, ROOT / "benchmarks/README.md", ROOT / "notebooks/README.md"],
-    ids=lambda path: f"{path.parent.name}-{path.name}",
-)
-def test_links_to_files_lead_somewhere(path: Path) -> None:
-    for link in LINK.findall(path.read_text()):
+def prose(path: Path) -> str:
+    """A page's text without its code; of a notebook that of its cells of text."""
+    text = path.read_text()
+    if path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        sources = ["".join(x["source"]) for x in cells if x["cell_type"] == "markdown"]
+        text = "\n\n".join(sources)
+    return CODE.sub(lambda code: "" if "\n" in code[0] else code[0].strip("`"), text)
+
+
+def anchors(path: Path) -> set[str]:
+    """What the headings of a page are called in links, as on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", x.lower()).replace(" ", "-") for x in headings}
+
+
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for link, anchor in LINK.findall(prose(path)):
         if "://" not in link:
-            assert (path.parent / link).exists(), link
+            there = path.parent / link if link else path
+            assert there.exists(), link
+            assert not anchor or anchor in anchors(there), f"{link}#{anchor}"
 
 
 @pytest.mark.filterwarnings("ignore:To use GraphGym:UserWarning")
@@ -92,3 +115,12 @@ def test_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert out.returncode == 0, out.stderr
     assert (tmp_path / "api.html").stat().st_size > 100_000
+    pages = {page: page.read_text() for page in tmp_path.rglob("*.html")}
+    for page, text in pages.items():
+        for link, anchor in re.findall(r'(?:href|src)="([^"#:?]*)(?:#([^"]*))?"', text):
+            there = page.parent / link if link else page
+            assert there.exists(), f"{page.name}: {link}"
+            assert not anchor or f'id="{anchor}"' in pages[there.resolve()], anchor
+    for table in (ROOT / "benchmarks/results").glob("*.jsonl"):
+        if table.with_suffix(".md").exists():
+            assert (tmp_path / f"pages/results/{table.stem}.html").exists()
