@@ -93,6 +93,26 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert not anchor or anchor in anchors(there), f"{link}#{anchor}"
 
 
+def test_costs_of_layers_are_those_of_the_benchmark() -> None:
+    speed = (ROOT / "benchmarks/results/speed.md").read_text()
+    size = "### 20,000 nodes, 200,000 edges, 64 channels, 2 threads"
+    measured = {}
+    for row in re.findall(r"^\|.*", speed.split(size)[1].split("###")[0], re.M):
+        mode, layer, beside, _, *cells = [x.strip("* ") for x in row.split("|")[1:]]
+        if mode in ("CSR", "edge_index"):
+            costs = [float(x) for x in cells[:7] if x != "-"]
+            measured[layer, beside, mode] = f"{min(costs):.2f} to {max(costs):.2f}"
+    text = (ROOT / "docs/choosing.md").read_text()
+    table = text.split("| layer | beside |")[1].split("\n\n")[0]
+    shown = {}
+    for row in table.splitlines()[2:]:
+        layer, beside, *costs = (x.strip() for x in row.split("|")[1:5])
+        for mode, cost in zip(("CSR", "edge_index"), costs, strict=True):
+            if cost:
+                shown[layer, beside, mode] = cost
+    assert shown.items() <= measured.items() and len(shown) == 11
+
+
 @pytest.mark.filterwarnings("ignore:To use GraphGym:UserWarning")
 def test_every_public_name_is_in_the_reference() -> None:
     spec = importlib.util.spec_from_file_location("make_api", ROOT / "docs/make_api.py")
