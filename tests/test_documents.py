@@ -93,6 +93,14 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert not anchor or anchor in anchors(there), f"{link}#{anchor}"
 
 
+def test_files_in_the_picture_of_a_layer_exist() -> None:
+    package, text = ROOT / "pyg_hyperbolic", (ROOT / "docs/hgcn_conv.svg").read_text()
+    files = set(re.findall(r"[a-z_/]+\.py", text))
+    assert len(files) == 11
+    for file in files:  # those inside the frame are of the kernels
+        assert (package / file).exists() or (package / "kernels" / file).exists(), file
+
+
 def test_costs_of_layers_are_those_of_the_benchmark() -> None:
     speed = (ROOT / "benchmarks/results/speed.md").read_text()
     size = "### 20,000 nodes, 200,000 edges, 64 channels, 2 threads"
