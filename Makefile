@@ -48,5 +48,5 @@ format: setup
 	$(BIN)/ruff format
 
 clean:
-	rm -rf build dist docs/build docs/reference *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/build docs/pages *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

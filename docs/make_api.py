@@ -28,7 +28,8 @@ def text() -> str:
     lines = ["API reference", "=============", ""]
     for name, title in MODULES.items():
         module = importlib.import_module(name)
-        lines += [title, "-" * len(title), "", f".. currentmodule:: {name}", ""]
+        lines += [title, "-" * len(title), ""]
+        lines += [f".. automodule:: {name}", "   :no-members:", ""]
         own = [n for n, v in vars(module).items() if _is_own(n, v, name)]
         for public in sorted(getattr(module, "__all__", own)):
             value = getattr(module, public)

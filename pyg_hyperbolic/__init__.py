@@ -1,4 +1,4 @@
-"""Hyperbolic layers for PyTorch Geometric, in one representation."""
+"""Hyperbolic layers for PyTorch Geometric, and the curvatures that they learn."""
 
 from importlib.metadata import version
 

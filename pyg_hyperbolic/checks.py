@@ -1,4 +1,4 @@
-"""Checks of what users pass: each names the argument, what it got, and the way out.
+"""Checks of what users pass.  Errors name the argument, what it got, and a way out.
 
 They look at types, shapes, dtypes and devices, never at the numbers of a tensor: no
 device is waited for, and a compiler can read along.
@@ -17,14 +17,14 @@ INDICES = (torch.int64, torch.int32)
 
 
 def check_kind(value: object, kind: type, name: str, way_out: str = "") -> None:
-    """Raises if an argument is of another type, such as a class and not an object."""
+    """Raises if an argument has another type, or is a class and not an object."""
     if not isinstance(value, kind):
         got = value.__name__ if isinstance(value, type) else type(value).__name__
         raise ValueError(f"'{name}' must be a {kind.__name__} (got {got}){way_out}")
 
 
 def check_tensor(x: object, name: str, dtype: str = "torch.float") -> None:
-    """Raises if numbers come in anything else than a tensor."""
+    """Raises if numbers do not come as a tensor."""
     if not isinstance(x, Tensor):
         raise ValueError(
             f"'{name}' must be a tensor (got {type(x).__name__}); convert it with "
@@ -33,7 +33,7 @@ def check_tensor(x: object, name: str, dtype: str = "torch.float") -> None:
 
 
 def check_floating(x: Any, name: str) -> None:
-    """Raises if something is no tensor of real numbers that have derivatives."""
+    """Raises if something is not a floating-point tensor."""
     check_tensor(x, name)
     if not x.is_floating_point():
         raise ValueError(
@@ -43,7 +43,7 @@ def check_floating(x: Any, name: str) -> None:
 
 
 def check_real(x: Any, name: str) -> None:
-    """Raises if something is no tensor of real numbers."""
+    """Raises if something is not a tensor of real numbers."""
     check_tensor(x, name)
     if x.is_complex():
         raise ValueError(
@@ -53,7 +53,7 @@ def check_real(x: Any, name: str) -> None:
 
 
 def check_integers(x: Any, name: str) -> None:
-    """Raises if something is no tensor of indices, of whatever shape."""
+    """Raises if something is not a tensor of indices, of whatever shape."""
     check_tensor(x, name, "torch.long")
     if x.dtype not in INDICES:
         raise ValueError(
@@ -63,7 +63,7 @@ def check_integers(x: Any, name: str) -> None:
 
 
 def check_index(x: Any, name: str) -> None:
-    """Raises if something is no tensor of indices, one after another."""
+    """Raises if something is not a tensor of indices with one axis."""
     check_integers(x, name)
     if x.dim() != 1:
         raise ValueError(
@@ -88,9 +88,9 @@ def check_shape(x: Tensor, name: str, *shapes: Sequence[int], fits: str = "") ->
 
     Args:
         x: The tensor.
-        name: What the user has for it.
+        name: What the user calls it.
         *shapes: The shapes.
-        fits: What the user has for that by which they are known.
+        fits: What the user calls the argument whose shape decides these.
     """
     for shape in shapes:
         # Numbers of axes first: torch.export takes a comparison of sizes for a promise.
@@ -118,13 +118,13 @@ def recorded() -> bool:
 
 
 def whole(value: Any) -> Any:
-    """A number that counts as an int, or as what a compiler or a tracer has for one."""
+    """A whole number as an int, or as what a compiler or a tracer uses for one."""
     as_it_is = isinstance(value, int | torch.SymInt) or recorded()
     return value if as_it_is else index(value)
 
 
 def is_whole(value: Any) -> bool:
-    """Whether something counts: an int, a whole number of NumPy or of a 0-d tensor."""
+    """Whether something is a whole number: an int, NumPy's, or a 0-d tensor of one."""
     if isinstance(value, int | torch.SymInt):
         return not isinstance(value, bool)
     if getattr(value, "shape", ()) != ():
@@ -156,7 +156,7 @@ def check_functions(**functions: object) -> None:
 
 
 def check_number(low: float, high: float, **values: Any) -> None:
-    """Raises if something is no number between two others, or one of these."""
+    """Raises if something is not a number from low to high, both included."""
     for name, value in values.items():
         if not low <= number(value) <= high:
             least = "a number" if low == -math.inf else f"a number >= {low:g}"
@@ -167,7 +167,7 @@ def check_number(low: float, high: float, **values: Any) -> None:
 
 
 def number(value: Any) -> float:
-    """A real number as a float; what is none is NaN, which is in no range."""
+    """A real number as a float; anything else is NaN, which is in no range."""
     if isinstance(value, Real):
         return float(value)
     if not isinstance(value, Tensor) or value.dim() > 0:

@@ -1,6 +1,7 @@
 """Every Python block of the documents runs, in order, in one namespace a document."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -56,18 +57,68 @@ def test_blocks_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         exec(compile(block, f"{path.name}, block {number + 1}", "exec"), values)
 
 
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+# Pages with links: those above, READMEs of folders, tables, and notebooks.
+LINKED = [
+    *DOCUMENTS,
+    *(ROOT / f"{name}/README.md" for name in ("benchmarks", "examples", "notebooks")),
+    *sorted((ROOT / "benchmarks/results").rglob("*.md")),
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+CODE = re.compile(r"^```.*?^```|`[^`]*`", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*DOCUMENTS, ROOT / "benchmarks/README.md", ROOT / "notebooks/README.md"],
-    ids=lambda path: f"{path.parent.name}-{path.name}",
-)
-def test_links_to_files_lead_somewhere(path: Path) -> None:
-    for link in LINK.findall(path.read_text()):
+def prose(path: Path) -> str:
+    """A page's text without its code; of a notebook that of its cells of text."""
+    text = path.read_text()
+    if path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        sources = ["".join(x["source"]) for x in cells if x["cell_type"] == "markdown"]
+        text = "\n\n".join(sources)
+    return CODE.sub(lambda code: "" if "\n" in code[0] else code[0].strip("`"), text)
+
+
+def anchors(path: Path) -> set[str]:
+    """What the headings of a page are called in links, as on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", x.lower()).replace(" ", "-") for x in headings}
+
+
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for link, anchor in LINK.findall(prose(path)):
         if "://" not in link:
-            assert (path.parent / link).exists(), link
+            there = path.parent / link if link else path
+            assert there.exists(), link
+            assert not anchor or anchor in anchors(there), f"{link}#{anchor}"
+
+
+def test_files_in_the_picture_of_a_layer_exist() -> None:
+    package, text = ROOT / "pyg_hyperbolic", (ROOT / "docs/hgcn_conv.svg").read_text()
+    files = set(re.findall(r"[a-z_/]+\.py", text))
+    assert len(files) == 11
+    for file in files:  # those inside the frame are of the kernels
+        assert (package / file).exists() or (package / "kernels" / file).exists(), file
+
+
+def test_costs_of_layers_are_those_of_the_benchmark() -> None:
+    speed = (ROOT / "benchmarks/results/speed.md").read_text()
+    size = "### 20,000 nodes, 200,000 edges, 64 channels, 2 threads"
+    measured = {}
+    for row in re.findall(r"^\|.*", speed.split(size)[1].split("###")[0], re.M):
+        mode, layer, beside, _, *cells = [x.strip("* ") for x in row.split("|")[1:]]
+        if mode in ("CSR", "edge_index"):
+            costs = [float(x) for x in cells[:7] if x != "-"]
+            measured[layer, beside, mode] = f"{min(costs):.2f} to {max(costs):.2f}"
+    text = (ROOT / "docs/choosing.md").read_text()
+    table = text.split("| layer | beside |")[1].split("\n\n")[0]
+    shown = {}
+    for row in table.splitlines()[2:]:
+        layer, beside, *costs = (x.strip() for x in row.split("|")[1:5])
+        for mode, cost in zip(("CSR", "edge_index"), costs, strict=True):
+            if cost:
+                shown[layer, beside, mode] = cost
+    assert shown.items() <= measured.items() and len(shown) == 11
 
 
 @pytest.mark.filterwarnings("ignore:To use GraphGym:UserWarning")
@@ -92,3 +143,12 @@ def test_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert out.returncode == 0, out.stderr
     assert (tmp_path / "api.html").stat().st_size > 100_000
+    pages = {page: page.read_text() for page in tmp_path.rglob("*.html")}
+    for page, text in pages.items():
+        for link, anchor in re.findall(r'(?:href|src)="([^"#:?]*)(?:#([^"]*))?"', text):
+            there = page.parent / link if link else page
+            assert there.exists(), f"{page.name}: {link}"
+            assert not anchor or f'id="{anchor}"' in pages[there.resolve()], anchor
+    for table in (ROOT / "benchmarks/results").glob("*.jsonl"):
+        if table.with_suffix(".md").exists():
+            assert (tmp_path / f"pages/results/{table.stem}.html").exists()

@@ -1,4 +1,4 @@
-"""The learnable curvature, and what goes with it when a model is trained."""
+"""The learnable curvature, and what its training needs."""
 
 from pyg_hyperbolic.curvature.groups import parameter_groups
 from pyg_hyperbolic.curvature.module import (

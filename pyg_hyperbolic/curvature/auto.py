@@ -1,4 +1,4 @@
-"""How long the points are that a curvature is used with, and a c that fits them."""
+"""The lengths of the points that a curvature is used with, and a c that fits."""
 
 import math
 
@@ -10,7 +10,7 @@ from pyg_hyperbolic.geometry.rows import tracing
 AUTO = "auto"
 # The median radius of the first points, sqrt(c) times length, and the largest first c.
 RADIUS, MOST = 0.3, 0.1
-LEAST = 1e-30  # beyond it numbers end
+LEAST = 1e-30  # smaller ones might underflow in float32
 SAMPLE = 512
 
 
@@ -70,7 +70,7 @@ def _reason(points: Tensor | None) -> str | None:
 
 
 def inside(c: float, bounds: tuple[float, float] | None) -> float:
-    """c, or the nearest value that is well within the bounds."""
+    """c, or the nearest value well within the bounds."""
     if bounds is None:
         return c
     margin = 0.01 * (bounds[1] - bounds[0])  # a sigmoid is flat at its ends

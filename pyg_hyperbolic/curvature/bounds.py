@@ -1,4 +1,4 @@
-"""Bounds of a curvature, and what rounding makes of them."""
+"""Bounds of a curvature, and how they are rounded."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pyg_hyperbolic.curvature.auto import AUTO
 
 
 def check_init(init: object, name: str) -> None:
-    """Raises if something is no initial value, by the name that a user has for it."""
+    """Raises if something is not an initial value; the name is the user's for it."""
     if isinstance(init, str):
         if init != AUTO:
             raise ValueError(
@@ -68,5 +68,5 @@ def rounded_inwards(
         low = low.nextafter(low.new_tensor(math.inf))
     if high.item() > bounds[1]:
         high = high.nextafter(high.new_tensor(-math.inf))
-    # There may be none: then the next above them, which is not 0.
+    # There may be none within them: then the next one above, which is not 0.
     return low.item(), max(low.item(), high.item())

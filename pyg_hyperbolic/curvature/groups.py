@@ -20,20 +20,20 @@ def parameter_groups(
     """Groups for any optimizer: curvatures and single numbers without weight decay.
 
     Decay would pull a curvature's parameter, and with it c, to a value that has nothing
-    to do with the data.  The same holds of every other parameter that is one number
-    (0-d), such as the radius and the temperature of a
+    to do with the data.  The same holds for every other parameter that is one number
+    (0-d), such as :obj:`r` and the temperature of a
     :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`: it has a scale of its own, on which
-    zero is no neutral value.  So all of these are spared.
+    zero is not a neutral value.  So all of these are spared.
 
     Args:
-        module: The model.  A curvature that layers share is in its group once.
+        module: The model.  A curvature that several layers share is listed once.
         weight_decay: Weight decay of all other parameters.
         curvature_lr: Learning rate of curvatures, by default that of all parameters.
         **options: Other options of all groups, such as :obj:`lr`.
 
     Returns:
-        The group with weight decay, then the one without, then that of the curvatures
-        if they have a learning rate of their own; an empty group is left out.
+        The group with weight decay, then the one without, then that of the curvatures,
+        if they have a learning rate of their own; empty groups are left out.
 
     Raises:
         ValueError: If :obj:`weight_decay` or :obj:`curvature_lr` is negative or not a
@@ -69,6 +69,6 @@ def parameter_groups(
 
 
 def _is_number(parameter: torch.nn.Parameter) -> bool:
-    # A lazy layer's weight has no shape yet; its optimizer may be made already.
+    # A lazy layer's weight has no shape yet, but may be given to an optimizer.
     lazy = isinstance(parameter, UninitializedParameter)
     return not lazy and parameter.dim() == 0

@@ -62,28 +62,29 @@ class Curvature(torch.nn.Module):
     ``softplus`` has an error of 0.4 % from 1 on and of 6 % at 1e-8, in float16 of an
     eighth of that.
 
-    Gradients that are "never zero" underflow all the same where :math:`c` is next to
-    nothing: those of ``softplus`` in float32 below :math:`\rho = -100`.
+    Gradients that are "never zero" still underflow where :math:`c` is next to nothing:
+    those of ``softplus`` in float32 below :math:`\rho = -100`.
 
-    What layers take for their :obj:`curvature`, a :obj:`CurvatureLike`, is this module
-    or what its :obj:`init` may be.  Layers that are given the same object share it.
+    What layers take as their :obj:`curvature`, a :obj:`CurvatureLike`, is this module
+    or anything that :obj:`init` may be.  Layers that are given the same object share
+    it.
 
     Keep weight decay away from :obj:`raw` (see
     :func:`~pyg_hyperbolic.parameter_groups`): it would pull :math:`\rho`, and with it
     :math:`c`, towards a value that has nothing to do with the data.
 
-    A ``state_dict`` also holds the parametrization and the bounds.  It loads into the
-    same parametrization alone: :obj:`raw` means something else in every other.
+    A ``state_dict`` also holds the parametrization and the bounds.  It loads only into
+    the same parametrization: in any other, :obj:`raw` means a different :math:`c`.
 
     Args:
         init: Initial :math:`c > 0`; or several, such as one for each head of a layer,
-            to be learned together: :math:`c` then has the shape :math:`(n)`.  With
-            ``"auto"`` the first points that a layer computes with it set it, once, to
+            which are learned side by side: :math:`c` then has the shape :math:`(n)`.
+            With ``"auto"`` the first points that a layer computes set it, once, to
             :math:`(0.3/\operatorname{median} \lVert \mathbf{x} \rVert)^2`, but at most
             0.1, and within the bounds: nearly flat in any unit of the features.
         learnable: If :obj:`False`, :math:`c` stays at :obj:`init`.
         parametrization: ``"softplus"``, ``"sigmoid"``, ``"projected"`` or ``"clamp"``.
-        bounds: Lower and upper end :math:`0 < l < h` of the admissible :math:`c`, by
+        bounds: Lower and upper bound :math:`0 < l < h` of :math:`c`, by
             default ``(0.1, 10.0)`` where the parametrization needs them.
             ``"softplus"`` has no bound but zero: given bounds are only checked
             against :obj:`init` there.  The bounds of ``"projected"`` and ``"clamp"``
@@ -114,7 +115,7 @@ class Curvature(torch.nn.Module):
         check_init(init, "init")
         if bounds is None and parametrization != "softplus":
             bounds = (0.1, 10.0)
-        # A compiler takes a number that is looked at for one that may change.
+        # Compilers treat a number that is read as one that may change.
         self._is_auto = isinstance(init, str)
         self.init: float | tuple[float, ...] | str
         if isinstance(init, str):
@@ -141,7 +142,7 @@ class Curvature(torch.nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Sets :math:`c` back to the initial value, or to none with ``"auto"``."""
+        """Sets :math:`c` back to the initial value, and with ``"auto"`` to none."""
         self._set(*self._inits)
         self._settled, self._settled_id = False, 0  # of "auto" alone
 
@@ -162,11 +163,12 @@ class Curvature(torch.nn.Module):
         """Returns c in float64, whatever the dtype of the parameter.
 
         Args:
-            points: What it is to be used with, shape :math:`(*, d)`: they set an
-                ``"auto"`` curvature that is not set yet.
+            points: The points that c is to be used with, shape :math:`(*, d)`: they set
+                an ``"auto"`` curvature that is not set yet.
 
         Raises:
-            ValueError: If it is not set, and there is nothing to set it by.
+            ValueError: If an ``"auto"`` curvature is not set yet, and no points are
+                given to set it by.
         """
         if points is not None:
             check_points({"points": points})
@@ -196,7 +198,7 @@ class Curvature(torch.nn.Module):
 
     @property
     def is_set(self) -> bool:
-        """Whether there is a c already; ``"auto"`` has none before its first points."""
+        """Whether c is set; with ``"auto"`` it is not before the first points."""
         return not bool(self.raw.isnan().any())
 
     def _is_settled(self) -> bool:
@@ -206,7 +208,7 @@ class Curvature(torch.nn.Module):
         return self._settled and known
 
     def _settle(self, points: Tensor | None) -> None:
-        """Takes a c from points, unless the parameter has got one from elsewhere."""
+        """Sets c by points, unless the parameter has been set from elsewhere."""
         if tracing() or not self.is_set:
             self._set(inside(auto(points), self._bounds))
         self._settled, self._settled_id = True, id(self.raw)
@@ -218,7 +220,7 @@ class Curvature(torch.nn.Module):
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """Lower and upper end of the admissible c, :obj:`None` if there are none."""
+        """Lower and upper bound of c, :obj:`None` if there are none."""
         return self._bounds
 
     @bounds.setter
@@ -259,7 +261,7 @@ class Curvature(torch.nn.Module):
         return torch.tensor([index, low, high], dtype=torch.float64, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Nothing is taken over: what differs has been refused before."""
+        """Does nothing: a state that differs has been refused before."""
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *others: Any
@@ -317,7 +319,7 @@ def as_curvature(curvature: Any, heads: int | None = 1) -> Curvature:
 
     Args:
         curvature: What a layer was given, a :data:`CurvatureLike`.
-        heads: How many numbers it may be of, instead of one; any if :obj:`None`.
+        heads: How many numbers it may have, instead of one; any if :obj:`None`.
 
     Raises:
         ValueError: If it is anything else, such as the value of a module.

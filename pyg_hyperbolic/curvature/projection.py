@@ -16,7 +16,7 @@ def project_curvatures(
     """Puts every ``projected`` curvature back into its bounds after each step.
 
     Between steps the gradient is exact, also at a bound: a step that points inwards
-    is taken in full.  The bounds may be changed while training, and hold from the next
+    is taken in full.  The bounds may be changed during training, and hold from the next
     step on.
 
     Args:
@@ -29,9 +29,9 @@ def project_curvatures(
         A handle whose ``remove()`` takes the hook off again.
 
     Raises:
-        ValueError: If the hook would miss a curvature: :obj:`module` has no learnable
-            ``projected`` one, or :obj:`optimizer` does not hold all of those that
-            require a gradient.
+        ValueError: If the hook would miss a curvature, as :obj:`module` has no
+            learnable ``projected`` one, or :obj:`optimizer` does not hold all of those
+            that require a gradient.
     """
     check_kind(optimizer, Optimizer, "optimizer")
     check_kind(module, torch.nn.Module, "module")

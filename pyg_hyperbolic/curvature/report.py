@@ -1,4 +1,4 @@
-"""What a model's curvatures are, and whether they learn."""
+"""A model's curvatures: what they are, and whether they learn."""
 
 import math
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ FLAT, SATURATED = 0.1, 8.0
 class CurvatureState:
     """One curvature of a model, after its last backward pass.
 
-    Of several curvatures in one :class:`~pyg_hyperbolic.Curvature`, such as those of a
-    layer's heads, each has a state of its own, and its number in its names.
+    Where one :class:`~pyg_hyperbolic.Curvature` has several numbers, such as those of a
+    layer's heads, each has a state of its own, and its index in its names.
 
     Attributes:
         names: Where it is used: the names of all places that share it.
@@ -29,10 +29,10 @@ class CurvatureState:
         raw: The parameter behind it.
         grad: Gradient of the parameter, :obj:`None` before any backward pass.
         blocked: Whether that gradient is exactly zero although c is learnable.
-        radius: Median of the radii √c·r of the points that it was used with in the last
-            forward pass, of a sample; :obj:`None` if there was none that can be seen.
-        far: Their 99 % quantile.
-        outside: Whether a ``projected`` c has left its bounds, as it does without
+        radius: Median of the radii √c·r of a sample of the points that it was used with
+            in the last forward pass; :obj:`None` if no points were seen.
+        far: The 99 % quantile of these radii.
+        outside: Whether a ``projected`` c has left its bounds, as it can without
             :func:`~pyg_hyperbolic.project_curvatures`.
     """
 
@@ -76,7 +76,7 @@ class CurvatureReport(list[CurvatureState]):
 
 
 def _words(state: CurvatureState) -> Iterator[str]:
-    """What a reader should know of a curvature."""
+    """What a reader should know about a curvature, in words."""
     if state.blocked:
         yield "blocked"
     if state.radius is not None and state.radius < FLAT:
@@ -118,7 +118,7 @@ def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
     grads = [None] * raw.numel() if gradient is None else gradient.flatten().tolist()
     projected = curvature.parametrization == "projected"
     low, high = curvature.bounds or (0.0, math.inf)
-    # One that is not set yet, or is out of range, is shown as it is.
+    # A curvature that is not set yet, or out of range, is shown as it is.
     usable = curvature.is_set and bool((raw >= 0).all() or not projected)
     values = curvature() if usable else raw
     numbers = zip(values.flatten().tolist(), raw.flatten().tolist(), strict=True)
@@ -138,7 +138,7 @@ def _states(curvature: Curvature, names: list[str]) -> Iterator[CurvatureState]:
 
 
 def _radii(curvature: Curvature, i: int, c: float) -> Tensor | None:
-    """Radii of the points that the i-th number of a curvature was used with."""
+    """Radii √c·r of the points that the i-th number of a curvature was used with."""
     lengths = curvature.lengths
     if lengths is None:
         return None

@@ -1,4 +1,4 @@
-"""Copies of one curvature, made one again."""
+"""Copies of a shared curvature, made one again."""
 
 import torch
 
@@ -7,21 +7,21 @@ from pyg_hyperbolic.curvature.module import Curvature
 
 
 def tie_curvatures(module: torch.nn.Module) -> int:
-    """Makes the copies of a curvature the one shared curvature that they were.
+    """Turns the copies of a shared curvature back into one.
 
     :func:`~torch_geometric.nn.to_hetero` copies every layer for every relation, and
-    with it the curvature that layers shared: each copy would learn by itself.  Call
-    this right after it, before the optimizer is made.  Where each relation is to have
-    a curvature of its own, leave it out.
+    with it the curvature that the layers share: each copy would learn by itself.  Call
+    this right afterwards, before the optimizer is made.  Leave it out if each relation
+    is to have a curvature of its own.
 
     Args:
         module: A model that holds deep copies of curvatures, changed in place.
 
     Returns:
-        How many copies there were.
+        How many copies were replaced.
 
     Raises:
-        ValueError: If copies have become different.
+        ValueError: If the copies are no longer equal.
     """
     check_kind(module, torch.nn.Module, "module")
     places = [

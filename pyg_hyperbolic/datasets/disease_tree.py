@@ -96,25 +96,25 @@ class DiseaseTree(InMemoryDataset):
          others.
        * ``x[:, 3]``: contacts, :math:`\log(1 + \text{degree})`.
 
-       Each column is standardised over the nodes, gets Gaussian noise of standard
+       Each column is standardized over the nodes, gets Gaussian noise of standard
        deviation :obj:`noise`, and is divided by :math:`\sqrt{1 + \text{noise}^2}`.
 
     The graph has :obj:`edge_index` in both directions, the label :obj:`y` (1:
     infected), and :obj:`train_mask`, :obj:`val_mask`, :obj:`test_mask`, a stratified
     30/10/60 split.  Its :obj:`infection_time`, infinite for those who escape, is for
     plots: **never use it as a feature**, it contains the label.  Nodes are numbered
-    breadth first, so of two neighbours the smaller is the parent; a node's number
-    thus tells about its depth, and is no feature either.
+    breadth first, so of two neighbors the smaller is the parent; a node's number
+    thus tells its depth, and must not be a feature either.
 
-    The task is that of contact tracing: to tell from a few reported cases, under
-    noise, who else was infected.  Whoever has a case below in the tree was infected
-    too, so what counts among the neighbours is the largest signal and not their mean;
-    a mean over many contacts drowns it.  The defaults (few cases, many contacts) were
-    chosen such that this matters: they favour aggregations that weigh strong signals
-    more, as the hyperbolic midpoint and the maximum do, over plain means.
+    The task is contact tracing: to tell from a few reported cases, under noise, who
+    else was infected.  Whoever has a case below in the tree was infected too, so what
+    counts among the neighbors is the largest signal and not their mean: a mean over
+    many contacts drowns it.  The defaults (few cases, many contacts) were chosen so
+    that this matters: they favor aggregations that weigh strong signals more, as the
+    hyperbolic midpoint and the maximum do, over plain means.
 
-    Equal arguments give equal data; the global random state is not touched.  The
-    noise is drawn last but for the split: another :obj:`noise` changes only :obj:`x`.
+    Equal arguments give equal data; the global random state is not touched.  Only the
+    split is drawn after the noise: another :obj:`noise` changes nothing but :obj:`x`.
 
     Args:
         num_nodes: Number of nodes, 10 at least. (default: :obj:`5000`)
@@ -125,7 +125,7 @@ class DiseaseTree(InMemoryDataset):
             :obj:`infected_share`.  (default: :obj:`None`)
         recovery_rate: Rate :math:`\gamma` of recovery. (default: :obj:`1.0`)
         noise: Observation noise, 0 or more. (default: :obj:`1.0`)
-        seed: Seed of everything random. (default: :obj:`0`)
+        seed: Seed of all random draws. (default: :obj:`0`)
         transform: Applied to the graph at every access. (default: :obj:`None`)
         infected_share: Smallest and largest accepted share of infected;
             :obj:`(0.0, 1.0)` accepts the first epidemic. (default:

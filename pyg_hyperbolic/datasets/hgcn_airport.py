@@ -21,11 +21,11 @@ BINS = (1.0, 8 / 7, 9 / 7)
 
 
 class _Stub:
-    """Takes the place of a class of networkx: it keeps its state, and does nothing."""
+    """Takes the place of a class of networkx: it holds its state, and does nothing."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the published file's classes alone: a pickle from elsewhere is code."""
+    """Knows only the published file's classes: any other pickle might run code."""
 
     CLASSES: ClassVar[dict[tuple[str, str], type]] = {
         ("networkx.classes.graph", "Graph"): _Stub,
@@ -91,13 +91,13 @@ class HGCNAirport(PublishedFiles):
     :obj:`y`.  The edges of :obj:`edge_index` go in both directions; the file's one
     self-loop is left out.  The stratified 70/15/15 split of :obj:`train_mask`,
     :obj:`val_mask` and :obj:`test_mask` is drawn with the seed :obj:`split_seed`.  The
-    original's takes the four classes for two and has 225 of its 506 test nodes among
-    those for training: figures on that one don't compare with figures on this one.
+    split of the original code takes the four classes for two, and trains on 225 of its
+    506 test nodes: figures on it cannot be compared with figures on this one.
 
     Files are looked for in :obj:`root/airport/raw` and in :obj:`root/airport`, and
     downloaded into the former if they are in neither.  A file in the latter is read in
-    place and nothing is written, so that a read-only copy works.  The file is a pickle;
-    of it nothing is run, and networkx is not needed.
+    place and nothing is written, so that a read-only copy works.  The file is a pickle,
+    but none of it is executed, and networkx is not needed.
 
     Args:
         root: Folder for the datasets of HGCN, such as :obj:`data_root() / "hgcn"`.

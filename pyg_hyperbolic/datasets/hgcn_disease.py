@@ -117,7 +117,7 @@ class HGCNDisease(PublishedFiles):
           - 11
           - 2
 
-    The graph has features :obj:`x` as published, without the row normalisation that
+    The graph has features :obj:`x` as published, without the row normalization that
     suits bag-of-words features (some columns are signed: row sums come near 0),
     :obj:`edge_index` in both directions and labels :obj:`y` (1: infected).
 
@@ -127,7 +127,7 @@ class HGCNDisease(PublishedFiles):
     for link prediction, too.  :obj:`"nc"` has a stratified 30/10/60 split
     in :obj:`train_mask`, :obj:`val_mask` and :obj:`test_mask`, drawn with the seed
     :obj:`split_seed`.  The original draws a validation and a test set with as many
-    infected as others; figures on that split don't compare with figures on this one.
+    infected as others; figures on it cannot be compared with figures on this one.
 
     Files are looked for in :obj:`root/disease_lp/raw` and in :obj:`root/disease_lp`,
     and downloaded into the former if they are in neither.  If all are in the latter

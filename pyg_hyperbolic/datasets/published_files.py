@@ -1,4 +1,4 @@
-r"""Files of published graphs: where they lie, and whether they are the right ones."""
+r"""Files of published graphs: where they are, and whether they are the right ones."""
 
 import hashlib
 import http.client
@@ -24,7 +24,7 @@ def fetch(url: str) -> bytes:
 
 
 def write_atomically(path: str, content: bytes) -> None:
-    """Writes a file such that others see all of it or nothing."""
+    """Writes a file so that others see all of it or nothing."""
     # In the same folder, as a file cannot be moved between disks in one step.
     part = Path(f"{path}.{uuid4().hex}.part")
     try:

@@ -1,11 +1,11 @@
-"""Where datasets live on disk."""
+"""Where datasets are kept on disk."""
 
 import os
 from pathlib import Path
 
 
 def check_path(root: object) -> None:
-    """Raises if something is no path."""
+    """Raises if something is not a path."""
     if not isinstance(root, str | os.PathLike):
         raise ValueError(
             f"'root' must be a path (got {type(root).__name__}); pass a folder such as "
@@ -25,7 +25,7 @@ def data_root(root: str | Path | None = None) -> Path:
         root: A folder of your choice. (default: :obj:`None`)
 
     Raises:
-        ValueError: If :obj:`root` is no path.
+        ValueError: If :obj:`root` is not a path.
     """
     if root is not None:
         check_path(root)

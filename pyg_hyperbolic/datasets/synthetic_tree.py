@@ -22,7 +22,7 @@ from pyg_hyperbolic.checks import (
 
 
 class SyntheticTree(InMemoryDataset):
-    r"""A regular tree in which a child has its parent's features, and noise.
+    r"""A regular tree in which a child inherits its parent's features, with noise.
 
     Every node but the leaves has :obj:`branching` children, and every leaf is
     :obj:`depth` steps from the root.  The root's features are
@@ -32,10 +32,10 @@ class SyntheticTree(InMemoryDataset):
         \mathbf{x}_{\text{child}} = \gamma\, \mathbf{x}_{\text{parent}} +
         \mathcal{N}(0, I) .
 
-    So :math:`\gamma` sets how much the features tell of the edges: nothing at 0.  At 1
-    a child has all of its parent's features, whose norm grows with the depth.  The
-    defaults are the 1,111 nodes of `"Shedding Light on Problems with Hyperbolic Graph
-    Learning" <https://arxiv.org/abs/2411.06688>`_, but for the unit rows.
+    So :math:`\gamma` sets how much the features tell about the edges: nothing at 0.  At
+    1 a child has all of its parent's features, whose norm grows with the depth.  The
+    defaults give the 1,111 nodes of `"Shedding Light on Problems with Hyperbolic Graph
+    Learning" <https://arxiv.org/abs/2411.06688>`_, except for the unit rows.
 
     The graph has :obj:`x`, shape :math:`(N, F)`, and :obj:`edge_index` in both
     directions; node 0 is the root and nodes are numbered breadth first, so that the

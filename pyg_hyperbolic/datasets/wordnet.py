@@ -42,7 +42,7 @@ def read_synsets(content: bytes) -> tuple[list[str], list[list[int]]]:
         content: A file of WordNet's database, ``data.noun`` or ``data.verb``.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not such a file.
     """
     names: list[str] = []
     offsets: dict[str, int] = {}
@@ -65,7 +65,7 @@ def read_synsets(content: bytes) -> tuple[list[str], list[list[int]]]:
 
 
 def ancestors(above: Sequence[Sequence[int]]) -> list[set[int]]:
-    """All nodes above each node, itself left out: the transitive closure.
+    """All nodes above each node, without itself: the transitive closure.
 
     Args:
         above: The nodes directly above each node, without a cycle.
@@ -88,7 +88,7 @@ def ancestors(above: Sequence[Sequence[int]]) -> list[set[int]]:
 
 
 class WordNet(PublishedFiles):
-    r"""WordNet 3.0's synsets under "is a", as a graph from each to what is above it.
+    r"""WordNet 3.0's synsets, with edges from each to those that it "is a" kind of.
 
     .. list-table::
         :header-rows: 1

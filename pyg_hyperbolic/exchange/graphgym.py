@@ -31,7 +31,7 @@ NETWORKS = (HGAT, HGCN, HGraphSAGE, HNN, HyboNet)
 
 
 class Layer(torch.nn.Module):
-    """A convolution as GraphGym calls it; subclasses say which."""
+    """A convolution in GraphGym's interface; subclasses say which."""
 
     conv: type[torch.nn.Module]
 

@@ -24,16 +24,15 @@ def load_hgcn(
     Its points, in normal coordinates, are the original's.  Three things are left to
     you:
 
-    - **features**: the original takes them for tangent vectors at the origin.  On the
-      hyperboloid they are normal coordinates as they are; on the ball, whose maps have
-      half the length, pass *twice* the features, and halve points for the original's
-      tangent vectors;
+    - **features**: the original reads them as tangent vectors at the origin.  On the
+      hyperboloid these are normal coordinates; on the ball they are half as long, so
+      pass *twice* the features, and halve points to get the original's tangent vectors;
     - **the graph**: the original's row-normalized adjacency with self-loops, as
       ``edge_index`` and ``edge_weight``;
-    - **the last activation**: the original has one after every layer, this model
+    - **the last activation**: the original has one after every layer, this model only
       between layers; apply it to the output.
 
-    Weights of decoders are not read.
+    Weights of decoders are ignored.
 
     Args:
         state: What the original saved, ``torch.load("model.pth", weights_only=True)``:

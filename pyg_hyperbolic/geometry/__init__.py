@@ -1,4 +1,17 @@
-"""Pure functions on points in normal coordinates: tensors and c in, tensors out."""
+r"""Pure functions on points in normal coordinates: tensors and c in, tensors out.
+
+A point of the space of sectional curvature :math:`-c` is stored as the plain vector
+:math:`v = \log_0(x)`, its Riemannian normal coordinates at the origin: every vector
+is a point, and :math:`\lVert v \rVert` is its distance from the origin.  In all
+functions :obj:`c` is the *absolute value* of the curvature, a float or a tensor of
+shape :obj:`[]` or one that broadcasts to the batch shape (the shape of a point
+without its last axis); :math:`c = 0` is Euclidean space.
+
+All functions raise a :class:`ValueError` for points that are not floating-point tensors
+on one device or whose shapes do not fit, and for a c that is negative or infinite.  A c
+that is a tensor is looked at only on a CPU and if it does not require a gradient, where
+nothing has to wait for it.
+"""
 
 from pyg_hyperbolic.geometry.charts import (
     from_klein,

@@ -41,7 +41,7 @@ def from_poincare(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     Args:
         x: Points inside the ball of radius :math:`1/\sqrt c`, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
-        clip: Take points outside the ball to the nearest representable inside.
+        clip: Whether to take points outside the ball to the nearest ones inside.
 
     Raises:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
@@ -67,7 +67,7 @@ def from_klein(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
     Args:
         x: Points inside the ball of radius :math:`1/\sqrt c`, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
-        clip: Take points outside the ball to the nearest representable inside.
+        clip: Whether to take points outside the ball to the nearest ones inside.
 
     Raises:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
@@ -107,7 +107,7 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
         x: Points with :math:`-x_0^2 + \lVert x \rVert^2 = -1/c`, shape
             :math:`(*, d + 1)`.
         c: Absolute value of the curvature, not 0.
-        clip: Take points off the hyperboloid along the time axis to the hyperboloid.
+        clip: Whether to move points along the time axis onto the hyperboloid.
 
     Raises:
         ValueError: If :obj:`c` is the number 0, or a point is not on the upper sheet
@@ -134,9 +134,9 @@ def to_proper_velocity(v: Tensor, c: Curved) -> Tensor:
     r"""Proper velocities; for c = 0 the normal coordinates themselves.
 
     They are the space coordinates of :func:`to_lorentz`, of length
-    :math:`\sinh(\sqrt c\, r)/\sqrt c`: any vector is a point, but its size is the
-    exponential of the radius.  At c = 1, float16 holds radii up to 11.7, float32 and
-    bfloat16 up to 89.4, float64 up to 709.7.  Farther out coordinates are infinite,
+    :math:`\sinh(\sqrt c\, r)/\sqrt c`: any vector is a point, but its length grows
+    exponentially with the radius.  At c = 1, float16 holds radii up to 11.7, float32
+    and bfloat16 up to 89.4, float64 up to 709.7.  Farther out coordinates are infinite,
     beyond 709.7 NaN where they are the product of 0 and infinity.
 
     Args:
@@ -147,7 +147,7 @@ def to_proper_velocity(v: Tensor, c: Curved) -> Tensor:
         Points, shape :math:`(*, d)`.
 
     Raises:
-        ValueError: If :obj:`c` is no curvature.
+        ValueError: If :obj:`c` is not a curvature.
     """
     c, (v,), dtype = prepare(c, v=v)
     return (special.sinhc(c * dot(v, v)) * v).to(dtype)
@@ -164,8 +164,8 @@ def from_proper_velocity(x: Tensor, c: Curved) -> Tensor:
         Points, shape :math:`(*, d)`.
 
     Raises:
-        ValueError: If a coordinate is not finite, as that of a point is that was too
-            far out for its dtype, or :obj:`c` is no curvature.
+        ValueError: If a coordinate is not finite, as for points that were too far out
+            for their dtype, or :obj:`c` is not a curvature.
     """
     c, (x,), dtype = prepare(c, x=x)
     finite = x.isfinite()

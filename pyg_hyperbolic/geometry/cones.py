@@ -20,7 +20,7 @@ from pyg_hyperbolic.geometry.rows import Curved, check_pair, dot, prepare, wide_
 
 
 def half_aperture(v: Tensor, c: Curved, inner: float = 0.1) -> Tensor:
-    r"""Half the angle by which the cones at points open, in radians.
+    r"""Half of the angle at which the cones of points open, in radians.
 
     It is :math:`\arcsin(\sinh(\sqrt c\, \varepsilon) / \sinh(\sqrt c\, r))` at the
     distance :math:`r` from the origin, which is [1]'s Eq. 25 with :math:`K =
@@ -53,11 +53,11 @@ def half_aperture(v: Tensor, c: Curved, inner: float = 0.1) -> Tensor:
 
 
 def cone_angle(u: Tensor, v: Tensor, c: Curved) -> Tensor:
-    r"""The angle at u between the ray from the origin on, and the geodesic to v.
+    r"""The angle at u between the ray that leads away from the origin and that to v.
 
-    That is [1]'s Eq. 28, by the gyro-sum :math:`(-u) \oplus v`, whose direction keeps
-    its digits at every radius.  It is 0 where a point is the origin or both are the
-    same: nothing is outside of such a cone.
+    That is [1]'s Eq. 28, computed from the gyro-sum :math:`(-u) \oplus v`, whose
+    direction keeps its digits at every radius.  It is 0 where u is the origin or both
+    points are the same: nothing is outside such a cone.
 
     Args:
         u: Points, shape :math:`(*, d)`.

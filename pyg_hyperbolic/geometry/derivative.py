@@ -8,9 +8,9 @@ at w, scaling by :math:`\sqrt c` gives
     2c\, \frac{dw}{dc} = (a \cos\varphi + b \cos\beta - W)\, \frac{w}{W}
     + (b \sin\beta - a \sin\varphi \cosh W)\, \frac{W}{\sinh W}\, e_\perp .
 
-Both brackets are defects: zero for points on one line, and zero in the plane.  What
-automatic differentiation makes of the same thing are terms of the size of a and b, of
-which nothing but rounding errors may be left, times 1/c.  With the half differences
+Both brackets are defects: they vanish for points on one line, and in the flat plane.
+Automatic differentiation would make of them a difference of terms as large as a and b,
+times 1/c, which may leave nothing but rounding errors.  With the half differences
 :math:`\varepsilon = (a + b - W)/2` and :math:`\eta = (W - |a - b|)/2`, and
 :math:`f(x) = x \coth x - 1`, the first bracket is (for :math:`a \ge b`)
 
@@ -44,7 +44,7 @@ from pyg_hyperbolic.geometry.rows import Curved, dot, times, wide_dtype
 
 
 class Learned(NamedTuple):
-    """A curvature that an operation gives the derivative of itself."""
+    """A curvature whose derivative an operation computes by its own formula."""
 
     fixed: Tensor  # c without a derivative
     step: Tensor  # 0 with the derivative of c
@@ -52,7 +52,7 @@ class Learned(NamedTuple):
 
 
 def learned(c: Curved) -> Learned | None:
-    """Takes a curvature apart, if it is one that learns."""
+    """Splits a curvature that requires a gradient; :obj:`None` for any other."""
     if not isinstance(c, Tensor) or not c.requires_grad:
         return None
     fixed = c.detach()

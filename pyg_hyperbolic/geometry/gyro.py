@@ -1,17 +1,8 @@
 r"""Hyperbolic space as a gyrovector space, in normal coordinates.
 
-A point of the space of sectional curvature :math:`-c` is stored as the plain vector
-:math:`v = \log_0(x)`, its Riemannian normal coordinates at the origin: every vector
-is a point, and :math:`\lVert v \rVert` is its distance from the origin.  In all
-functions :obj:`c` is the *absolute value* of the curvature, a float or a tensor of
-shape :obj:`[]` or one that broadcasts to the batch shape (the shape of a point
-without its last axis); :math:`c = 0` is Euclidean space.
-
-All functions raise a :class:`ValueError` for points that are no floating-point tensors
-on one device, or do not fit, and for a c that is negative or infinite: a number, or a
-tensor that is on a CPU and does not require a gradient, as nothing waits for it then.
-
-Every operation is a row scalar times :math:`u` plus a row scalar times :math:`v`.
+What points and c are: :mod:`pyg_hyperbolic.geometry`.
+Every operation is a row scalar (one number for each point) times :math:`u` plus a row
+scalar times :math:`v`.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009.
 [2] O. Ganea, G. Becigneul, T. Hofmann, *Hyperbolic Neural Networks*, 2018.
@@ -152,7 +143,7 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
         Points, shape :math:`(*, d)`.
 
     Raises:
-        ValueError: If :obj:`c` is no curvature, or points do not fit.
+        ValueError: If :obj:`c` is not a curvature, or points do not fit.
     """
     c, (u, v), dtype = prepare(c, u=u, v=v)
     check_fit(u=u, v=v)
@@ -180,7 +171,7 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
         Squared distances, shape :math:`(*)`.
 
     Raises:
-        ValueError: If :obj:`c` is no curvature, or points do not fit.
+        ValueError: If :obj:`c` is not a curvature, or points do not fit.
     """
     square, dtype = _sqdist(u, v, c)
     return square.to(dtype)
@@ -216,8 +207,8 @@ def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 def exp(u: Tensor, w: Tensor, c: Curved) -> Tensor:
     r"""Exponential map :math:`\exp_x(P_{0 \to x} w)` at :math:`x = \exp_0(u)`.
 
-    The tangent vector is given by the vector at the origin whose parallel transport
-    it is, so that :math:`\exp(u, w) = u \oplus w` ([2], Eq. 11 and 12).
+    The tangent vector is given as the vector at the origin that parallel transport
+    takes to it, so that :math:`\exp(u, w) = u \oplus w` ([2], Eq. 11 and 12).
 
     Args:
         u: Points, shape :math:`(*, d)`.
@@ -248,9 +239,9 @@ def log(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 def transport(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     r"""Parallel transport of a tangent vector from the origin to :math:`u`.
 
-    The result is in the coordinates of the chart: :math:`\frac{d}{dt} (u \oplus t v)`
-    at :math:`t = 0`, that is the part of :math:`v` along :math:`u` as it is and the
-    part across it times :math:`a/\sinh a`, :math:`a = \sqrt c \lVert u \rVert`.
+    The result is in normal coordinates: :math:`\frac{d}{dt} (u \oplus t v)` at
+    :math:`t = 0`.  That is the part of :math:`v` along :math:`u`, unchanged, plus the
+    part across it times :math:`a/\sinh a` with :math:`a = \sqrt c \lVert u \rVert`.
 
     Args:
         u: Points, shape :math:`(*, d)`.

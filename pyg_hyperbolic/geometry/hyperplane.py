@@ -1,7 +1,7 @@
-r"""Hyperplanes: the distance to them, with the sign of the side.
+r"""Hyperplanes: the distance to them, with a sign that tells the side.
 
-The hyperplane with the unit normal :math:`n` at the offset :math:`q` is at right angles
-to the line from the origin along :math:`n`, which it cuts at the point :math:`q\,n`.
+The hyperplane with the unit normal :math:`n` and the offset :math:`q` cuts the line
+through the origin along :math:`n` at the point :math:`q\,n`, at right angles.
 Hyperplanes of hyperbolic space are totally geodesic, and every one is of this form
 ([1], Lemma 4 and Eq. 19).
 
@@ -74,7 +74,7 @@ def hyperplane_scores(v: Tensor, weight: Tensor, offset: Tensor, c: Curved) -> T
 
 
 def at_hyperplane_dists(dists: Tensor, c: Curved) -> Tensor:
-    r"""Points by their signed distances to the hyperplanes of the coordinates.
+    r"""Points from their signed distances to the hyperplanes of the coordinates.
 
     These go through the origin at right angles to the axes.  On the hyperboloid the
     coordinates of the points are :math:`\sinh(\sqrt c\, s_k) / \sqrt c` ([1], Eq. 7);

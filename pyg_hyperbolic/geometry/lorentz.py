@@ -1,4 +1,4 @@
-r"""The linear map of the hyperboloid with its time coordinate restored.
+r"""The linear map of the hyperboloid's space coordinates; the time is restored.
 
 [1] W. Chen et al., *Fully Hyperbolic Neural Networks*, 2022, Eq. 2 and 3.
 """
@@ -20,7 +20,7 @@ from pyg_hyperbolic.geometry.rows import (
 def lorentz_map(
     v: Tensor, h: Tensor, time: Tensor, bias: Tensor | None, c: Curved
 ) -> Tensor:
-    r"""Point whose space coordinates are affine in the coordinates of a point v.
+    r"""Points whose space coordinates are affine in the coordinates of points v.
 
     With the hyperboloid point of v, :math:`(\cosh(a)/\sqrt c,\ \sinh(a)/a\, v)` at
     :math:`a = \sqrt c \lVert v \rVert`, and :math:`h = \mathbf{W} v` they are

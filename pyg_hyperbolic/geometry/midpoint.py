@@ -4,16 +4,16 @@ With the weights :math:`w_j` and :math:`a_j = \sqrt c \lVert v_j \rVert`, the su
 :math:`w_j (\cosh a_j, \sinh(a_j)/a_j\, v_j)` is a multiple of the midpoint's
 hyperboloid point.  The ratio of its two parts is the mean :math:`k` of the Klein points
 :math:`k_j = \tanh(a_j)/a_j\, v_j` with the masses :math:`m_j = w_j \cosh a_j`, and its
-length :math:`\sqrt c\,\lVert k \rVert = \tanh R` is that of the midpoint.  In it the
-radius :math:`R` is lost to rounding: in double precision all digits at :math:`R = 18`.
-What does not cancel is
+length :math:`\sqrt c\,\lVert k \rVert = \tanh R` is that of the midpoint's Klein point.
+Rounding this length loses the radius :math:`R`: in double precision all of its digits
+at :math:`R = 18`.  What does not cancel is
 
 .. math::
     1 - c\, \lVert k \rVert^2 = \frac{\sum_j w_j / \cosh a_j}{\sum_j w_j \cosh a_j}
     + c\, \mathrm{Var}(k) .
 
 The first term is a sum of positive numbers.  A variance is the same about any point:
-about the Klein point of the heaviest neighbor, which then counts nothing, no digits
+about the Klein point of the heaviest neighbor, which then adds nothing to it, no digits
 cancel, however little the others weigh.
 
 [1] A. A. Ungar, *A Gyrovector Space Approach to Hyperbolic Geometry*, 2009, ch. 4.
@@ -166,14 +166,14 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
         v: Points, shape :math:`(*, n, d)`.
         c: Absolute value of the curvature, a float or a tensor that broadcasts to
             the shape :math:`(*)`.
-        weight: Weights :math:`\ge 0`, shape :math:`(*, n)`; equal weights if left out.
+        weight: Weights :math:`\ge 0`, shape :math:`(*, n)`; equal ones if left out.
 
     Returns:
         Points, shape :math:`(*, d)`.
 
     Raises:
-        ValueError: If :obj:`v` has no axis to average over, or :obj:`c` is a negative
-            or not finite number.
+        ValueError: If :obj:`v` has no axis to average over, or :obj:`c` is a number
+            that is negative or not finite.
     """
     check_floating(v, "v")
     if v.dim() < 2:

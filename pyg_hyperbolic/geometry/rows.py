@@ -1,7 +1,7 @@
 """Points of shape [*, d], and row scalars of shape [*, 1] that they are multiplied by.
 
 Norms, products and all functions of them are row scalars, in float64 whatever the dtype
-of the points: they are few, and far out a rounded :math:`a` makes :math:`e^a` wrong by
+of the points: they are few, and far out rounding :math:`a` makes :math:`e^a` wrong by
 :math:`a` times as much.  Points stay in their own dtype.  Devices that have no float64
 compute row scalars in float32.
 """
@@ -32,12 +32,12 @@ def log_max(dtype: torch.dtype) -> float:
 
 
 def tracing() -> bool:
-    """Whether a compiler or a tracer reads along: nothing may be kept or looked at."""
+    """Whether a compiler or a tracer is at work: then no value may be kept or read."""
     return torch.compiler.is_compiling() or recorded()
 
 
 def is_plain(x: Tensor) -> bool:
-    """Whether nobody reads along: no compiler, no transformation, no dispatch mode."""
+    """Whether a tensor is an ordinary one, outside compilers and transformations."""
     return (
         type(x) in (Tensor, torch.nn.Parameter)
         and not tracing()
@@ -47,17 +47,17 @@ def is_plain(x: Tensor) -> bool:
 
 
 def is_readable(x: Tensor) -> bool:
-    """Whether values may be looked at: nothing waits for them, or has to see it."""
+    """Whether values may be read: without waiting, and unnoticed by a compiler."""
     return x.device.type == "cpu" and is_plain(x)
 
 
 def check_curvature(c: object, device: torch.device, look: bool = True) -> None:
-    """Raises a :class:`ValueError` for what is no curvature of points.
+    """Raises a :class:`ValueError` if c is not a curvature for some points.
 
     Args:
         c: The absolute value of the curvature.
         device: That of the points.
-        look: Whether a tensor's numbers are looked at, too, where nothing waits for it.
+        look: Whether a tensor's numbers are read, too, where nothing has to wait.
     """
     if isinstance(c, Tensor):
         check_real(c, "c")
@@ -83,7 +83,7 @@ def check_values(c: Tensor) -> None:
 
 
 def check_value(c: float) -> None:
-    """Raises a :class:`ValueError` for a number that is no curvature."""
+    """Raises a :class:`ValueError` for a number that is not a curvature."""
     if not (0 <= c < math.inf):
         raise ValueError(
             f"'c' must be a finite number >= 0: it is the absolute value of the "
@@ -93,11 +93,11 @@ def check_value(c: float) -> None:
 
 
 def check_points(points: dict[str, Tensor]) -> torch.dtype:
-    """Raises for what are no points on one device.
+    """Raises if these are not points on one device.
 
     Args:
-        points: Tensors by the names that a user has for them; those behind the first
-            may be such as belong to points.
+        points: Tensors by the user's names for them; those after the first may be
+            anything that belongs to points, such as a normal.
 
     Returns:
         Their common dtype.
@@ -119,7 +119,7 @@ def check_points(points: dict[str, Tensor]) -> torch.dtype:
 
 
 def check_pair(**points: Tensor) -> None:
-    """Raises for two sets of points that are not of one space, or do not broadcast."""
+    """Raises for two sets of points that differ in dimension or do not broadcast."""
     check_points(points)
     check_fit(**points)
 
@@ -127,7 +127,7 @@ def check_pair(**points: Tensor) -> None:
 def check_fit(**points: Tensor) -> None:
     """Raises for two sets of points whose shapes do not fit.
 
-    Of what a compiler reads, only the number of coordinates is looked at.
+    Under a compiler only the number of coordinates is checked.
     """
     (first, u), (second, v) = points.items()
     if v.dim() == 0 or u.shape[-1] != v.shape[-1]:
@@ -143,7 +143,7 @@ def check_fit(**points: Tensor) -> None:
 
 
 def broadcast(one: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether two shapes broadcast; of sizes that a compiler reads nothing is asked."""
+    """Whether two shapes broadcast; always true under a compiler."""
     if tracing():
         return True
     pairs = zip(reversed(one), reversed(other), strict=False)
@@ -158,10 +158,10 @@ def prepare(c: Curved, **points: Tensor) -> tuple[Curved, list[Tensor], torch.dt
     Args:
         c: Absolute value of the curvature, shape :math:`()` or one that broadcasts to
             that of the points without its last axis.
-        **points: Points by the names that a user has for them.
+        **points: Points by the user's names for them.
 
     Returns:
-        c so that it broadcasts to row scalars, points, and the dtype of the result.
+        c in a shape that broadcasts to row scalars, points, and the result's dtype.
     """
     result = check_points(points)
     first = next(iter(points.values()))

@@ -6,8 +6,8 @@ all derivatives exist at :math:`z = 0`, where :math:`a = \sqrt z` itself has non
 
 Far out, :math:`\sinh` and :math:`\cosh` overflow (float32: at 88).  The scaled
 functions return :math:`f(a)\,e^{-m}` for a shift :math:`m` that the caller chooses
-near :math:`a` and detaches: a final result does not depend on the shift, so neither
-does its gradient.
+near :math:`a` and detaches: a final result does not depend on the shift, and so its
+gradient does not, either.
 """
 
 import math

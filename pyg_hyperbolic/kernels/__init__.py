@@ -1,6 +1,6 @@
-"""The operations of layers on many points and edges, fast on each device.
+"""The operations of layers, on many points and edges at once, fast on each device.
 
-They are those of :mod:`pyg_hyperbolic.geometry`, of points at any radius, with
+They compute what :mod:`pyg_hyperbolic.geometry` does, for points at any radius, with
 gradients derived by hand.  Points have the shape [N, d], or [N, H, d] with an axis of
 heads, each of which is a space of its own; edges are a :class:`Graph`.
 """

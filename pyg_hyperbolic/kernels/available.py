@@ -1,4 +1,4 @@
-"""Which back ends of loops this machine has, each for one type of device."""
+"""Which compiled back ends this machine has, each for one type of device."""
 
 import warnings
 from importlib import import_module
@@ -7,12 +7,12 @@ from types import ModuleType
 
 import torch
 
-# What each of them is compiled by.
+# The package that compiles each of them.
 COMPILERS = {"cpu": "numba", "cuda": "triton"}
 INSTALLED = {
     name: find_spec(package) is not None for name, package in COMPILERS.items()
 }
-if torch.version.hip is not None:  # AMD's devices are called CUDA's, too
+if torch.version.hip is not None:  # there AMD's devices are called "cuda"
     INSTALLED["cuda"] = False
 _loaded: dict[str, ModuleType | None] = {}
 

@@ -1,4 +1,4 @@
-"""A graph in any of the forms that it comes in: checked, and as edges or rows."""
+"""A graph in any form that PyG knows: checked, and turned into edges or rows."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ def check_edges(
     device: torch.device | None = None,
     whose: str = "'x'",
 ) -> None:
-    """Raises if a dense edge index has not two rows, or a weight for each edge.
+    """Raises unless a dense edge index has two rows, and a weight for each edge.
 
     Args:
         edge_index: The graph, in any form.
         edge_weight: Edge weights; a sparse matrix has its own.
         device: Where the features are.
-        whose: What the user has for these.
+        whose: What the user calls these.
     """
     sparse = isinstance(edge_index, SparseTensor)
     if not sparse:
@@ -60,7 +60,7 @@ def check_edges(
 
 
 def checked_size(size: Any) -> tuple[Any, Any]:
-    """Numbers of sources and targets, of which one that is not known may be None.
+    """Numbers of sources and targets; one that is not known is None.
 
     Raises:
         ValueError: If they are not two.

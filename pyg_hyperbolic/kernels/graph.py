@@ -1,4 +1,4 @@
-"""The edges of a graph, in the order in which the operations take them."""
+"""The edges of a graph, in the order in which the operations need them."""
 
 import torch
 from torch import Tensor
@@ -40,10 +40,11 @@ class Graph:
         target: Where it leads to, shape [E].
         num_sources: Number of nodes that may be a source.
         num_targets: Number of nodes that may be a target.
-        name: What users have for the edges, or for :obj:`target` alone.
+        name: What users call the edges, or the targets where these are groups.
 
     Raises:
-        ValueError: If these are no indices of as many edges, or no numbers.
+        ValueError: If sources and targets are not indices of equally many edges, or
+            their numbers are not whole numbers.
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class Graph:
         """The edges as rows of a sparse matrix, one for each target.
 
         Returns:
-            First edge of each target, shape [M + 1]; sources, shape [E]; where each of
-            these edges stands in the user's order, shape [E], or [0] for no change.
+            First edge of each target, shape [M + 1]; sources, shape [E]; the place of
+            each of these edges in the user's order, shape [E], or [0] if that is the
+            same.
 
         Raises:
             ValueError: If an index is out of range.
@@ -112,7 +114,7 @@ class Graph:
 
     @classmethod
     def of_rows(cls, ptr: Tensor, source: Tensor, num_sources: int) -> "Graph":
-        """A graph that comes as rows of a sparse matrix."""
+        """A graph that is given as rows of a sparse matrix."""
         graph = cls(source, None, num_sources, ptr.numel() - 1)
         module = cpu() if source.device.type == "cpu" and not tracing() else None
         rows = ptr.contiguous(), source.contiguous(), source.new_empty(0)
@@ -212,7 +214,7 @@ def _(
 def graph_of(
     edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int], flow: str
 ) -> tuple[Graph, OptTensor]:
-    """A graph and its weights, made once for each graph that is not changed.
+    """A :class:`Graph` and its weights; it is remembered until the edges change.
 
     Args:
         edge_index: The graph, in any form.
@@ -234,7 +236,7 @@ def graph_of(
         source, target, _ = directed(_alias(edge_index), None, flow)
         return Graph(source, target, num_sources, num_targets)
 
-    # A list is no key.
+    # A list can't be a key.
     key = "graph", size if isinstance(size, tuple) else str(size), flow
     graph = remembered(edge_index, (), key, make)
     return graph, weights_of(edge_index, edge_weight)

@@ -1,4 +1,4 @@
-"""What is made of a graph, kept as long as the graph is there and not changed."""
+"""What is computed from a graph, kept as long as the graph lives and is unchanged."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 
 class _Made(NamedTuple):
-    """What was made, and of what: it holds as long as that is as it was."""
+    """A result, and what it was computed from: it holds while that is unchanged."""
 
     others: tuple["ref[Tensor] | None", ...]
     states: tuple[Any, ...]
@@ -35,7 +35,7 @@ class _Made(NamedTuple):
 
 
 class _Entry:
-    """What was made of a tensor, as long as it lives and is not written to."""
+    """What was computed from a tensor, while it lives and is not written to."""
 
     def __init__(self, tensor: Tensor) -> None:
         key, memory = id(tensor), _memory  # at exit the module's names are gone first
@@ -48,7 +48,7 @@ _memory: dict[int, _Entry] = {}
 
 
 def _states(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
-    """What changes with a tensor's values, or with the memory they are in."""
+    """What changes when a tensor's values do, or the memory they are in."""
     return tuple(
         None if x is None else (x._version, x.shape, _address(x)) for x in tensors
     )
@@ -64,16 +64,16 @@ def remembered(
     settings: Hashable,
     make: Callable[[], Made],
 ) -> Made:
-    """What is made of tensors, made anew only when one of them is another or changed.
+    """What is computed from tensors, again only when one is replaced or changed.
 
-    Nothing is remembered of tensors with gradients, while a compiler reads along, or in
+    Nothing is remembered for tensors that require gradients, under a compiler, or in
     inference mode, where PyTorch does not count changes.
 
     Args:
-        tensor: The first of them; what was made goes when it goes.
+        tensor: The first of them; the result is forgotten when it is freed.
         others: The others.
         settings: What else the result depends on.
-        make: Makes it.  It must not hold the first tensor.
+        make: Computes the result, which must not hold the first tensor.
     """
     if (
         tracing()

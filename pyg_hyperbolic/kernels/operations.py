@@ -1,4 +1,4 @@
-"""The operations, each with its schema, and its arguments made ready for a back end."""
+"""The operations: their schemas, and their arguments made ready for a back end."""
 
 import torch
 from torch import Tensor
@@ -129,7 +129,7 @@ def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 
     Args:
         u: Points, shape :math:`(N, d)` or :math:`(N, H, d)`.
-        v: As many points, or one that is added to all, without the first axis.
+        v: As many points, or one that is added to all and lacks the first axis.
         c: Absolute value of the curvature, shape :math:`()` or :math:`(H)`.
     """
     c, (u, v), dtype = _ready(c, u=u, v=v)
@@ -147,7 +147,7 @@ def lorentz_map(
     Args:
         h: Linear images of points, shape :math:`(N, d')`.
         x: The points, shape :math:`(N, d)`.
-        time: Column of the weight that is for the time, shape :math:`(d')`.
+        time: The weight's column for the time, shape :math:`(d')`.
         bias: Translation of the space coordinates, shape :math:`(d')`.
         c: Absolute value of the curvature, shape :math:`()`.
     """
@@ -172,7 +172,7 @@ def midpoint(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
 ) -> Tensor:
-    r"""Weighted midpoints of the neighbors :math:`x_j \oplus b` of every target.
+    r"""Weighted midpoints of every target's neighbors, each as :math:`x_j \oplus b`.
 
     See :func:`pyg_hyperbolic.geometry.midpoint`.
 
@@ -181,7 +181,7 @@ def midpoint(
         graph: The edges.
         c: Absolute value of the curvature, shape :math:`()` or :math:`(H)`.
         weight: Weights :math:`\ge 0`, shape :math:`(E)` or :math:`(E, H)`.
-        bias: One point, added to each of them, shape :math:`(d)` or :math:`(H, d)`.
+        bias: The point :math:`b`, shape :math:`(d)` or :math:`(H, d)`.
 
     Returns:
         Points, shape :math:`(M, d)` or :math:`(M, H, d)`; the origin for a target
@@ -230,14 +230,14 @@ def log_sum(
 
 
 def dist(u: Tensor, v: Tensor, c: Curved, first: Tensor, second: Tensor) -> Tensor:
-    r"""Distances of pairs given by index, without a copy of their points.
+    r"""Distances of pairs of points, which are given by their indices and not copied.
 
     Args:
         u: Points, shape :math:`(N, d)` or :math:`(N, H, d)`.
         v: Points, shape :math:`(M, d)` or :math:`(M, H, d)`.
         c: Absolute value of the curvature, shape :math:`()` or :math:`(H)`.
-        first: The pairs' points in :obj:`u`, shape :math:`(P)`.
-        second: Those in :obj:`v`, shape :math:`(P)`.
+        first: Index in :obj:`u` of each pair's first point, shape :math:`(P)`.
+        second: Index in :obj:`v` of its second point, shape :math:`(P)`.
 
     Returns:
         Distances, shape :math:`(P)` or :math:`(P, H)`.

@@ -1,10 +1,10 @@
-"""The one mechanism that makes an operation of its back ends.
+"""The one mechanism by which back ends become operations.
 
 In eager mode an operation is an ``autograd.Function``.  For ``torch.compile`` and
-``torch.export`` it is a custom op, one node of their graph whatever it does inside.
-So it is for tensors that are no plain ones.  Second derivatives, and all that
-transforms functions (``torch.func``, forward-mode differentiation), are those of the
-portable back end, which is written in PyTorch throughout.
+``torch.export``, and for subclasses of tensors, it is a custom op: one node of their
+graph, whatever it does inside.  Second derivatives, and everything that transforms
+functions (``torch.func``, forward-mode differentiation), come from the portable back
+end, which is written in PyTorch throughout.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,18 +27,19 @@ _forced: list[str] = []
 
 @contextmanager
 def backend(name: str) -> Iterator[None]:
-    """Has one back end compute everything inside, for tests and for debugging.
+    """Has one back end compute everything inside the block, for tests and debugging.
 
-    By default tensors on a CPU are computed by ``"cpu"``, those on a CUDA device by
-    ``"cuda"``, and all others by ``"portable"``, as is what these do not have.
+    By default operations run in ``"cpu"`` for tensors on a CPU, in ``"cuda"`` for those
+    on a CUDA device, and in ``"portable"`` for all others, and for what the first two
+    do not have.
 
     Args:
-        name: ``"cpu"``, ``"cuda"`` (of tensors on a CPU in Triton's interpreter, with
-            ``TRITON_INTERPRET=1`` in the environment), ``"portable"``, or
-            ``"reference"``: that in float64.
+        name: ``"cpu"``; ``"cuda"`` (for tensors on a CPU it needs Triton's interpreter,
+            that is ``TRITON_INTERPRET=1`` in the environment); ``"portable"``; or
+            ``"reference"``, which is ``"portable"`` in float64.
 
     Raises:
-        ValueError: If the name is unknown, or the back end is not to be had.
+        ValueError: If the name is unknown, or the back end is not installed.
     """
     if name not in BACKENDS:
         raise ValueError(f"'name' must be one of {', '.join(BACKENDS)} (got {name!r})")
@@ -56,7 +57,7 @@ def backend(name: str) -> Iterator[None]:
 
 
 def _device(x: Tensor) -> str:
-    """The back end for the device of a tensor, if nobody asks for another."""
+    """The back end for the device of a tensor, unless another one is forced."""
     return _forced[-1] if _forced else x.device.type
 
 
@@ -77,8 +78,8 @@ class Operator:
         arguments: The schema's arguments, those with gradients first.
         differentiable: How many of them have gradients.
         shape: The shape of the result, from the arguments.
-        kept: Which arguments the backward pass needs the values of, from which have to
-            have gradients; all by default.  Of the others it gets the shape.
+        kept: Tells, from which arguments need gradients, which values the backward pass
+            reads; all by default.  Of the other arguments it only gets the shape.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Operator:
         self._compiled = self._make_custom_op(arguments)
 
     def __call__(self, *args: Any) -> Tensor:
-        """Computes the operation by the back end that fits its arguments."""
+        """Computes the operation with the back end that fits its arguments."""
         chosen = _device(args[0])
         if chosen == "reference":
             wide = [_wide(x) for x in args]
@@ -117,7 +118,7 @@ class Operator:
         """Whether a back end has loops for such points."""
         if by not in COMPILERS or x.shape[-1] > _WIDEST.get(by, x.shape[-1]):
             return False
-        # What is loaded lazily can't be looked at by a compiler.
+        # A compiler can't look at what is loaded lazily.
         return INSTALLED[by] if tracing() else loops(by) is not None
 
     def forward(self, by: str, args: Sequence[Any]) -> Tensor:
@@ -132,7 +133,7 @@ class Operator:
         return list(getattr(loops(by), f"{self.name}_backward")(grad, *args, needed))
 
     def _saved(self, args: Sequence[Any], needed: Sequence[bool]) -> list[Any]:
-        """The arguments, those that the backward pass does not read without values."""
+        """The arguments; without values where the backward pass does not read them."""
         if self.kept is None:
             return list(args)
         kept = [*self.kept(needed), *(True for _ in args[self.differentiable :])]

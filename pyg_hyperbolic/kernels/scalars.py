@@ -50,7 +50,7 @@ def lift_slope(z, sinhc, cosh):
 
 @scalar
 def stretch(z, gap):
-    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative by z."""
+    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative in z."""
     if z < 1e-2:
         return _stretch_near(z)
     r = math.sqrt(z)

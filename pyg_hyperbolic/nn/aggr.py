@@ -27,8 +27,8 @@ def hyperbolic_mean_pool(
 
     Args:
         x: Points, shape :math:`(N, F)`.
-        batch: The graph of every node, shape :math:`(N)`; one graph if left out.
-        size: Number of graphs B, by default as :obj:`batch` says.
+        batch: The graph of every node, shape :math:`(N)`; :obj:`None` for one graph.
+        size: Number of graphs B; by default that in :obj:`batch`.
         c: Absolute value of the curvature, a number or of shape :math:`()`.
 
     Returns:
@@ -48,14 +48,16 @@ def hyperbolic_mean_pool(
 class HyperbolicAggregation(Aggregation):
     r"""The midpoint of the points of each group, for :obj:`aggr` of any PyG layer.
 
-    A layer that adds messages up and is given this averages them instead, in the space
-    of curvature :math:`-c` whose points in normal coordinates its messages are.
+    A layer that is given this no longer adds its messages up, but reads them as points
+    of the space of curvature :math:`-c`, in normal coordinates, and takes their
+    midpoint.
 
     .. note::
-        PyG (2.8.1) writes :meth:`propagate` of a class once, for the aggregation of its
-        first layer: if that was this one, a later :class:`GCNConv` or :class:`SAGEConv`
-        of the same process refuses sparse matrices. A subclass of the layer
-        (``class MidpointSAGE(SAGEConv): pass``) has a :meth:`propagate` of its own.
+        PyG (2.8.1) generates the :meth:`propagate` of a class only once, for the
+        aggregation of the first layer that is built.  If that was this aggregation, a
+        later :class:`GCNConv` or :class:`SAGEConv` of the same process refuses sparse
+        matrices.  A subclass of the layer (``class MidpointSAGE(SAGEConv): pass``) gets
+        a :meth:`propagate` of its own.
 
     Args:
         curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
@@ -68,9 +70,10 @@ class HyperbolicAggregation(Aggregation):
         self.curvature = as_curvature(curvature, heads=None)
 
     def reset_parameters(self) -> None:
-        """Sets a curvature of its own back to the initial value.
+        """Sets the curvature back to its initial value, if it was given as a number.
 
-        One that was given is left alone, as PyG's layers call this when they are built.
+        A :class:`~pyg_hyperbolic.Curvature` that was passed is left alone, as PyG's
+        layers call this when they are built.
         """
         if self._is_own:
             self.curvature.reset_parameters()
@@ -84,7 +87,7 @@ class HyperbolicAggregation(Aggregation):
         dim: int = -2,
         **kwargs: Any,
     ) -> Tensor:
-        """Looks at what PyG does not look at before it calls :meth:`forward`."""
+        """Checks what PyG does not check, before :meth:`forward` is called."""
         check_features(x, -1)
         check_whole(-math.inf, dim=dim)
         if not -x.dim() <= dim < x.dim() - 1 or dim == -1:
@@ -134,11 +137,11 @@ class HyperbolicAggregation(Aggregation):
                 ) from error
         elif dim_size is None:
             dim_size = num_groups(index)
-        # All axes but this and the last are features of other groups.
+        # All axes but this one and the last are treated as heads.
         out = group_midpoints(x, index, dim_size, self.curvature(x), dim)
         return out.contiguous()  # layers take views of it
 
 
 def num_groups(index: Tensor) -> int:
-    """Number of groups that an index names."""
+    """Number of groups in an index."""
     return int(index.max()) + 1 if index.numel() > 0 else 0

@@ -1,4 +1,4 @@
-"""What layers with a curvature have in common."""
+"""What all layers with a curvature share."""
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ from pyg_hyperbolic.nn.validation import check_features, check_like_layer
 class Curved(torch.nn.Module):
     """A layer with a curvature, which others may share.
 
-    A subclass draws its weights in :meth:`_reset_weights`.  Its constructor calls that
-    alone: a curvature that it is given may be trained already.
+    A subclass draws its weights in :meth:`_reset_weights`.  Its constructor calls only
+    that, and does not reset the curvature, which may have been trained already.
     """
 
     curvature: Curvature
@@ -26,6 +26,6 @@ class Curved(torch.nn.Module):
         self.curvature.reset_parameters()
 
     def _check(self, x: Tensor, in_channels: int) -> None:
-        """Raises if something is no points, [*, F], that the layer can take."""
+        """Raises if x does not hold points, [*, F], that the layer can take."""
         check_features(x, in_channels, axes=1)
         check_like_layer(x, self)

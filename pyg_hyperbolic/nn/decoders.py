@@ -1,4 +1,4 @@
-"""Decoders: what is read off a pair of points."""
+"""Decoders: scores of pairs of points."""
 
 import math
 
@@ -15,7 +15,7 @@ from pyg_hyperbolic.nn.validation import check_features, check_graph
 
 
 class FermiDiracDecoder(torch.nn.Module):
-    r"""The probability of an edge from the squared distance of its ends, as a logit.
+    r"""The logit of an edge's probability, from the squared distance of its ends.
 
     The Fermi-Dirac distribution :math:`p = 1/(e^{(d^2 - r)/t} + 1)` of `"Hyperbolic
     Geometry of Complex Networks" <https://arxiv.org/abs/1006.5169>`_, with the
@@ -68,7 +68,7 @@ class FermiDiracDecoder(torch.nn.Module):
         return self.logits(sqdist(u, v, c))
 
     def logits(self, square: Tensor) -> Tensor:
-        """The same from squared distances, of any shape."""
+        """The logits of squared distances, of any shape."""
         return (self.r - square) / self.t
 
     def extra_repr(self) -> str:
@@ -79,14 +79,15 @@ class FermiDiracDecoder(torch.nn.Module):
 
 
 class FermiDiracEdges(torch.nn.Module):
-    r"""A :class:`FermiDiracDecoder` of a graph's edges, for PyG's autoencoders.
+    r"""A :class:`FermiDiracDecoder` for PyG's autoencoders.
 
-    To be given to :class:`~torch_geometric.nn.models.GAE` and
+    Pass it to :class:`~torch_geometric.nn.models.GAE` or
     :class:`~torch_geometric.nn.models.VGAE` in place of their inner product.
 
     Args:
-        curvature: That of the points: the :class:`~pyg_hyperbolic.Curvature` of the
-            encoder's last layer, ``encoder.convs[-1].curvature``, or a number.
+        curvature: The curvature of the points' space: the
+            :class:`~pyg_hyperbolic.Curvature` of the encoder's last layer,
+            ``encoder.convs[-1].curvature``, or a number.
         r: See :class:`FermiDiracDecoder`.
         t: See :class:`FermiDiracDecoder`.
         learnable: See :class:`FermiDiracDecoder`.
@@ -127,7 +128,7 @@ class FermiDiracEdges(torch.nn.Module):
         return out.sigmoid() if sigmoid else out
 
     def forward_all(self, z: Tensor, sigmoid: bool = True) -> Tensor:
-        """The same for all pairs of nodes, shape :math:`(N, N)`."""
+        """Probabilities or logits of all pairs of nodes, shape :math:`(N, N)`."""
         self._check(z, sigmoid)
         out = self.decoder(z[:, None], z[None], self.curvature(z))
         return out.sigmoid() if sigmoid else out

@@ -13,7 +13,7 @@ from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 
 
 class _Sum(HyperbolicAggregation):
-    """Midpoints of messages times their number, in the place of their sum."""
+    """Midpoints of messages times their number, in place of their sum."""
 
     def forward(
         self,
@@ -33,10 +33,10 @@ class _Sum(HyperbolicAggregation):
 class Hyperbolic(torch.nn.Module):
     r"""A PyG convolution whose messages are averaged in hyperbolic space.
 
-    Whatever the convolution is, its messages :math:`\mathbf{m}_{ij}`, weights and
-    attention included, are taken for points of the hyperbolic space of curvature
-    :math:`-c` in normal coordinates (see :mod:`pyg_hyperbolic.geometry`), and its
-    reduction over the :math:`n_i` messages of a node is replaced:
+    The convolution's messages :math:`\mathbf{m}_{ij}`, weights and attention included,
+    are read as points of the hyperbolic space of curvature :math:`-c` in normal
+    coordinates (see :mod:`pyg_hyperbolic.geometry`), and its reduction over the
+    :math:`n_i` messages of a node is replaced:
 
     .. math::
         \sum_j \mathbf{m}_{ij} \;\to\; n_i \otimes_c
@@ -52,9 +52,9 @@ class Hyperbolic(torch.nn.Module):
     space at the origin.  For :math:`c \to 0`, and where each node has one message, it
     is the convolution itself.
 
-    This differs from :class:`~pyg_hyperbolic.nn.HGCNConv` and its like, which weigh
-    the points in their mean and add their bias by a gyro-sum: use those where there is
-    one.
+    :class:`~pyg_hyperbolic.nn.HGCNConv` and its like differ: their edge weights are
+    the weights of the mean, and their bias is added by a gyro-sum.  Prefer them where
+    there is one for your convolution.
 
     Args:
         conv (MessagePassing): The convolution, with sums or means for its reduction.
@@ -67,8 +67,8 @@ class Hyperbolic(torch.nn.Module):
         Those of the convolution; all arguments are passed on.
 
     Raises:
-        ValueError: If the convolution is hyperbolic already, reduces other than by a
-            sum or a mean or by code of its own, or splits its channels.
+        ValueError: If the convolution is hyperbolic already, reduces its messages by
+            anything but a sum or a mean or by code of its own, or splits its channels.
     """
 
     def __init__(self, conv: MessagePassing, *, curvature: CurvatureLike = 1.0) -> None:
@@ -83,7 +83,7 @@ class Hyperbolic(torch.nn.Module):
         self.conv = conv
 
     def __getattr__(self, name: str) -> Any:
-        """What is not the wrapper's own is the convolution's, such as its sizes."""
+        """Looks up in the convolution what the wrapper does not have itself."""
         if name == "conv":  # before there is one
             return super().__getattr__(name)
         try:
@@ -92,7 +92,7 @@ class Hyperbolic(torch.nn.Module):
             return getattr(self.conv, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Sets settings of the convolution there, as `DirGNNConv` does."""
+        """Passes settings of the convolution on to it, as `DirGNNConv` does."""
         conv = self.__dict__.get("_modules", {}).get("conv")
         if conv is not None and name == "curvature":
             conv.aggr_module.curvature = value
@@ -117,9 +117,9 @@ class Hyperbolic(torch.nn.Module):
 
 
 def _weigh_as_a_product(conv: MessagePassing) -> None:
-    """Has messages weighed by a sparse matrix, as the product with it would do.
+    """Has messages multiplied by a sparse matrix's values, as its product would do.
 
-    A layer whose messages take an ``edge_weight`` gets that from PyG.
+    A layer whose messages take an ``edge_weight`` gets these from PyG.
     """
     if "edge_weight" not in conv.inspector.get_param_dict("message"):
         conv.register_propagate_forward_pre_hook(_keep_values)

@@ -1,4 +1,4 @@
-"""What embeddings of a graph are trained by: losses of pairs of points."""
+"""Losses of pairs of points, by which embeddings of a graph are trained."""
 
 import math
 
@@ -15,13 +15,13 @@ from pyg_hyperbolic.nn.validation import check_graph, check_pairs
 
 
 class SampledSoftmaxLoss(torch.nn.Module):
-    r"""How much nearer a neighbor is than nodes that are none, of the `"Poincaré
-    Embeddings" <https://arxiv.org/abs/1705.08039>`_ paper, Eq. 6.
+    r"""The loss of the `"Poincaré Embeddings" <https://arxiv.org/abs/1705.08039>`_
+    paper, Eq. 6: neighbors are to be nearer than other nodes.
 
-    The loss of an edge :math:`(u, v)` is :math:`d(u, v) + \log \sum_w e^{-d(u, w)}`
-    with the sum over v and a sample of nodes that are no neighbors of u, the mean of
-    which is returned.  Nodes are drawn alike; a drawn neighbor of u, or u itself,
-    doesn't count.
+    The loss of an edge :math:`(u, v)` is :math:`d(u, v) + \log \sum_w e^{-d(u, w)}`,
+    where the sum is over v and a sample of nodes that are not neighbors of u; the mean
+    over the edges is returned.  Nodes are drawn uniformly; neighbors of u that are
+    drawn, and u itself, are left out.
 
     Args:
         edge_index: All edges, shape :math:`(2, E)`, from each node to its neighbors:
@@ -30,7 +30,8 @@ class SampledSoftmaxLoss(torch.nn.Module):
         num_negatives: How many nodes are drawn for each edge.
 
     Raises:
-        ValueError: If an edge has no such node, or a number is not positive.
+        ValueError: If an edge names a node that does not exist, or a number is not
+            positive.
     """
 
     keys: Tensor
@@ -51,7 +52,7 @@ class SampledSoftmaxLoss(torch.nn.Module):
         return first.long() * self.num_nodes + second
 
     def is_neighbor(self, first: Tensor, second: Tensor) -> Tensor:
-        """Whether nodes are neighbors, or the same; both of any shape that fits."""
+        """Whether nodes are neighbors, or the same; the shapes broadcast."""
         key = self._key(first, second)
         place = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         return self.keys[place] == key
@@ -89,10 +90,10 @@ def _check_both(embedding: HyperbolicEmbedding, edges: Tensor, others: Tensor) -
 
 
 class FermiDiracLoss(torch.nn.Module):
-    r"""Whether pairs are edges, by a Fermi-Dirac distribution of squared distances.
+    r"""Tells edges from other pairs by a Fermi-Dirac distribution of their distances.
 
-    The binary cross entropy of :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`, with as
-    much weight on all edges as on all others.
+    The binary cross entropy of :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`'s logits,
+    with the same total weight on the edges as on the other pairs.
 
     Args:
         r: See :class:`~pyg_hyperbolic.nn.FermiDiracDecoder`.
@@ -114,12 +115,12 @@ class FermiDiracLoss(torch.nn.Module):
         others: Tensor,
         c: Curved,
     ) -> Tensor:
-        """The loss of some edges, and of as many or more other pairs.
+        """The loss of some edges, and of some pairs that are not edges.
 
         Args:
             embedding: Points of all nodes.
             edges: Edges, shape :math:`(2, P)`.
-            others: Pairs that are none, shape :math:`(2, Q)`.
+            others: Pairs that are not edges, shape :math:`(2, Q)`.
             c: Absolute value of the curvature.
         """
         _check_both(embedding, edges, others)
@@ -132,17 +133,17 @@ class FermiDiracLoss(torch.nn.Module):
 
 
 class EntailmentConeLoss(torch.nn.Module):
-    r"""How far nodes are outside of the cones that they should be in.
+    r"""How far nodes are outside the cones that they belong in.
 
     The max-margin loss of `"Hyperbolic Entailment Cones"
     <https://arxiv.org/abs/1804.01882>`_, Eq. 32, with the energy of Eq. 33: the angle
-    by which a point is outside of a cone.  See :func:`~pyg_hyperbolic.geometry.
+    by which a point is outside a cone.  See :func:`~pyg_hyperbolic.geometry.
     half_aperture` and :func:`~pyg_hyperbolic.geometry.cone_angle`.
 
     Args:
-        inner: How near to the origin there are no cones.  Start from points further out
+        inner: Radius below which points have no cones.  Start from points farther out
             (:obj:`initial` of :class:`~pyg_hyperbolic.nn.HyperbolicEmbedding`).
-        margin: Angle by which others are to be outside, in radians.
+        margin: Angle by which other nodes are to be outside, in radians.
 
     Raises:
         ValueError: If a number is not positive.
@@ -158,7 +159,7 @@ class EntailmentConeLoss(torch.nn.Module):
     def energy(
         self, embedding: HyperbolicEmbedding, pairs: Tensor, c: Curved
     ) -> Tensor:
-        """The angle by which the first of each pair is outside of the second's cone.
+        """The angle by which the first of each pair is outside the second's cone.
 
         Args:
             embedding: Points of all nodes.
@@ -180,12 +181,12 @@ class EntailmentConeLoss(torch.nn.Module):
         others: Tensor,
         c: Curved,
     ) -> Tensor:
-        """Mean energy of edges, and the mean of what other pairs lack to the margin.
+        """Mean energy of edges, plus the mean of what other pairs lack of the margin.
 
         Args:
             embedding: Points of all nodes.
             edges: Edges, shape :math:`(2, P)`, from a node to what is above it.
-            others: Pairs that are none, shape :math:`(2, Q)`.
+            others: Pairs that are not edges, shape :math:`(2, Q)`.
             c: Absolute value of the curvature.
         """
         _check_both(embedding, edges, others)

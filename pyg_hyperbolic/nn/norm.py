@@ -16,7 +16,7 @@ from pyg_hyperbolic.nn.points import add
 
 
 class _Norm(Curved):
-    """What both have: a learned center, a learned deviation, and a curvature."""
+    """What both norms share: a learned center, a learned deviation, a curvature."""
 
     weight: Parameter | None
     bias: Parameter | None
@@ -76,13 +76,13 @@ class HyperbolicBatchNorm(_Norm):
         \sigma^2 = \frac{1}{n} \sum_i d_c(\mathbf{m}, \mathbf{x}_i)^2
 
     The Lorentz centroid :math:`\mathbf{m}` stands for the Fréchet mean, which has no
-    closed form.  There is one deviation for all coordinates, as a space without
-    preferred directions has it, and so one :math:`\gamma`.
+    closed form.  Hyperbolic space has no preferred directions, so there is one
+    deviation for all coordinates, and one :math:`\gamma`.
 
     Args:
         in_channels (int): Size of each input sample.
         eps (float, optional): Added to the variance. (default: :obj:`1e-5`)
-        momentum (float, optional): Share of a batch in the running statistics.
+        momentum (float, optional): Weight of a new batch in the running statistics.
             (default: :obj:`0.1`)
         affine (bool, optional): If set to :obj:`False`, there are no :math:`\gamma` and
             :math:`\mathbf{b}`. (default: :obj:`True`)
@@ -96,8 +96,8 @@ class HyperbolicBatchNorm(_Norm):
         - **output:** points :math:`(|\mathcal{V}|, F)`
 
     Raises:
-        ValueError: If a batch to learn from has less than two points, or
-            :obj:`momentum` is not between 0 and 1.
+        ValueError: If a batch that is normalized by its own statistics has fewer than
+            two points, or :obj:`momentum` is not between 0 and 1.
     """
 
     running_mean: OptTensor
@@ -162,9 +162,10 @@ class HyperbolicBatchNorm(_Norm):
 class HyperbolicLayerNorm(_Norm):
     r"""Normalization of every graph about the midpoint of its nodes.
 
-    As :class:`HyperbolicBatchNorm`, with the midpoint and the variance of each graph in
-    place of the batch's: what :class:`~torch_geometric.nn.norm.LayerNorm` does with
-    :obj:`mode="graph"`, but for the single deviation.
+    Like :class:`HyperbolicBatchNorm`, with the midpoint and the variance of each graph
+    in place of the batch's.  Its Euclidean counterpart is
+    :class:`~torch_geometric.nn.norm.LayerNorm` with :obj:`mode="graph"`, except for the
+    single deviation.
 
     Args:
         in_channels (int): Size of each input sample.

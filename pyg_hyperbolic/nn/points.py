@@ -1,4 +1,4 @@
-"""Steps that layers share: points of any shape, as the kernels take them."""
+"""Steps that layers share: points of any shape, brought to the kernels' shapes."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from pyg_hyperbolic.kernels import Graph
 
 
 def add_bias(h: Tensor, bias: OptTensor, c: Curved) -> Tensor:
-    r"""Points :math:`h \oplus b`, a bias added to each, or as they are without one.
+    r"""Points :math:`h \oplus b`, with a bias added to each; without one, as they are.
 
     Args:
         h: Points, shape :math:`(*, d)`.
@@ -26,7 +26,7 @@ def add_bias(h: Tensor, bias: OptTensor, c: Curved) -> Tensor:
 
 
 def product(lin: Linear, x: Tensor) -> Tensor:
-    """The product with a layer's weight alone; a lazy layer takes its size from it."""
+    """The product with a layer's weight; a lazy layer takes its size from x."""
     if lin.in_channels < 0:
         lin.initialize_parameters(lin, (x,))
     return torch.nn.functional.linear(x, lin.weight)
@@ -51,7 +51,7 @@ def sqdist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
 
 
 def all_distances(x: Tensor, y: Tensor, c: Curved) -> Tensor:
-    """The distance of each point x to each point y.
+    """The distance from each point x to each point y.
 
     Args:
         x: Points, shape [*, d].
@@ -68,7 +68,7 @@ def all_distances(x: Tensor, y: Tensor, c: Curved) -> Tensor:
 
 
 def by_node(x: Tensor, dim: int = -2) -> Tensor:
-    """Points [*, N, d] as [N, H, d]: every entry of the other axes is a head.
+    """Points [*, N, d] as [N, H, d], with all other axes made one axis of heads.
 
     Args:
         x: Points.
@@ -78,7 +78,7 @@ def by_node(x: Tensor, dim: int = -2) -> Tensor:
 
 
 def like(out: Tensor, x: Tensor, dim: int = -2) -> Tensor:
-    """What was computed from :func:`by_node`, with the axes of x."""
+    """What was computed from :func:`by_node`, with the axes of x again."""
     if x.dim() == 2:
         return out
     others = x.movedim(dim, 0).shape[1:-1]
@@ -103,7 +103,7 @@ def group_midpoints(
         c: Absolute value of the curvature, shape [].
         dim: The axis of the points.
         weight: Their weights, shape [N].
-        name: What users have for the groups.
+        name: What users call the groups, for errors.
 
     Returns:
         Points, shape [*, num_groups, d]; the origin for a group without points.

@@ -19,13 +19,13 @@ from pyg_hyperbolic.kernels import edges
 
 
 def check_widths(in_channels: Any, out_channels: Any, pairs: bool = False) -> None:
-    """Raises if sizes of input or output samples are no whole numbers."""
+    """Raises if sizes of input or output samples are not whole numbers."""
     check_in_channels(in_channels, pairs)
     check_whole(0, out_channels=out_channels)
 
 
 def check_in_channels(in_channels: Any, pairs: bool) -> None:
-    """Raises if a size of input samples is no whole number.
+    """Raises if a size of input samples is not a whole number.
 
     Args:
         in_channels: The size, -1 if it is not known yet.
@@ -48,7 +48,7 @@ def both_ends(in_channels: Any) -> tuple[int, int]:
 
 
 def check_pairs(pairs: Any, name: str, device: torch.device | None) -> None:
-    """Raises for what are no indices of pairs, on the device of the layer if given."""
+    """Raises unless pairs are indices, on the device of the layer if that is given."""
     check_integers(pairs, name)
     if device is not None:
         check_device(pairs.device, device, name, "the layer")
@@ -65,8 +65,8 @@ def check_features(x: Any, in_channels: int, name: str = "x", axes: int = 2) -> 
     Args:
         x: The features.
         in_channels: Their width, if it is positive.
-        name: What the user has for them.
-        axes: How many axes there must be.
+        name: What the user calls them.
+        axes: How many axes there must be at least.
     """
     check_floating(x, name)
     if x.dim() < axes:
@@ -102,7 +102,7 @@ def _first_parameter(layer: torch.nn.Module, but: Tensor) -> OptTensor:
 
 
 def check_dtype(x: Tensor, dtype: torch.dtype, name: str = "x") -> None:
-    """Raises if features are not in the dtype of a layer, but under autocast."""
+    """Raises if features are not in the dtype of a layer, except under autocast."""
     if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
         raise ValueError(
             f"'{name}' must have the dtype of the layer, {dtype} (got {x.dtype}); "
@@ -142,7 +142,7 @@ def check_finite(x: Tensor, name: str = "x") -> None:
 
 
 def check_nonnegative(edge_weight: Tensor) -> None:
-    """Raises if a weight is negative: of a midpoint weights are the masses."""
+    """Raises if a weight is negative: the weights of a midpoint are masses."""
     if edge_weight.numel() > 0 and bool((edge_weight < 0).any()):
         raise ValueError(
             f"'edge_weight' must not be negative for a midpoint, where weights are "
@@ -152,7 +152,7 @@ def check_nonnegative(edge_weight: Tensor) -> None:
 
 
 def check_aggregation(aggr: object) -> None:
-    """Raises if something is no aggregation for PyG to look up."""
+    """Raises if something is not an aggregation that PyG can look up."""
     if not (aggr is None or isinstance(aggr, str | list | tuple | Aggregation)):
         raise ValueError(
             f"'aggr' must be a name, several of them or an Aggregation (got {aggr!r})"
@@ -160,7 +160,7 @@ def check_aggregation(aggr: object) -> None:
 
 
 def check_mean(aggr: object, name: str, way_out: str = "") -> None:
-    """Raises if a reduction other than sums is asked of a midpoint.
+    """Raises if a midpoint is asked for another reduction than a sum or a mean.
 
     Args:
         aggr: The attribute of the layer.

@@ -1,4 +1,4 @@
-"""Measures of graphs, and of points beside them."""
+"""Measures of graphs, and of how well points represent them."""
 
 from pyg_hyperbolic.utils.embedding import (
     EmbeddingQuality,

@@ -1,4 +1,4 @@
-"""How well points keep the distances of their graph."""
+"""How well the distances of points represent their graph."""
 
 import math
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ Array = np.ndarray[Any, Any]
 
 
 class EmbeddingQuality(NamedTuple):
-    """What of a graph is to be seen in the distances of points.
+    """How well the distances of points represent a graph.
 
     Attributes:
         distortion: Average distortion; 0 is a perfect embedding.
-        mean_average_precision: How far neighbors are the nearest points; 1 at best.
+        mean_average_precision: Whether neighbors are the nearest points; 1 at best.
     """
 
     distortion: float
@@ -35,13 +35,13 @@ def embedding_distances(
     num_sources: int = 200,
     seed: int = 0,
 ) -> tuple[Array, Array]:
-    r"""Distances of points, and steps in their graph, from some nodes to all.
+    r"""Distances between points, and steps in their graph, from some nodes to all.
 
     Args:
         v: Points in normal coordinates, shape :math:`(N, d)`.
         c: Absolute value of the curvature; 0 for Euclidean points.
         edge_index: The graph, shape :math:`(2, E)`, read as undirected.
-        num_sources: Nodes to measure from, drawn at random if there are more.
+        num_sources: How many nodes to measure from; drawn if the graph has more.
         seed: Seed of that draw.
 
     Returns:
@@ -83,16 +83,16 @@ def embedding_quality(
     <https://arxiv.org/abs/1804.03329>`_.
 
     The average distortion is the mean of :math:`|d / h - 1|` over all pairs that
-    :math:`h` steps connect, with distances :math:`d` scaled by one factor to have the
-    mean of the steps.  The mean average precision is that of a node's neighbors among
-    all nodes by their distance: neighbors that are as near as :math:`k` nodes, of which
-    :math:`m` are neighbors, have the precision :math:`m / k`.
+    :math:`h` steps connect, where the distances :math:`d` are scaled by one factor to
+    have the same mean as the steps.  The mean average precision ranks all nodes by
+    their distance from a node: a neighbor within whose distance there are :math:`k`
+    nodes, :math:`m` of them neighbors, has the precision :math:`m / k`.
 
     Args:
         v: Points in normal coordinates, shape :math:`(N, d)`.
         c: Absolute value of the curvature; 0 for Euclidean points.
         edge_index: The graph, shape :math:`(2, E)`, read as undirected.
-        num_sources: Nodes to measure from, drawn at random if there are more.
+        num_sources: How many nodes to measure from; drawn if the graph has more.
         seed: Seed of that draw.
 
     Raises:

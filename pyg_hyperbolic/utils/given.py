@@ -1,4 +1,4 @@
-"""Checks of points that are measured, or drawn, beside a graph."""
+"""Checks of points that are measured, or drawn, together with a graph."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from pyg_hyperbolic.kernels.forms import check_edges
 
 
 def check_embedding(v: Tensor, c: float | Tensor, least: int) -> None:
-    """Raises for what are no points of one space.
+    """Raises unless v are points of one space.
 
     Args:
         v: Points, shape [N, d].
@@ -32,7 +32,7 @@ def check_embedding(v: Tensor, c: float | Tensor, least: int) -> None:
 
 
 def check_ends(edge_index: Tensor, v: Tensor) -> None:
-    """Raises for edges that some points do not have."""
+    """Raises for edges to points that do not exist."""
     check_edges(edge_index)
     if edge_index.numel() and not 0 <= edge_index.min() <= edge_index.max() < len(v):
         raise ValueError(

@@ -26,8 +26,8 @@ class Hyperbolicity(NamedTuple):
 
     Attributes:
         delta: The largest :math:`\delta` of four nodes; of those seen, if sampled.
-        share: With 95 % confidence, no more than this share of all quadruples has a
-            larger :math:`\delta` than :obj:`delta`; 0 if exact.
+        share: With 95 % confidence, at most this share of all quadruples has a larger
+            :math:`\delta` than :obj:`delta`; 0 if exact.
         diameter: The largest distance between two nodes; of those seen, if sampled.
     """
 
@@ -64,19 +64,19 @@ def gromov_hyperbolicity(
     that of the graph is the largest one (`"Hyperbolic Groups"
     <https://doi.org/10.1007/978-1-4613-9586-7_3>`_).  Trees and complete graphs have
     0, a cycle of n nodes about n/4: the smaller it is beside the diameter, the more the
-    graph gains from hyperbolic space.  Half of HGCN's figures are the same quantity in
-    other units: some authors leave out the division by two.
+    graph gains from hyperbolic space.  Some authors leave out the division by two:
+    HGCN's figures are twice those given here.
 
-    Edges count in both directions and with length one; nodes of different components
-    are in no quadruple.
+    Edges count in both directions and have length one; quadruples are those of nodes in
+    the same component.
 
     Args:
         edge_index: Edge indices, shape :math:`(2, |\mathcal{E}|)`.
         num_samples: How many triples of nodes to draw, each taken together with every
-            fourth node; three breadth-first searches each.  If left out, all quadruples
-            of graphs of up to 400 nodes on cycles are looked at (after [1], by
-            decreasing distance), and 1000 triples of larger ones.
-        num_nodes: Number of nodes, where the edges do not name the last one.
+            fourth node; each costs three breadth-first searches.  If left out, graphs
+            with up to 400 nodes on cycles are searched in full (after [1], by
+            decreasing distance), and larger ones by 1000 triples.
+        num_nodes: Number of nodes, if the last one has no edges.
         generator: Source of the samples; by default torch's own.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pictures: the Poincaré disk, curvatures while they learn, distances of a graph.
+"""Pictures: the Poincaré disk, curvatures during training, distances beside a graph's.
 
 They need matplotlib: ``pip install "pyg-hyperbolic[visualization]"``.
 """

@@ -1,4 +1,4 @@
-"""What all pictures start from."""
+"""What all pictures share."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The palette of Okabe and Ito, which the colour-blind can tell apart.
+# The palette of Okabe and Ito, which the color-blind can tell apart.
 COLORS = (
     "#0072B2",
     "#E69F00",
@@ -24,7 +24,7 @@ def axes_or_new(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
     """The axes that were given, or those of a new figure.
 
     Raises:
-        ValueError: If these are no axes.
+        ValueError: If these are not axes.
         ImportError: If matplotlib is not installed.
     """
     if ax is not None:
@@ -42,7 +42,7 @@ def axes_or_new(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
 
 
 def plain_numbers(ax: "Axes") -> None:
-    """Has a logarithmic vertical axis say 0.2 where it would have a power of 10."""
+    """Labels a logarithmic vertical axis with numbers such as 0.2, not powers of 10."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     low, high = ax.get_ylim()

@@ -1,4 +1,4 @@
-"""Curvatures while they learn."""
+"""Curvatures during training."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new, plain_numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CROSSES = 50  # that can be told apart beside each other
+CROSSES = 50  # as many as can be told apart
 
 
 def plot_curvature(
@@ -18,8 +18,8 @@ def plot_curvature(
 ) -> "Axes":
     r"""Draws c of every curvature of a model against the step, on a logarithmic scale.
 
-    Steps at which a gradient was blocked are marked with a cross, of long histories as
-    many of them as can be told apart.
+    Steps at which a gradient was blocked are marked with a cross; long histories show
+    only as many crosses as can be told apart.
 
     Args:
         history: What :func:`~pyg_hyperbolic.curvature_report` gave after each step.
@@ -29,7 +29,7 @@ def plot_curvature(
         The axes.
 
     Raises:
-        ValueError: If there are no steps, or their curvatures are not the same ones.
+        ValueError: If there are no steps, or they are of different curvatures.
 
     .. code-block:: python
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STEPS = 24  # of an arc
-SMALLEST = 0.35  # what is at the rim, in parts of the same at the center
+SMALLEST = 0.35  # size at the rim, as a share of that at the center
 INK = 150.0  # width of an arc, in points, times the length of all, in radii
 
 
@@ -83,21 +83,22 @@ def plot_disk(
 ) -> "Axes":
     r"""Draws points in the Poincaré disk, and edges as arcs of geodesics.
 
-    Points of more than two dimensions are seen from their midpoint with their true
-    distance from it, in the plane that shows most of their directions; arcs are the
-    geodesics of that plane.
+    Points of more than two dimensions are shown in the plane that tells most of their
+    directions apart, with their true distances from their midpoint, which is in the
+    center; arcs are the geodesics of that plane.
 
     Args:
         v: Points in normal coordinates, shape :math:`(N, d)` with :math:`d \ge 2`.
         c: Absolute value of the curvature, a positive number.
         edge_index: Edges to draw, shape :math:`(2, E)`; an undirected edge is drawn
             once.
-        y: Classes that give the points their colour, or values of a colour scale if
-            they are floating point, shape :math:`(N)`.
-        label: What :obj:`y` is: the title of the legend or of the colour scale.
+        y: Classes that give the points their color, or values of a color scale if they
+            are floating point, shape :math:`(N)`.
+        label: What :obj:`y` is: the title of the legend or of the color scale.
         ax: The axes to draw on; by default those of a new figure.
-        size: Area of a point at the center in square points, by default by the number
-            of points; towards the rim points get smaller, as all things do there.
+        size: Area of a point at the center, in square points of print; by default it
+            depends on the number of points.  Towards the rim points get smaller, as
+            everything does there.
 
     Returns:
         The axes.

@@ -1,4 +1,4 @@
-"""Distances of points beside those of their graph."""
+"""Distances between points beside those in their graph."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ def plot_distortion(
     seed: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Draws distances of points against steps in their graph.
+    r"""Draws distances between points against the steps between them in their graph.
 
     Distances are scaled by one factor to have the same mean as the steps; the line is
     their median for each number of steps, the band holds half of them, and on the
@@ -35,7 +35,7 @@ def plot_distortion(
         v: Points in normal coordinates, shape :math:`(N, d)`.
         c: Absolute value of the curvature; 0 for Euclidean points.
         edge_index: The graph, shape :math:`(2, E)`, read as undirected.
-        num_sources: Nodes to measure from, drawn at random if there are more.
+        num_sources: How many nodes to measure from; drawn if the graph has more.
         label: Name of the points in the legend.
         seed: Seed of that draw.
         ax: The axes to draw on; by default those of a new figure.

@@ -1,8 +1,8 @@
 """Loops of the weighted midpoint where neighbors are far out, see docs/geometry.md.
 
 Klein points are measured from that of each target's heaviest neighbor, and all masses
-are logarithms.  What differences there are is summed in units of the second heaviest
-neighbor: beside the heaviest it may be e^-2000, and decides the radius all the same.
+are logarithms.  Differences are summed in units of the second heaviest neighbor, whose
+mass may be e^-2000 of the heaviest one's and still decides the radius.
 """
 
 import math

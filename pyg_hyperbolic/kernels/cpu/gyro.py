@@ -129,7 +129,7 @@ def slopes(row, at_u, with_u, with_x, c):
     along = w.cos * g_e + w.sin * g_f
     across = w.cos * g_f - w.sin * g_e
     shrink = w.length / w.hyp * math.exp(-w.shift) if w.hyp > 0 else 1.0
-    # Out of range they may be infinite, which times 0 is no number.
+    # Out of range they may be infinite, and infinity times 0 is NaN.
     p, r = min(w.p, row.limit), min(w.r, row.limit)
     f_along = min(w.f_along, row.limit)
     f_across = min(max(w.f_across, -row.limit), row.limit)

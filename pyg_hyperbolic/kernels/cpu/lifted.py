@@ -1,13 +1,13 @@
 r"""Loops of the weighted midpoint as a sum of lifted points, see docs/geometry.md.
 
 A point v is lifted to (S v, C) with S = sinh(a)/a and C = cosh(a).  The sum of lifted
-neighbors, divided by its last number, is the Klein point M of their midpoint, whose
-radius its gap, 1 - c |M|^2, tells.  With a bias b the neighbor u (+) b is lifted to
+neighbors, divided by its last number, is the Klein point M of their midpoint, and its
+gap 1 - c |M|^2 tells the radius.  With a bias b the neighbor u (+) b is lifted to
 
     (alpha u + S_b b, C_u C_b + h), alpha = S_u (C_b + h / (1 + C_u)), h = c S_u S_b u.b
 
 Summed in float64 the gap is exact to 1e-16: enough unless the neighbors are far out and
-all in one direction.  Such targets are told apart, and left to
+all in one direction.  Such targets are recognized, and left to
 :mod:`~pyg_hyperbolic.kernels.cpu.far`.
 """
 
@@ -98,7 +98,7 @@ def add_neighbors(i, k, edges, u, at, shift, sums):
         for t in range(u.shape[2]):
             sums[t] += own * np.float64(u[j, k, t])
         total += w * at[j, k, COSH]
-        reach = at[j, k, SIZE]  # infinite counts at a weight of 0, too
+        reach = at[j, k, SIZE]  # an infinite one counts even at a weight of 0
         size += w * reach if reach < math.inf else reach
         shifts += w
     for t in range(u.shape[2]):
@@ -118,7 +118,7 @@ def klein(sums, total, size, c, least):
         sums[t] *= scale
         rr += sums[t] * sums[t]
     gap = 1 - c * rr
-    # Written so that what is not a number is exact, for users to see.
+    # Written so that NaN counts as exact, and users get to see it.
     lost = gap * total <= least * size or total < _SMALLEST or total > _LARGEST
     return rr, gap, not lost
 

@@ -1,10 +1,10 @@
 """Rows split over threads.
 
-The loops release the interpreter's lock.  They run in PyTorch's own OpenMP threads
-where these can be had: for some milliseconds after each of PyTorch's loops its threads
-wait busily for the next, and threads of a pool would fight with them for the cores.
-Elsewhere, and in a child process, which has none of its parent's threads, a pool does
-it.  Numba's own threads end the process after a fork, or when two threads call them.
+The loops release the interpreter's lock.  Where possible they run in PyTorch's own
+OpenMP threads: these spin for some milliseconds after each of PyTorch's loops, and
+would compete for the cores with other threads.  Elsewhere, and in a child process,
+which has none of its parent's threads, there is a pool.  Numba's own threads end the
+process after a fork, or when two threads call them.
 """
 
 import ctypes

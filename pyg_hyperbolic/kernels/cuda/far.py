@@ -1,9 +1,9 @@
 """Kernels of the weighted midpoint where neighbors are far out, see docs/geometry.md.
 
-They are those of :mod:`pyg_hyperbolic.kernels.cpu.far`: Klein points are measured from
+They follow :mod:`pyg_hyperbolic.kernels.cpu.far`: Klein points are measured from
 that of each target's heaviest neighbor, and all masses are logarithms.  A neighbor is
-the sum v = P u + Q b of a point and the bias.  All of them look first whether a target
-is left at all: nobody waits to be told.
+the sum v = P u + Q b of a point and the bias.  Each kernel first looks whether any
+target is left, so that the host does not have to wait in order to know.
 """
 
 import triton

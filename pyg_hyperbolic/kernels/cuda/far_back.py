@@ -1,7 +1,7 @@
 """Kernels of the gradients of :mod:`.far`, without atomics.
 
-What a target has to say to its neighbors is kept; each of these then sums it over its
-own targets.
+What each target adds to the gradients of its neighbors is stored; each neighbor then
+sums that over its own targets.
 """
 
 import triton
@@ -34,7 +34,7 @@ from pyg_hyperbolic.kernels.cuda.scalars import (
 MOST_BENT = tl.constexpr(20.0)  # of neighbors that count at most their number
 # Of each target: its heaviest neighbor; logarithms of the sums of w cosh(a) and
 # w / cosh(a), of the gap, and of what the shift is counted in; the share of the
-# inverses in the gap; artanh(r)/r, the derivative by the gap times the gap, and the
+# inverses in the gap; artanh(r)/r, the derivative in the gap times the gap, and the
 # product of the gradient with the midpoint's Klein point, whose square is the last.
 HEAVIEST, TOTAL, INVERSE, LOG_GAP, UNIT, SHARE = (tl.constexpr(n) for n in range(6))
 VALUE, BY_GAP, ALONG, RR, TARGET = (tl.constexpr(n) for n in range(6, 11))

@@ -1,4 +1,4 @@
-"""How kernels are started: sizes of blocks, and edges as they take them."""
+"""How kernels are started: sizes of blocks, and the form in which they take edges."""
 
 import math
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
 r"""Kernels of the weighted midpoint as a sum of lifted points, see docs/geometry.md.
 
-They are those of :mod:`pyg_hyperbolic.kernels.cpu.lifted`: a point is lifted to
+They follow :mod:`pyg_hyperbolic.kernels.cpu.lifted`: a point is lifted to
 (alpha u + S_b b, C), and where the gap of a target's sum has too few digits the target
 is left to :mod:`.far`.  Tables of rows have an axis of heads, flattened into the first.
 """

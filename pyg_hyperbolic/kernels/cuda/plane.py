@@ -1,6 +1,6 @@
 """Kernels of the gyro-sum in the plane of its two points, for a block of pairs.
 
-Each pair has a row of products, see :mod:`.rows`.  The sum is one of p = sign u and v;
+Each pair has a row of products, see :mod:`.rows`.  The sum is that of p = sign u and v,
 with e along p and f along the part x = v - share p of v that is across it.  All vectors
 that come out are combinations of p and x, and are given as those of v + sign u and u:
 the difference of two equal points has to be 0.

@@ -1,7 +1,7 @@
 """Kernels that touch the channels of pairs of points: products, and combinations.
 
 What comes between them, for each pair, is in :mod:`.plane`.  A pair is a row of u and
-one of v: those that indices name, or rows of the same number, or the only row of v.
+one of v: those that indices name, rows with the same number, or the only row of v.
 """
 
 import triton
@@ -95,7 +95,7 @@ def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out,
 
 @triton.jit
 def bounded(x, most):
-    """Gradients that stay numbers, and so do their squares; what is none stays so."""
+    """Gradients held where they and their squares are finite; NaN stays NaN."""
     return tl.where(x > most, most, tl.where(x < -most, -most, x))
 
 

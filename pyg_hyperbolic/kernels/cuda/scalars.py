@@ -53,7 +53,7 @@ def lift_slope(z, sinhc, cosh):
 
 @triton.jit
 def stretch_near(z):
-    """artanh(r)/r for r = sqrt(z) and small z, and its derivative by z."""
+    """artanh(r)/r for r = sqrt(z) and small z, and its derivative in z."""
     value = 1 + z * (
         1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13))))
     )
@@ -65,7 +65,7 @@ def stretch_near(z):
 
 @triton.jit
 def stretch(z, gap):
-    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative by z."""
+    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative in z."""
     value, slope = stretch_near(z)
     near = z < 1e-2
     zz = tl.where(near, 1.0, z)

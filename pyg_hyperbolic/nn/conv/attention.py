@@ -1,4 +1,4 @@
-"""Attention of the edges of a graph: made of scores, and given back to users."""
+"""Attention weights of edges: computed from scores, and returned to users."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from pyg_hyperbolic.geometry.rows import wide_dtype
 
 
 def normalized(score: Tensor, target: Tensor, num_targets: int) -> Tensor:
-    """Weights whose sum is 1 for every target, a softmax of scores.
+    """Weights that sum to 1 for every target: a softmax of scores.
 
     Args:
         score: A score of each edge and head, [E, H].
@@ -47,8 +47,9 @@ def attention_of(
         size: Numbers of nodes in the two rows of an edge index.
 
     Returns:
-        A pair of edges and weights; of a sparse matrix, one with these for its values
-        in the place of edges.  For a :class:`SparseTensor` that matrix alone.
+        A pair of edges and weights.  Where the graph is a sparse matrix, one with the
+        weights as its values takes the place of the edges; for a
+        :class:`SparseTensor`, only that matrix is returned.
     """
     sparse = isinstance(adj, SparseTensor)
     if not (sparse or is_torch_sparse_tensor(adj)):

@@ -28,12 +28,12 @@ from pyg_hyperbolic.nn.validation import (
 
 
 class HyperbolicConv(HyperbolicMessagePassing):
-    r"""What hyperbolic convolutions have in common; not a layer by itself.
+    r"""What hyperbolic convolutions share; not a layer by itself.
 
     A subclass computes points in normal coordinates, and aggregates them by
-    :meth:`_midpoints` or :meth:`_sums`.  Both take the kernels, unless somebody wants
-    to see or to change messages, by a hook or for an explanation: then they are PyG's
-    ``propagate`` of the same numbers.
+    :meth:`_midpoints` or :meth:`_sums`.  Both call the kernels, unless a hook or an
+    explainer wants to see or to change messages: then PyG's ``propagate`` computes the
+    same numbers message by message.
 
     Args:
         in_channels (int or tuple): Size of each input sample, or a pair of sizes of
@@ -42,7 +42,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
         scale (bool): Whether midpoints are multiplied by the sum of the weights.
         curvature (CurvatureLike): Initial :math:`c > 0`, learned from there on,
             or a :class:`~pyg_hyperbolic.Curvature`.
-        validate (bool): Whether :meth:`_checked` looks at indices and weights.
+        validate (bool): Whether every forward pass checks indices and weights.
         heads (int): Number of heads, each of which may have a curvature of its own.
         **kwargs: Additional arguments of
             :class:`torch_geometric.nn.conv.MessagePassing`.
@@ -74,7 +74,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
         self.curvature = as_curvature(curvature, heads)
 
     def _reset_weights(self) -> None:
-        """Draws new weights: a constructor leaves the curvature as it is given."""
+        """Draws new weights; the curvature stays as it is."""
 
     def reset_parameters(self) -> None:
         """Resets all learnable parameters, the curvature included."""
@@ -83,13 +83,13 @@ class HyperbolicConv(HyperbolicMessagePassing):
         self.curvature.reset_parameters()
 
     def graph_settings(self) -> tuple[Any, ...]:
-        """What :meth:`seen_graph` depends on: alike, layers see the same graph."""
+        """What :meth:`seen_graph` depends on; with equal ones layers see one graph."""
         return (self.flow,)
 
     def seen_graph(
         self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
     ) -> tuple[Adj, OptTensor]:
-        """The edges and weights that messages really have, self-loops and all.
+        """The edges and weights that messages really use, self-loops included.
 
         Args:
             edge_index: The graph, in any form.
@@ -99,9 +99,9 @@ class HyperbolicConv(HyperbolicMessagePassing):
         return edge_index, edge_weight
 
     def on_seen_graph(self) -> "HyperbolicConv":
-        """A copy with the same parameters that takes a graph of :meth:`seen_graph`.
+        """A copy with the same parameters, to be called with a :meth:`seen_graph`.
 
-        It may be a part of one, whose targets have all their edges.
+        Or with a part of one, as long as each target in it has all of its edges.
         """
         return copy.copy(self)
 
@@ -128,10 +128,11 @@ class HyperbolicConv(HyperbolicMessagePassing):
         c: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
-        """Weighted midpoints of neighbors, a bias added to each of them.
+        """Weighted midpoints of the neighbors, after a bias is added to each of them.
 
-        With :obj:`scale` it is added to the midpoint times the sum of the weights, as
-        :class:`~torch_geometric.nn.conv.GCNConv` adds it to its sums.
+        With :obj:`scale` the midpoint is multiplied by the sum of the weights first,
+        and the bias is added to that, as :class:`~torch_geometric.nn.conv.GCNConv` adds
+        it to its sums.
 
         Args:
             h: Points that messages leave from.
@@ -174,7 +175,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
 
         Args:
             x: Node features, or a pair of source and target features.
-            source_channels: How many of them sources must have; -1 is not known yet.
+            source_channels: How many features sources must have; -1 if not known yet.
             target_channels: How many targets must have, if the layer reads them.
         """
         if not (isinstance(x, tuple | list) and len(x) == 2):
@@ -218,8 +219,8 @@ class HyperbolicConv(HyperbolicMessagePassing):
     ) -> tuple[Tensor, OptTensor, Adj, OptTensor, tuple[int, int]]:
         """The arguments of a forward pass, checked and made ready for ``propagate``.
 
-        The first of them are its own, the others those of :meth:`_ends` and
-        :meth:`_checked`.
+        The first four are those of the forward pass itself; for the others see
+        :meth:`_ends` and :meth:`_checked`.
 
         Returns:
             Features of sources and targets, the graph, its weights and its size.
@@ -246,7 +247,7 @@ class HyperbolicConv(HyperbolicMessagePassing):
         """Numbers of nodes in the two rows of an edge index.
 
         Raises:
-            ValueError: If a given size is none, or not that of the features.
+            ValueError: If :obj:`size` is not a size, or not that of the features.
         """
         forward = self.flow == "source_to_target"
         ends = (source, target) if forward else (target, source)
@@ -276,16 +277,16 @@ class HyperbolicConv(HyperbolicMessagePassing):
         size: tuple[int, int],
         nonnegative: bool,
     ) -> None:
-        """Looks at every edge if told to validate."""
+        """Checks every edge, if the layer was told to validate."""
         if self.validate:
             check_graph(edge_index, edge_weight, size, nonnegative)
         elif nonnegative:
             self._check_masses(edge_index, edge_weight)
 
     def _check_masses(self, edge_index: Adj, edge_weight: OptTensor) -> None:
-        """Looks for negative weights, if that makes nothing wait.
+        """Looks for negative weights, where no device has to be waited for.
 
-        Weights that nobody changes are looked at once.
+        Weights that are not changed are looked at only once.
         """
         weight = weights_of(edge_index, edge_weight)
         if weight is not None and is_readable(weight):

@@ -17,7 +17,7 @@ from pyg_hyperbolic.nn.validation import (
 
 
 class FeaturedEdgesConv(HyperbolicConv):
-    """A convolution whose edges have features where others have weights.
+    """A convolution whose edges have features in place of weights.
 
     Attributes:
         add_self_loops: Whether self-loops are added to the graph.
@@ -54,7 +54,7 @@ class FeaturedEdgesConv(HyperbolicConv):
     def seen_graph(
         self, edge_index: Adj, edge_weight: OptTensor, x: Tensor
     ) -> tuple[Tensor, OptTensor]:
-        """The graph with self-loops, and features of edges in the place of weights."""
+        """The graph with self-loops, and edge features in place of weights."""
         edge_attr = self._checked_attr(edge_weight, edge_index)
         return self._with_loops(edge_index, edge_attr, x.shape[self.node_dim])
 

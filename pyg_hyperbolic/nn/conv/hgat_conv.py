@@ -54,8 +54,8 @@ class HGATConv(FeaturedEdgesConv):
       <https://arxiv.org/abs/1805.09786>`_, Eq. 4, whose constant cancels here.
 
     Concatenated heads are a product of hyperbolic spaces, each with a curvature of its
-    own if :obj:`curvature` has as many as there are heads.  Otherwise the heads'
-    midpoint is taken.  For :math:`c \to 0` the layer with ``"tangent"`` is
+    own if :obj:`curvature` has one for each.  With :obj:`concat=False` the output is
+    the midpoint of the heads.  For :math:`c \to 0` the layer with ``"tangent"`` is
     :class:`GATConv`.
 
     Args:
@@ -64,8 +64,8 @@ class HGATConv(FeaturedEdgesConv):
             of source and target samples.
         out_channels (int): Size of each output sample, of one head.
         heads (int, optional): Number of heads. (default: :obj:`1`)
-        concat (bool, optional): If set to :obj:`False`, the midpoint of the heads is
-            taken, instead of them side by side. (default: :obj:`True`)
+        concat (bool, optional): If set to :obj:`False`, the output is the midpoint of
+            the heads, instead of their concatenation. (default: :obj:`True`)
         negative_slope (float, optional): Slope of the LeakyReLU. (default: :obj:`0.2`)
         dropout (float, optional): Probability that a neighbor's weight is dropped
             while training. (default: :obj:`0`)
@@ -287,7 +287,7 @@ class HGATConv(FeaturedEdgesConv):
         return out
 
     def _targets_may_be_missing(self, x: Union[Tensor, OptPairTensor]) -> bool:
-        """Whether there are none, and attention can do without, as in GATConv."""
+        """Whether one end has no features, and scores can do without, as in GATConv."""
         if not isinstance(x, tuple | list) or self.score != "tangent":
             return False
         return any(end is None for end in x)
@@ -312,7 +312,7 @@ class HGATConv(FeaturedEdgesConv):
         return kernels.midpoint(h, graph, c, weight, bias)
 
     def message(self, x_j: Tensor, alpha: OptTensor) -> Tensor:
-        """A neighbor's heads as they are; explainers look for its weights here."""
+        """A neighbor's heads; explainers find the attention weights here."""
         return x_j
 
     def _attention(
@@ -324,7 +324,7 @@ class HGATConv(FeaturedEdgesConv):
         c: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
-        """Weights of the edges, [E, H], whose sum is 1 for every target."""
+        """Weights of the edges, [E, H], which sum to 1 for every target."""
         ends = edge_index if self.flow == "source_to_target" else edge_index.flip(0)
         source, target = ends[0], ends[1]
         h_edge: OptTensor = None

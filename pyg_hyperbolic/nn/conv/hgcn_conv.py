@@ -31,8 +31,8 @@ class HGCNConv(NormalizedConv):
         \left( \mathbf{W} \mathbf{x}_j \oplus_c \mathbf{b} \right)
 
     Features are points of the hyperbolic space of curvature :math:`-c`, in normal
-    coordinates (see :mod:`pyg_hyperbolic.geometry`): plain vectors, any of which is a
-    point, so that other layers can stand before and behind this one.  With the edge
+    coordinates (see :mod:`pyg_hyperbolic.geometry`): plain vectors, each of which is a
+    point, so that other layers can come before and after this one.  With the edge
     weights :math:`w_{ij}` of :class:`~torch_geometric.nn.conv.GCNConv` and
     :math:`\mathbf{h}_j = \mathbf{W} \mathbf{x}_j \oplus_c \mathbf{b}`, aggregation is
 
@@ -40,8 +40,9 @@ class HGCNConv(NormalizedConv):
       :math:`\mathbf{h}_j`, as in the `"Lorentzian Graph Convolutional Networks"
       <https://arxiv.org/abs/2104.07477>`_ paper.  Only the ratios of a node's weights
       matter, and they must not be negative;
-    - ``"tangent"``: :math:`\sum_j w_{ij} \mathbf{h}_j`, the original's aggregation at
-      the origin.  Without a bias this is :class:`GCNConv`, whatever the curvature;
+    - ``"tangent"``: :math:`\sum_j w_{ij} \mathbf{h}_j`, the paper's aggregation in the
+      tangent space at the origin.  Without a bias this is :class:`GCNConv`, whatever
+      the curvature;
     - ``"local"``: :math:`\mathbf{h}_i \oplus_c \sum_j w_{ij} \left( (-\mathbf{h}_i)
       \oplus_c \mathbf{h}_j \right)`, in the tangent space at the target.
 
@@ -90,9 +91,9 @@ class HGCNConv(NormalizedConv):
     Raises:
         ValueError: On unknown or contradictory arguments, features of another width
             than :obj:`in_channels`, a bipartite graph with :obj:`normalize=True`;
-            on weights that are negative with ``"midpoint"``, on a CPU; with
-            :obj:`validate=True` also on indices out of range, on features and weights
-            that are not finite, and on negative weights everywhere.
+            with ``"midpoint"`` on a CPU, negative weights; with :obj:`validate=True`
+            also indices out of range, features and weights that are not finite, and
+            negative weights on any device.
     """
 
     def __init__(

@@ -28,17 +28,17 @@ class HSAGEConv(HyperbolicConv):
     of the hyperbolic space of curvature :math:`-c`, in normal coordinates (see
     :mod:`pyg_hyperbolic.geometry`).  For :math:`c \to 0` this is :class:`SAGEConv`.
 
-    Edge weights, which :class:`SAGEConv` does not take, weigh the mean; those of a
-    sparse adjacency count as well.
+    Edge weights, which :class:`SAGEConv` does not take, are the weights of the mean;
+    those of a sparse adjacency count as well.
 
     Args:
         in_channels (int or tuple): Size of each input sample, or :obj:`-1` to derive
             the size from the first input(s) to the forward method.  A tuple
-            corresponds to the sizes of source and target dimensionalities.
+            has the sizes of source and target samples.
         out_channels (int): Size of each output sample.
         aggr (str or list or Aggregation, optional): ``"mean"`` is the hyperbolic mean;
-            all others of :class:`SAGEConv` reduce the vectors in the tangent space at
-            the origin, which leaves the curvature to the sums alone.
+            all others of :class:`SAGEConv` reduce vectors in the tangent space at the
+            origin, so that only the gyro-sums depend on the curvature.
             (default: :obj:`"mean"`)
         normalize (bool, optional): If set to :obj:`True`, outputs are moved along
             their radius to distance one from the origin. (default: :obj:`False`)
@@ -63,7 +63,7 @@ class HSAGEConv(HyperbolicConv):
         - **inputs:**
           node features :math:`(|\mathcal{V}|, F_{in})` or
           :math:`((|\mathcal{V_s}|, F_{s}), (|\mathcal{V_t}|, F_{t}))`
-          if bipartite, where those of targets may be missing,
+          if bipartite, where those of the targets may be missing,
           edge indices :math:`(2, |\mathcal{E}|)`
           or sparse matrix :math:`(|\mathcal{V}|, |\mathcal{V}|)`,
           edge weights :math:`(|\mathcal{E}|)` *(optional)*
@@ -71,8 +71,8 @@ class HSAGEConv(HyperbolicConv):
           :math:`(|\mathcal{V_t}|, F_{out})` if bipartite
 
     Raises:
-        ValueError: On :obj:`project` without a known size of the input, and features
-            of another width than :obj:`in_channels`; with :obj:`validate=True` also on
+        ValueError: On :obj:`project` with a lazy :obj:`in_channels`, and features of
+            another width than :obj:`in_channels`; with :obj:`validate=True` also on
             indices out of range and on weights that are not finite, or negative with
             ``"mean"``.
     """

@@ -20,17 +20,18 @@ class HyboNetConv(NormalizedConv):
         \{ i \}} \left( w_{ij},\, \operatorname{HL}(\mathbf{x}_j) \right)
 
     :math:`\operatorname{HL}` is :class:`~pyg_hyperbolic.nn.LorentzLinear`, and the
-    centroid of the Lorentz model the weighted hyperbolic mean, here both at the layer's
-    own curvature :math:`-c`, which the original fixes at :math:`-1`.  Features go in
-    and come out in normal coordinates (see :mod:`pyg_hyperbolic.geometry`).  For
-    :math:`c \to 0` the layer is a linear layer and a weighted mean.
+    centroid of the Lorentz model is the weighted midpoint.  Both have the layer's own
+    curvature :math:`-c`, which the paper fixes at :math:`-1`.  Features go in and come
+    out in normal coordinates (see :mod:`pyg_hyperbolic.geometry`).  For
+    :math:`c \to 0` the layer is a linear layer followed by a weighted mean.
 
-    Of Lorentz linear layers the radius grows only with the logarithm of the number of
-    gradient steps, as `van der Klis et al. <https://arxiv.org/abs/2601.21529>`_ show;
-    with :obj:`form="hyperplane"`, distances to hyperplanes, it grows linearly.
+    The radius that Lorentz linear layers reach grows only with the logarithm of the
+    number of gradient steps, as `van der Klis et al.
+    <https://arxiv.org/abs/2601.21529>`_ show; with :obj:`form="hyperplane"`, distances
+    to hyperplanes, it grows linearly.
 
     Only the ratios of a node's weights matter, and they must not be negative.  The
-    original takes means of unweighted neighbors and the node itself: pass
+    paper averages the neighbors and the node itself without weights: for that, pass
     :obj:`normalize=False` and a graph with self-loops.
 
     Args:

@@ -13,10 +13,10 @@ from pyg_hyperbolic.nn.points import group_midpoints
 
 
 class HyperbolicMessagePassing(MessagePassing):
-    """A layer message by message, as hooks and explainers want to see it.
+    """A layer computed message by message, for hooks and explainers.
 
-    A message is a point or a tangent vector, as wide as the layer's features.
-    Reductions are sums, or the midpoints of the messages, whose masses are the weights.
+    A message is a point or a tangent vector, with as many channels as the features.
+    Messages are summed, or reduced to their midpoint with the edge weights as masses.
 
     Attributes:
         scale: Whether midpoints are multiplied by the sum of the weights.
@@ -58,21 +58,21 @@ class HyperbolicMessagePassing(MessagePassing):
         return self._scaled(out, scatter(mass, index, 0, dim_size))
 
     def explain_message(self, inputs: Tensor, dim_size: Optional[int]) -> Tensor:
-        """Applies the mask of an explanation to vectors; to points, the mean does."""
+        """Applies an explanation's mask to vectors; midpoints take it as masses."""
         if self._averages():
             return inputs
         return super().explain_message(inputs, dim_size)
 
     def _averages(self) -> bool:
-        """Whether neighbors are averaged, not summed."""
+        """Whether neighbors are reduced to their midpoint, not summed."""
         return True
 
     def _scaled(self, out: Tensor, total: Tensor) -> Tensor:
-        """Points moved along their radius, by the sum of weights of each, [M]."""
+        """Points multiplied by the sum of their weights, [M]."""
         return self._along_nodes(total.to(out.dtype), out) * out
 
     def _along_nodes(self, values: Tensor, x: Tensor) -> Tensor:
-        """Numbers of nodes or edges, in a shape that broadcasts to their features."""
+        """One number for each node or edge, in a shape that broadcasts to features."""
         shape = [1] * x.dim()
         shape[self.node_dim] = -1
         return values.view(shape)
@@ -88,7 +88,7 @@ class HyperbolicMessagePassing(MessagePassing):
         alpha: OptTensor = None,
         target: OptTensor = None,
     ) -> Tensor:
-        """The same message by message, by PyG; other inputs are those of subclasses."""
+        """PyG's ``propagate``, with all inputs that subclasses' messages may take."""
         if isinstance(edge_index, EdgeIndex):
             edge_index = edge_index.as_tensor()
         # propagate_type: (x: Tensor, edge_weight: OptTensor, mass: OptTensor, c: OptTensor, alpha: OptTensor, target: OptTensor)  # noqa: E501
@@ -112,7 +112,7 @@ class HyperbolicMessagePassing(MessagePassing):
         size: tuple[int, int],
         alpha: OptTensor = None,
     ) -> Tensor:
-        """Midpoints of messages, each a neighbor's point as it is."""
+        """Midpoints by way of messages, each of which is a neighbor's point."""
         if self.decomposed_layers > 1 and not self.explain:
             raise ValueError(
                 f"'decomposed_layers' must be 1 where hooks see messages, whose "

@@ -17,9 +17,9 @@ from pyg_hyperbolic.nn.validation import check_graph
 
 
 class NormalizedConv(HyperbolicConv):
-    r"""Convolutions with the weights of :class:`~torch_geometric.nn.conv.GCNConv`.
+    r"""Convolutions with the edge weights of :class:`~torch_geometric.nn.conv.GCNConv`.
 
-    Not a layer by itself.  Arguments are those of :class:`HyperbolicConv`, and
+    Not a layer by itself.  Its arguments are those of :class:`HyperbolicConv`, and:
 
     Args:
         improved (bool): If set to :obj:`True`, self-loops get weight two.
@@ -96,7 +96,7 @@ class NormalizedConv(HyperbolicConv):
         )
 
     def on_seen_graph(self) -> HyperbolicConv:
-        """A copy with the same parameters, which takes its graph for normalized."""
+        """A copy with the same parameters that treats its graph as normalized."""
         conv = copy.copy(self)
         conv.normalize = False
         return conv
@@ -124,7 +124,7 @@ class NormalizedConv(HyperbolicConv):
         return graph
 
     def _forget(self) -> None:
-        """Empties the cache, whose names are those of GCNConv: users set them."""
+        """Empties the cache.  Its names are those of GCNConv, as users set them."""
         self._cached_edge_index = None
         self._cached_adj_t = None
 
@@ -138,23 +138,23 @@ def gcn_normalize(
     flow: str,
     dtype: torch.dtype,
 ) -> tuple[Adj, OptTensor]:
-    """PyG's symmetric normalization, improved without weights as with them.
+    """PyG's symmetric normalization; :obj:`improved` also works without weights.
 
     Args:
         edge_index: The graph, in any form.
         edge_weight: Edge weights.
         num_nodes: Number of nodes.
         improved: Whether self-loops get weight two.
-        add_self_loops: Whether there are to be any.
+        add_self_loops: Whether to add self-loops.
         flow: Direction of the messages.
-        dtype: Dtype of the weights, where none are given.
+        dtype: Dtype of the weights if none are given.
     """
     if isinstance(edge_index, EdgeIndex):
         edge_index = edge_index.as_tensor()
     if edge_weight is not None and not edge_weight.is_floating_point():
         edge_weight = edge_weight.to(dtype)
     if edge_weight is None and not is_sparse(edge_index):
-        # Without weights, gcn_norm would take `improved` for False.
+        # Without weights, gcn_norm would ignore `improved`.
         edge_weight = torch.ones(
             edge_index.size(1), dtype=dtype, device=edge_index.device
         )

@@ -23,23 +23,24 @@ class HyperbolicEmbedding(torch.nn.Embedding):
     r"""A table of points in normal coordinates, as :class:`torch.nn.Embedding` has
     vectors.
 
-    Every vector is a point, so that its parameter is a plain one, which any optimizer
-    moves; no Riemannian optimizer is needed.  With :obj:`sparse=True` gradients are
+    Every vector is a point, so that its parameter is an ordinary one that any optimizer
+    can move; no Riemannian optimizer is needed.  With :obj:`sparse=True` gradients are
     sparse, for :class:`torch.optim.SparseAdam`.
 
     Args:
         num_embeddings: Number of points.
         embedding_dim: Their dimension.
         padding_idx: Index of a point that stays at the origin.
-        *args: All others of :class:`torch.nn.Embedding`.
-        initial: The first points have coordinates up to this number; by default they
-            are as near to the origin as in the `"Poincaré Embeddings"
+        *args: Further arguments of :class:`torch.nn.Embedding`.
+        initial: The first points have coordinates up to this number in size; by default
+            they are as near to the origin as in the `"Poincaré Embeddings"
             <https://arxiv.org/abs/1705.08039>`_ paper.
-        **kwargs: Those of :class:`torch.nn.Embedding`, but for :obj:`max_norm`.
+        **kwargs: Further ones by name, except :obj:`max_norm`.
 
     Raises:
         ValueError: If :obj:`max_norm` is given: it would clip radii in the forward
-            pass; or something is no number of points, or no tensor of indices.
+            pass; or a size is not a whole number, or indices are not a tensor of
+            integers.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class HyperbolicEmbedding(torch.nn.Embedding):
         return super().forward(input)
 
     def reset_parameters(self) -> None:
-        """Draws new points near the origin; that of :obj:`padding_idx` is there."""
+        """Draws new points near the origin; that of :obj:`padding_idx` is at it."""
         torch.nn.init.uniform_(self.weight, -self.initial, self.initial)
         if self.padding_idx is not None:
             with torch.no_grad():
@@ -95,7 +96,7 @@ class HyperbolicEmbedding(torch.nn.Embedding):
             Distances, shape :math:`(P)`.
 
         Raises:
-            ValueError: If :obj:`pairs` is no such tensor.
+            ValueError: If :obj:`pairs` is not such a tensor.
             IndexError: If an index is out of range.
         """
         check_pairs(pairs, "pairs", self.weight.device)
@@ -110,12 +111,12 @@ class HyperbolicEmbedding(torch.nn.Embedding):
 
     @torch.no_grad()
     def nearest(self, points: Tensor, k: int, c: Curved) -> tuple[Tensor, Tensor]:
-        """The points of the table that are nearest to others.
+        """The points of the table that are nearest to given points.
 
         Args:
-            points: Points in normal coordinates, shape :math:`(N, d)`; to look for the
-                neighbors of one of the table, pass it, and it comes first.
-            k: How many.
+            points: Points in normal coordinates, shape :math:`(N, d)`.  One of the
+                table's own finds itself first, at the distance 0.
+            k: How many to find for each.
             c: Absolute value of the curvature.
 
         Returns:
@@ -123,7 +124,7 @@ class HyperbolicEmbedding(torch.nn.Embedding):
             :math:`(N, k)`.
 
         Raises:
-            ValueError: If there are not as many, or the points do not fit.
+            ValueError: If the table has fewer than :obj:`k`, or the points do not fit.
         """
         check_features(points, self.embedding_dim, "points")
         check_device(points.device, self.weight.device, "points", "the layer")

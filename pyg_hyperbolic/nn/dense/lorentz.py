@@ -21,7 +21,7 @@ LEAST = 1.1  # hyperbolic cosine of the smallest radius of a bounded map
 
 
 class LorentzMap(torch.nn.Module):
-    """The weights of a :class:`LorentzLinear`, for any curvature.
+    """The weights of a :class:`LorentzLinear`, to be used at any curvature.
 
     Args:
         in_channels: Size of each input sample; :obj:`-1` derives it from the first
@@ -75,7 +75,7 @@ class LorentzMap(torch.nn.Module):
         return self.space.in_channels
 
     def forward(self, x: Tensor, c: Tensor, bias: bool = True) -> Tensor:
-        """Images of points at the curvature c, translated by the bias or not."""
+        """Images of points at the curvature c, with or without the bias."""
         h, shared = self.space(x), (self.time, self.bias if bias else None, c)
         if x.layout != torch.strided:
             out = lorentz_map(x, h, *shared)
@@ -123,7 +123,7 @@ class HyperplaneMap(torch.nn.Module):
         return self.space.in_channels
 
     def forward(self, x: Tensor, c: Tensor, bias: bool = True) -> Tensor:
-        """Images of points at the curvature c, of hyperplanes with the bias or not."""
+        """Images of points at the curvature c, with or without the bias."""
         if self.in_channels < 0:
             self.space.initialize_parameters(self.space, (x,))
         weight = self.space.weight
@@ -156,33 +156,32 @@ def lorentz_weights(
 
 
 class LorentzLinear(Curved):
-    r"""The Lorentz linear layer, at a curvature that is learned.
+    r"""The Lorentz linear layer of the `"Fully Hyperbolic Neural Networks"
+    <https://arxiv.org/abs/2105.14686>`_ paper, at a curvature that is learned.
 
-    It is from the `"Fully Hyperbolic Neural Networks"
-    <https://arxiv.org/abs/2105.14686>`_ paper.  The space coordinates of the
-    hyperboloid of curvature :math:`-c` are transformed, and the time coordinate is
-    restored:
+    It maps the space coordinates of the hyperboloid of curvature :math:`-c`, and
+    restores the time coordinate:
 
     .. math::
         \mathbf{y} = \mathbf{W} \mathbf{x} + \sqrt{c}\, x_0\, \mathbf{t} + \mathbf{b},
         \quad
         y_0 = \sqrt{\lVert \mathbf{y} \rVert^2 + 1/c}
 
-    Points go in and come out in normal coordinates, and need not fit on a hyperboloid
-    in floating point.  The column :math:`\mathbf{t}` for the time, zero at the start,
-    boosts: it moves the origin.  For :math:`c \to 0` the layer is
+    Points go in and come out in normal coordinates, at any radius, even where a
+    hyperboloid would overflow.  The column :math:`\mathbf{t}` for the time, zero at the
+    start, moves the origin, as a boost does.  For :math:`c \to 0` the layer is
     :math:`\mathbf{W} \mathbf{x} + \mathbf{t} + \mathbf{b}`.
 
     With :obj:`bounded=True`, the time is bounded by a learned scale, and the space
-    coordinates keep their direction alone (the paper's Eq. 3, with the constants of its
+    coordinates keep only their direction (the paper's Eq. 3, with the constants of its
     code):
 
     .. math::
         \sqrt{c}\, y_0 = 1.1 + \lambda\, \sigma(\sqrt c\, \mathbf{v}^{\top}
         \mathbf{x} + \sqrt c\, v_0 x_0 + b)
 
-    This has no limit for :math:`c \to 0`, where it moves all points away, nor where
-    :math:`\mathbf{y}` vanishes, whose image is the origin.
+    This has no limit for :math:`c \to 0`, where all points move off to infinity, nor
+    for :math:`\mathbf{y} \to 0`; at :math:`\mathbf{y} = 0` the image is the origin.
 
     Args:
         in_channels (int): Size of each input sample, or :obj:`-1` to derive the size

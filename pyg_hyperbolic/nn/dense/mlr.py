@@ -1,4 +1,4 @@
-"""Layers that read scores off the distances to hyperplanes."""
+"""Layers whose scores are distances to hyperplanes."""
 
 import torch
 from torch import Tensor
@@ -12,14 +12,14 @@ from pyg_hyperbolic.nn.curved import Curved
 
 
 class HyperbolicMLR(Curved):
-    r"""Multinomial logistic regression by distances to hyperplanes, one a class.
+    r"""Multinomial logistic regression by distances to hyperplanes, one for each class.
 
     The logit of a class is :math:`\lVert \mathbf{z}_k \rVert\, d_c(\mathbf{x}, H_k)`
     with the signed distance to the hyperplane of normal :math:`\mathbf{z}_k` and offset
     :math:`q_k`: half of the `"Hyperbolic Neural Networks++"
     <https://arxiv.org/abs/2006.08210>`_ paper's Eq. 6 with :math:`q_k = 2 r_k`, so that
     for :math:`c \to 0` it is the linear :math:`\langle \mathbf{z}_k, \mathbf{x} \rangle
-    - \lVert \mathbf{z}_k \rVert q_k`.  To be given to
+    - \lVert \mathbf{z}_k \rVert q_k`.  Pass the logits to
     :func:`~torch.nn.functional.cross_entropy`.
 
     Args:
@@ -72,7 +72,7 @@ class PoincareLinear(HyperbolicMLR):
     at right angles to the axes are the scores of :class:`HyperbolicMLR`: on the
     hyperboloid its coordinates are :math:`\sinh(\sqrt c\, v_k(\mathbf{x})) / \sqrt c`.
     For :math:`c \to 0` this is a linear layer.  ``LorentzLinear(form="hyperplane")``
-    is the same map, with a bias in the place of the offsets.
+    is the same map, with a bias in place of the offsets.
 
     Args:
         in_channels: Size of each input sample.

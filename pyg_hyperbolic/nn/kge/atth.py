@@ -13,9 +13,9 @@ class AttH(HyperbolicKGEModel):
     r"""The AttH model from the `"Low-Dimensional Hyperbolic Knowledge Graph Embeddings"
     <https://arxiv.org/abs/2005.00545>`_ paper.
 
-    The head is turned and mirrored, as by :class:`RotH` and :class:`RefH`, and a
-    relation attends to both images in the tangent space at the origin, which in normal
-    coordinates they are vectors of already:
+    The head is rotated, as by :class:`RotH`, and mirrored, as by :class:`RefH`, and the
+    relation attends to both images in the tangent space at the origin, whose vectors
+    they are already in normal coordinates:
 
     .. math::
         \mathbf{x} = \operatorname{Rot}(\theta_r)\, \mathbf{e}_h, \quad
@@ -31,8 +31,8 @@ class AttH(HyperbolicKGEModel):
     :obj:`geometry="euclidean"` it is the paper's AttE.
 
     Args:
-        *args: All those of :class:`HyperbolicKGEModel`; :obj:`hidden_channels` is even.
-        **kwargs: Those of :class:`HyperbolicKGEModel`.
+        *args: As for :class:`HyperbolicKGEModel`; :obj:`hidden_channels` must be even.
+        **kwargs: As for :class:`HyperbolicKGEModel`.
 
     Raises:
         ValueError: If :obj:`hidden_channels` is odd.

@@ -25,21 +25,20 @@ class HyperbolicKGEModel(Ranked):
     :class:`RefH`, :class:`RotH` and :class:`AttH` share.
 
     An entity is a point in normal coordinates (see :mod:`pyg_hyperbolic.geometry`),
-    that is any vector, and two biases.  A relation :math:`r` moves heads and tails by
-    maps :math:`f_r` and :math:`g_r` in a space of its own curvature :math:`-c_r`, and
-    the score of a triple is
+    which may be any vector, and two biases.  A relation :math:`r` moves heads and tails
+    by maps :math:`f_r` and :math:`g_r` in a space with a curvature :math:`-c_r` of its
+    own, and the score of a triple is
 
     .. math::
         s(h, r, t) = -d_{c_r}(f_r(\mathbf{e}_h),\, g_r(\mathbf{e}_t))^2 + b_h + b'_t .
 
-    The papers write points in the Poincaré ball, as :math:`\exp_0(\mathbf{v})`, which
-    is as far from the origin as :math:`2\mathbf{v}` is here.  Nothing else of normal
-    coordinates shows: all parameters are plain, no Riemannian optimizer is needed,
-    nothing is projected, and every radius is allowed.
+    The papers write points as :math:`\exp_0(\mathbf{v})` in the Poincaré ball, which
+    is as far from the origin as :math:`2\mathbf{v}` is here.  Otherwise nothing has to
+    be known of normal coordinates: parameters are ordinary ones, no Riemannian
+    optimizer is needed, nothing is projected, and every radius is allowed.
 
-    With :obj:`sparse=True` the gradients of all tables are sparse; that of the
-    curvatures, which are a few numbers, is not, so that they need an optimizer of their
-    own:
+    With :obj:`sparse=True` the gradients of all tables are sparse.  Those of the
+    curvatures, a few numbers, are not, and need an optimizer of their own:
 
     .. code-block:: python
 
@@ -59,12 +58,12 @@ class HyperbolicKGEModel(Ranked):
             for all relations; not :obj:`"auto"`. (default: :obj:`1.0`)
         geometry (str, optional): With :obj:`"euclidean"` all :math:`c_r` are 0, and
             :obj:`curvature` is not used. (default: :obj:`"hyperbolic"`)
-        reciprocal (bool, optional): Whether every relation has an inverse, with
-            parameters of its own but for its curvature, as in the papers: whether
-            :math:`(h, r, t)` holds is learned as :math:`(t, r^{-1}, h)`, too, and that
-            is what heads are asked for with.  The inverse of relation :math:`r` is
-            number :math:`r +` :obj:`num_relations`.  If :obj:`False`, half of the
-            negative samples replace heads. (default: :obj:`True`)
+        reciprocal (bool, optional): Whether every relation has an inverse, as in the
+            papers, which shares only its curvature: :math:`(h, r, t)` is learned as
+            :math:`(t, r^{-1}, h)`, too, and heads are predicted by way of the inverse.
+            The inverse of relation :math:`r` has the number :math:`r +`
+            :obj:`num_relations`.  If :obj:`False`, half of the negative samples replace
+            heads. (default: :obj:`True`)
         num_negatives (int, optional): Negative samples for each triple and direction in
             the loss.  They are drawn from all entities, true ones included.
             (default: :obj:`50`)
@@ -73,9 +72,10 @@ class HyperbolicKGEModel(Ranked):
             cross-entropy of the triple among its samples. (default: :obj:`"bce"`)
 
     Raises:
-        ValueError: If a size is no positive whole number, there is no such geometry or
-            criterion, or the curvature has another number of entries; in calls, if
-            triples are no rows of indices of equal length, or an index is out of range.
+        ValueError: If a size is not a positive whole number, a geometry or criterion is
+            unknown, or the curvature has another number of entries; in calls, if
+            triples are not rows of indices of equal length, or an index is out of
+            range.
     """
 
     curvature: Curvature | None
@@ -121,13 +121,13 @@ class HyperbolicKGEModel(Ranked):
         self._reset_tables()
 
     def _make_relations(self, number: int, sparse: bool) -> None:
-        """Makes what relations have besides their translation :obj:`rel_emb`."""
+        """Makes what relations learn besides their translation :obj:`rel_emb`."""
 
     def _reset_relations(self) -> None:
-        """Draws it."""
+        """Draws these parameters."""
 
     def _heads(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:
-        """Heads as their relations move them.
+        """Heads, moved by their relations.
 
         Args:
             x: Points, shape [K, B, d].
@@ -137,7 +137,7 @@ class HyperbolicKGEModel(Ranked):
         return x
 
     def _tails(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:
-        """Tails as their relations move them, arguments as in :meth:`_heads`."""
+        """Tails, moved by their relations; arguments as in :meth:`_heads`."""
         return x
 
     def _translated(self, x: Tensor, rel: Tensor, c: Tensor) -> Tensor:
@@ -176,11 +176,11 @@ class HyperbolicKGEModel(Ranked):
         c = self._curvatures(rel, heads)
         heads, tails = self._heads(heads, rel, c), self._tails(tails, rel, c)
         row = torch.arange(max(len(head), len(tail)), device=rel.device)
-        # Each relation is a head of the kernel's, with a curvature of its own.
+        # For the kernel each relation is a head, with a curvature of its own.
         first, second = (row.clamp(max=len(x) - 1) for x in (head, tail))
         biases = rows(self.head_bias, head) + rows(self.tail_bias, tail)
         biases = biases.squeeze(-1)
-        if rel.numel() == 0:  # heads a kernel has at least one
+        if rel.numel() == 0:  # a kernel takes at least one head
             return biases
         return biases - kernels.sqdist(heads, tails, c, first, second)
 
@@ -188,7 +188,7 @@ class HyperbolicKGEModel(Ranked):
     def _within(
         self, head_index: Tensor, rel_type: Tensor, tail_index: Tensor, relations: int
     ) -> Iterator[None]:
-        """Says which index is out of range, where PyTorch says that one is."""
+        """Names the index that is out of range, where PyTorch only says that one is."""
         names = ("head_index", "rel_type", "tail_index")
         triples = (head_index, rel_type, tail_index)
         given = dict(zip(names, triples, strict=True))
@@ -224,7 +224,7 @@ class HyperbolicKGEModel(Ranked):
             return self._scores(head_index[None], rel_type, tail_index[None])[0]
 
     def loss(self, head_index: Tensor, rel_type: Tensor, tail_index: Tensor) -> Tensor:
-        """Returns the loss of triples, beside negative samples that it draws.
+        """Returns the loss of triples beside negative samples, which it draws.
 
         Arguments as in :meth:`forward`, without inverse relations.
         """
@@ -237,7 +237,7 @@ class HyperbolicKGEModel(Ranked):
         return binary_cross_entropy_with_logits(scores, truth)
 
     def _beside_negatives(self, head: Tensor, rel: Tensor, tail: Tensor) -> Tensor:
-        """Scores of triples in the first row, those of their samples below."""
+        """Scores of triples in the first row, those of their negative samples below."""
         if self.reciprocal:
             relations = torch.cat([rel, rel + self.num_relations])
             head, tail = torch.cat([head, tail]), torch.cat([tail, head])

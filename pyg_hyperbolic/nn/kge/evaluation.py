@@ -1,4 +1,4 @@
-"""The ranking of all entities beside triples, in blocks."""
+"""Ranks of the right entities among all, computed in blocks."""
 
 from collections.abc import Callable, Iterator
 
@@ -41,9 +41,10 @@ class Ranked(KGEModel):
     ) -> tuple[float, float, float]:
         """Returns mean rank, MRR and Hits@k of the tails of triples among all entities.
 
-        It is PyG's: **unfiltered**, so that other right answers count as errors, heads
-        are not asked for, and the mean rank counts from 0.  The field reports
-        :meth:`test_filtered`.  Entities with equal scores get the mean of their ranks.
+        This is PyG's test: **unfiltered**, so that other right answers count as errors,
+        without questions for heads, and with a mean rank that counts from 0.  Papers
+        report :meth:`test_filtered`.  Entities with equal scores get the mean of their
+        ranks.
 
         Args:
             head_index (torch.Tensor): The heads, shape :math:`(B)`.
@@ -70,11 +71,11 @@ class Ranked(KGEModel):
         batch_size: int = 16384,
         log: bool = True,
     ) -> RankingMetrics:
-        """Returns mean rank, MRR and Hits@1, 3 and 10 as the field reports them.
+        """Returns mean rank, MRR and Hits@1, 3 and 10 as papers report them.
 
-        All entities are ranked as tails and as heads of each triple, by its inverse
-        relation if there is one, and metrics are means over both.  Of the other right
-        answers those that are **known are left out** (the filtered setting of
+        All entities are ranked as tails and as heads of each triple, the latter by its
+        inverse relation if there is one, and metrics are means over both.  Other right
+        answers are **left out if they are known** (the filtered setting of
         `"Translating Embeddings for Modeling Multi-relational Data"
         <https://papers.nips.cc/paper/
         5071-translating-embeddings-for-modeling-multi-relational-data>`_).  Entities
@@ -120,7 +121,7 @@ class Ranked(KGEModel):
         batch_size: int,
         log: bool,
     ) -> Triples:
-        """Triples to rank the entities of, after all checks."""
+        """The triples whose entities are to be ranked, after all checks."""
         check_whole(1, batch_size=batch_size)
         check_flags(log=log)
         triples = head_index, rel_type, tail_index

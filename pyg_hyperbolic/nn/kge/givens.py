@@ -1,7 +1,7 @@
-"""Givens matrices, which turn or mirror the coordinates two by two.
+"""Givens matrices, which rotate or mirror the coordinates two by two.
 
 They fix the origin and keep lengths, so that in normal coordinates they are isometries
-of hyperbolic space just as of the plane: nothing is mapped to another chart and back.
+of hyperbolic space, too: nothing is mapped to another chart and back.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def rotate(x: Tensor, angle: Tensor) -> Tensor:
-    """Points with each pair of coordinates turned by an angle.
+    """Points with each pair of coordinates rotated by an angle.
 
     Args:
         x: Points, shape [*, d].

@@ -17,14 +17,14 @@ class MuRP(HyperbolicKGEModel):
         \mathbf{e}_t \oplus_{c_r} \mathbf{r}_r \right)^2 + b_h + b'_t
 
     The paper's :math:`\exp_0(\mathbf{R}_r \log_0(\mathbf{e}_h))` is
-    :math:`\mathbf{R}_r \mathbf{e}_h` in normal coordinates.  The paper's points are
-    those of one Poincaré ball with :math:`c = 1` and move by Riemannian gradients; here
-    each relation learns a :math:`c_r` of its own, and any optimizer will do.  With
+    :math:`\mathbf{R}_r \mathbf{e}_h` in normal coordinates.  In the paper all points
+    lie in one Poincaré ball with :math:`c = 1` and are trained by Riemannian gradients;
+    here each relation learns a :math:`c_r` of its own, and any optimizer will do.  With
     :obj:`geometry="euclidean"` it is the paper's MuRE.
 
     Args:
-        *args: All those of :class:`HyperbolicKGEModel`.
-        **kwargs: Those of :class:`HyperbolicKGEModel`.
+        *args: As for :class:`HyperbolicKGEModel`.
+        **kwargs: As for :class:`HyperbolicKGEModel`.
     """
 
     def _make_relations(self, number: int, sparse: bool) -> None:

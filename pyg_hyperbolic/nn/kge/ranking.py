@@ -1,4 +1,4 @@
-"""Ranks of the right answers among all entities, and what is reported of them."""
+"""Ranks of the right answers among all entities, and metrics of these ranks."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class RankingMetrics(NamedTuple):
-    """What a ranking of entities is judged by, over all questions.
+    """What rankings of entities are judged by, over all questions.
 
     Ranks count from 1, the best.
     """
@@ -26,7 +26,7 @@ def metrics(ranks: Tensor) -> RankingMetrics:
 
 
 class Known:
-    """Triples that are known to be true, to be looked up by two of their three parts.
+    """Triples that are known to be true, for look-up by two of their three parts.
 
     Args:
         anchor: Their entities that questions are asked with, shape [K].
@@ -62,13 +62,13 @@ def ranks_of(
 ) -> Tensor:
     """Rank of the answer to each question, in float64, shape [Q].
 
-    Of entities with the answer's own score half are counted as better, which is the
-    mean over all orders of them.  What is not a number is ranked last.
+    Half of the other entities with the answer's own score count as better, which is the
+    mean over all orders of them.  An answer whose score is NaN is ranked last.
 
     Args:
         scores: Scores of all entities, shape [Q, N].
         answer: The right answers, shape [Q].
-        others: Further right answers, which are not counted, as questions and entities.
+        others: Further right answers that are left out, as questions and entities.
     """
     question = torch.arange(len(answer), device=answer.device)
     own = scores[question, answer][:, None]

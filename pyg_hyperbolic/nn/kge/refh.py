@@ -18,8 +18,8 @@ class RefH(OfAngles):
     With :obj:`geometry="euclidean"` it is the paper's RefE.
 
     Args:
-        *args: All those of :class:`HyperbolicKGEModel`; :obj:`hidden_channels` is even.
-        **kwargs: Those of :class:`HyperbolicKGEModel`.
+        *args: As for :class:`HyperbolicKGEModel`; :obj:`hidden_channels` must be even.
+        **kwargs: As for :class:`HyperbolicKGEModel`.
 
     Raises:
         ValueError: If :obj:`hidden_channels` is odd.

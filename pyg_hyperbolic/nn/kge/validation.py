@@ -21,7 +21,7 @@ CHOICES = {"geometry": ("hyperbolic", "euclidean"), "criterion": ("bce", "softma
 
 
 def check_settings(sizes: dict[str, Any], flags: dict[str, Any], **names: Any) -> None:
-    """Raises if a size is no whole number, or there is no such choice."""
+    """Raises if a size is not a whole number, or a choice is unknown."""
     check_whole(1, **sizes)
     check_flags(**flags)
     for name, value in names.items():
@@ -54,7 +54,7 @@ def curvature_of(curvature: CurvatureLike, num_relations: int) -> Curvature:
 
 
 def check_triples(device: torch.device, **indices: Any) -> None:
-    """Raises if triples are no rows of indices, one beside the other."""
+    """Raises if triples are not rows of indices of equal length."""
     first = next(iter(indices))
     for name, index in indices.items():
         check_index(index, name)
@@ -78,7 +78,7 @@ def check_ranges(**indices: tuple[Tensor, int]) -> None:
 
 
 def check_known(known: object, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Raises if known triples are no three rows of indices."""
+    """Raises if known triples are not three rows of indices."""
     check_kind(known, tuple, "known", "; pass (head_index, rel_type, tail_index)")
     assert isinstance(known, tuple)
     if len(known) != 3:

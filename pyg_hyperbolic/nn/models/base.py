@@ -20,7 +20,7 @@ MIXTURES = ("last", "cat", "max", "lstm")
 
 
 class HyperbolicGNN(BasicGNN):
-    r"""What hyperbolic models have in common: curvatures, and inference by layers.
+    r"""What hyperbolic models share: curvatures, and inference layer by layer.
 
     A subclass names its layer in ``init_conv``.
 
@@ -47,7 +47,7 @@ class HyperbolicGNN(BasicGNN):
             layer, each of which learns its own; or a :class:`~pyg_hyperbolic.Curvature`
             that all layers share. (default: :obj:`1.0`)
         shared_curvature (bool, optional): If set to :obj:`True`, all layers share one
-            curvature that starts from a number, too. (default: :obj:`False`)
+            curvature also where it is given as a number. (default: :obj:`False`)
         **kwargs (optional): Additional arguments of the layer.
     """
 
@@ -111,12 +111,12 @@ class HyperbolicGNN(BasicGNN):
         progress_bar: bool = False,
         cache: bool = False,
     ) -> Tensor:
-        r"""The output for all nodes of a graph, layer by layer: as from the whole graph
-        at once, in the memory of one batch.
+        r"""The output for all nodes of a graph, computed layer by layer.
 
-        Weights are those of the whole graph, whichever way the layers normalize;
-        :obj:`edge_weight` counts where the graph has one. Nothing is sampled: of the
-        loader, only the graph and the batch size are used.
+        It is what the whole graph at once would give, with the layers' memory for one
+        batch.  Weights are those of the whole graph, whichever way the layers
+        normalize; an :obj:`edge_weight` of the graph counts.  Nothing is sampled: of
+        the loader, only the graph and the batch size are used.
 
         Args:
             loader (torch_geometric.loader.NeighborLoader): A loader of the graph.

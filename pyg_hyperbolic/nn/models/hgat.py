@@ -12,11 +12,11 @@ class HGAT(HyperbolicGNN):
     :class:`~torch_geometric.nn.models.GAT`.
 
     Args:
-        *args: Those of :class:`~pyg_hyperbolic.nn.HGCN`, whose keywords it takes too.
+        *args: As for :class:`~pyg_hyperbolic.nn.HGCN`, and so for keywords.
         **kwargs (optional): Additional arguments of
             :class:`~pyg_hyperbolic.nn.HGATConv`, such as ``heads`` and ``score``, which
-            ``v2=True`` sets to ``"v2"``.  With
-            concatenated heads, hidden and output channels are those of all of them.
+            ``v2=True`` sets to ``"v2"``.  With concatenated heads, the numbers of
+            hidden and output channels are those of all heads together.
 
     Raises:
         ValueError: If channels cannot be split among concatenated heads.

@@ -37,7 +37,7 @@ class HGCN(HyperbolicGNN):
             layer, each of which learns its own; or a :class:`~pyg_hyperbolic.Curvature`
             that all layers share. (default: :obj:`1.0`)
         shared_curvature (bool, optional): If set to :obj:`True`, all layers share one
-            curvature that starts from a number, too. (default: :obj:`False`)
+            curvature also where it is given as a number. (default: :obj:`False`)
         **kwargs (optional): Additional arguments of
             :class:`~pyg_hyperbolic.nn.HGCNConv`.
     """

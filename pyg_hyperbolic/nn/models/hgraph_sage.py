@@ -18,9 +18,8 @@ class HGraphSAGE(HyperbolicGNN):
             forward method.
         hidden_channels (int): Size of each hidden sample.
         num_layers (int): Number of message passing layers.
-        **kwargs (optional): All other arguments of :class:`~pyg_hyperbolic.nn.HGCN`
-            that are not those of its layer, and those of
-            :class:`~pyg_hyperbolic.nn.HSAGEConv`.
+        **kwargs (optional): Further arguments of :class:`~pyg_hyperbolic.nn.HGCN`, and
+            those of the layer, :class:`~pyg_hyperbolic.nn.HSAGEConv`.
     """
 
     supports_edge_weight: Final[bool] = True

@@ -12,12 +12,12 @@ class HNN(HyperbolicGNN):
     <https://arxiv.org/abs/1805.09112>`_ paper: layers of
     :class:`~pyg_hyperbolic.nn.HLinear`, which do not look at edges.
 
-    It takes a graph as the other models do, so that it can stand beside them as what
-    features alone are worth.  In normal coordinates an activation is the paper's
+    It takes a graph as the other models do, so that it can stand beside them and show
+    what features alone are worth.  In normal coordinates an activation is the paper's
     :math:`\exp_0(\sigma(\log_0(x)))`.
 
     Args:
-        *args: Those of :class:`~pyg_hyperbolic.nn.HGCN`, whose keywords it takes too.
+        *args: As for :class:`~pyg_hyperbolic.nn.HGCN`, and so for keywords.
         **kwargs (optional): Additional arguments of
             :class:`~pyg_hyperbolic.nn.HLinear`.
     """

@@ -11,17 +11,16 @@ class HyboNet(HyperbolicGNN):
     <https://arxiv.org/abs/2105.14686>`_ paper, on
     :class:`~pyg_hyperbolic.nn.HyboNetConv`.
 
-    The original's layers apply their activation to all Lorentz coordinates before the
-    linear map; here activations stand between layers and act on normal coordinates.
+    The paper's layers apply their activation to all Lorentz coordinates before the
+    linear map; here activations come between layers and act on normal coordinates.
 
     Args:
         in_channels (int): Size of each input sample, or :obj:`-1` to derive the
             size from the first input to the forward method.
         hidden_channels (int): Size of each hidden sample.
         num_layers (int): Number of message passing layers.
-        **kwargs (optional): All other arguments of :class:`~pyg_hyperbolic.nn.HGCN`
-            that are not those of its layer, and those of
-            :class:`~pyg_hyperbolic.nn.HyboNetConv`.
+        **kwargs (optional): Further arguments of :class:`~pyg_hyperbolic.nn.HGCN`, and
+            those of the layer, :class:`~pyg_hyperbolic.nn.HyboNetConv`.
     """
 
     supports_edge_weight: Final[bool] = True

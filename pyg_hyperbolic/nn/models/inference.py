@@ -115,7 +115,7 @@ def _convolve(
 
 
 def _between(model: BasicGNN, layer: int, x: Tensor) -> Tensor:
-    """What a model does with the output of a layer."""
+    """What a model does to the output of a layer."""
     last = layer == model.num_layers - 1
     if not last or model.jk_mode is not None:
         if model.act is not None and model.act_first:
