@@ -16,6 +16,7 @@ from benchmarks.common.graphs import MissingDataset, load_graph
 from benchmarks.common.links import LinkPrediction, by_heuristic
 from benchmarks.common.negatives import HEURISTICS
 from benchmarks.common.presets import Preset, preset
+from benchmarks.common.report import unique
 from benchmarks.common.training import Task, train
 
 RUNS = Path(__file__).parents[1] / "runs"
@@ -110,18 +111,12 @@ def complete(
         ValueError: If there is no such device or graph.
     """
     usable_device(place.device)
-    known = {runs.key(run) for run in runs.read(place.path)}
     groups: dict[tuple[str, str, int], list[runs.Run]] = {}
-    for run in wanted:
-        if runs.key(run) not in known:
-            groups.setdefault((run["task"], run["dataset"], run["seed"]), []).append(
-                run
-            )
+    for run in runs.missing(place.path, wanted):
+        groups.setdefault((run["task"], run["dataset"], run["seed"]), []).append(run)
     todo = [(group, place) for group in groups.values()]
-    missing = [text for text in in_processes(_do, todo, jobs) if text is not None]
-    done = {runs.key(run): run for run in runs.read(place.path)}
-    found = [done[runs.key(run)] for run in wanted if runs.key(run) in done]
-    return found, list(dict.fromkeys(missing))
+    left_out = [text for text in in_processes(_do, todo, jobs) if text is not None]
+    return runs.stored(place.path, wanted), unique(left_out)
 
 
 def _do(work: tuple[list[runs.Run], Place]) -> str | None:
