@@ -8,7 +8,6 @@ passes a bound on its way and has to come back.  The notebook ``gradient_blockin
 the same in a network.
 """
 
-import itertools
 import math
 import sys
 from collections.abc import Sequence
@@ -90,7 +89,7 @@ def make_curvature(way: str, init: float) -> torch.nn.Module:
 
 
 def recover(group: Sequence[Run]) -> None:
-    """Recovers c from distances; completes runs of equal seed and learning rate.
+    """Recovers c from distances; completes runs of equal learning rate.
 
     They are trained side by side, which is much faster than, and the same as, one
     after another: the loss is a sum, and Adam treats each parameter on its own.
@@ -151,12 +150,12 @@ def _number(c: float) -> float | None:
     return None if c != c else float(f"{c:.6g}")
 
 
-def planned(lr: float, seed: int) -> list[Run]:
-    """The runs of one learning rate and seed, as they start."""
+def planned(lr: float) -> list[Run]:
+    """The runs of one learning rate, as they start."""
     if lr <= 0:
         raise ValueError(f"'--lr' must be positive (got {lr:g})")
     same = {"lr": lr, "steps": max(LEAST_STEPS, round(TRAVEL / lr))}
-    head = {"task": "curvature", "dataset": "distances", "seed": seed, "device": "cpu"}
+    head = {"task": "curvature", "dataset": "distances", "seed": 0, "device": "cpu"}
     return [
         runs.new_run(**head, model=way, preset={**same, "start": name, **at._asdict()})
         for name, at in STARTS.items()
@@ -221,15 +220,14 @@ def draw(done: Sequence[Run], path: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs what has not been run before; returns the exit status."""
     options = cli.parser(__doc__)
-    cli.several(options, "--seeds", [0], type=int)
     cli.several(options, "--lr", RATES, type=float)
     cli.report(options)
     args = options.parse_args(argv)
 
     def job() -> None:
         path, done = args.out / "curvature.jsonl", []
-        for lr, seed in itertools.product(args.lr, args.seeds):
-            wanted = planned(lr, seed)
+        for lr in args.lr:
+            wanted = planned(lr)
             missing = [] if args.report else runs.missing(path, wanted)
             if missing:
                 recover(missing)

@@ -157,7 +157,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"test.txt (default: wn18rr)",
     )
     cli.several(options, "--model", MODELS, choices=MODELS)
-    cli.several(options, "--geometry", NAMES, choices=NAMES)
     cli.several(options, "--dim", (32,), type=int)
     cli.changes(options, Settings())
     args = options.parse_args(argv)
@@ -178,12 +177,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 device=args.device,
             )
             for dataset, dim, model, geometry, seed in product(
-                args.dataset, args.dim, args.model, args.geometry, args.seeds
+                args.dataset, args.dim, args.model, NAMES, args.seeds
             )
         ]
         todo = runs.missing(place.path, wanted)
-        said = in_processes(partial(do, place=place), todo, args.jobs)
-        print(*unique(text for text in said if text is not None), sep="\n")
+        in_processes(partial(do, place=place), todo, args.jobs)
         done = runs.stored(place.path, wanted)
         if not done:
             raise ValueError(f"'--dataset' names no graph that is here: {args.dataset}")

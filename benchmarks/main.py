@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for model in MODELS
         ]
         place = Place(args.out / "main.jsonl", args.data_root, args.device)
-        done, _ = complete(wanted, place, args.jobs)
+        done = complete(wanted, place, args.jobs)
         cli.publish(table(done), args.out, "main")
         print("What to make of it is in benchmarks/README.md;", end=" ")
         print("`python -m benchmarks.tasks` has all models.")

@@ -41,17 +41,18 @@ QUICK = [10_000, 20_000, 50_000]
 # Below, a step's fixed costs, of a few milliseconds, show: they flatten the fit.
 LARGE = 100_000
 WIDTH, LAYERS = 64, 2
+SEED = 0  # of graphs, features and weights
 # Steps, the same number at all sizes: a heap grows in holes with every step.
 WARM_UP, TIMED = 2, 10
 # So small that no point gets to where the midpoint is summed in float64.
 RATE = 1e-6
 
 
-def generate(graph: str, nodes: int, seed: int, file: Path) -> Run:
+def generate(graph: str, nodes: int, file: Path) -> Run:
     """Generates a graph with normalized weights, and leaves it in a file."""
-    GRAPHS[graph](100, seed)
+    GRAPHS[graph](100, SEED)
     baseline, begin = forget_peak(), time.perf_counter()
-    matrix = GRAPHS[graph](nodes, seed)
+    matrix = GRAPHS[graph](nodes, SEED)
     seconds, peak = time.perf_counter() - begin, peak_mib()
     scipy.sparse.save_npz(file, normalized(matrix), compressed=False)
     return {
@@ -71,23 +72,21 @@ def normalized(matrix: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     return matrix
 
 
-def train(
-    model: str, seed: int, device: str, threads: int, keep: bool, file: Path
-) -> Run:
+def train(model: str, device: str, threads: int, keep: bool, file: Path) -> Run:
     """Trains a model on the graph in a file for some steps."""
     # A forked process leaves without PyG's clean-up of the code it generates.
     tempfile.tempdir = str(file.parent)
     torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     target = torch.device(device)
     cuda = target.type == "cuda"
     # What is loaded by the first step of all, libraries above all, is no graph's cost.
-    _step(model, normalized(tree(2000, seed)), seed, target)()
+    _step(model, normalized(tree(2000, SEED)), target)()
     kept = settle_memory(keep)
     baseline = 0.0 if cuda else forget_peak()
     if cuda:
         torch.cuda.reset_peak_memory_stats(target)
-    step = _step(model, scipy.sparse.load_npz(file), seed, target)
+    step = _step(model, scipy.sparse.load_npz(file), target)
     seconds = []
     for _ in range(WARM_UP + TIMED):
         begin = time.perf_counter()
@@ -108,10 +107,10 @@ def train(
 
 
 def _step(
-    model: str, matrix: scipy.sparse.csr_matrix, seed: int, device: torch.device
+    model: str, matrix: scipy.sparse.csr_matrix, device: torch.device
 ) -> Callable[[], None]:
     """A full-batch step of node classification: forward, backward, Adam."""
-    draw, nodes = torch.Generator().manual_seed(seed), matrix.shape[0]
+    draw, nodes = torch.Generator().manual_seed(SEED), matrix.shape[0]
     x = torch.randn(nodes, WIDTH, generator=draw).div_(WIDTH**0.5).to(device)
     y = torch.randint(WIDTH, (nodes,), generator=draw).to(device)
     adjacency = as_tensor(matrix).to(device)
@@ -150,14 +149,14 @@ def measure(args: Namespace, graph: str) -> Iterator[Run]:
         with tempfile.TemporaryDirectory(prefix="scale-") as folder:
             file = Path(folder, "graph.npz")
             run = new_run(args, graph, "generator", nodes)
-            run |= isolated(True, generate, graph, nodes, args.seed, file)
+            run |= isolated(True, generate, graph, nodes, file)
             yield run
             if "error" in run:
                 return
             for model in list(models):
                 its = new_run(args, graph, model, nodes) | {"edges": run["edges"]}
                 threads, keep = torch.get_num_threads(), args.allocator == "keep"
-                settings = model, args.seed, args.device, threads, keep, file
+                settings = model, args.device, threads, keep, file
                 its |= isolated(device.type == "cpu", train, *settings)
                 if "error" in its:
                     models.remove(model)
@@ -170,7 +169,7 @@ def new_run(args: Namespace, graph: str, model: str, nodes: int) -> Run:
         task="scale",
         dataset=graph,
         model=model,
-        seed=args.seed,
+        seed=SEED,
         device=args.device,
         nodes=nodes,
         preset={"layers": LAYERS, "hidden_channels": WIDTH},
@@ -242,7 +241,6 @@ def parser() -> ArgumentParser:
         help="what becomes of memory that a step frees on the CPU: the process keeps "
         "it, as with CUDA, or glibc decides (default: keep)",
     )
-    add("--seed", type=int, default=0, help="of graphs, features, weights (default: 0)")
     cli.device(options)
     cli.report(options)
     return options

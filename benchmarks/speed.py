@@ -199,7 +199,13 @@ def parser() -> argparse.ArgumentParser:
     out = cli.parser(__doc__)
     add = out.add_argument
     sizes = " ".join(f"{nodes}x{edges}" for nodes, edges in SIZES)
-    add("--sizes", nargs="+", type=nodes_x_edges, metavar="NODESxEDGES", help=sizes)
+    add(
+        "--sizes",
+        nargs="+",
+        type=nodes_x_edges,
+        metavar="NODESxEDGES",
+        help=f"(default: {sizes})",
+    )
     add("--radii", nargs="+", type=float, help="mean lengths of features")
     cli.several(out, "--layers", LAYERS, choices=LAYERS)
     cli.several(out, "--threads", (1, 2), type=int)

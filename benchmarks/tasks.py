@@ -70,9 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.report:
                 found += runs.stored(path, wanted)
                 continue
-            done, missing = complete(wanted, place, args.jobs)
-            found += done
-            print(*missing, sep="\n", end="\n" if missing else "")
+            found += complete(wanted, place, args.jobs)
         if not found:
             raise ValueError(f"there are no such runs in {path}; leave out --report")
         text = document(found)

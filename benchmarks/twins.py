@@ -117,8 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = runs.read(place.path)
         if not args.report:
             wanted = [run for task in args.task for run in planned(args, task)]
-            done, missing = complete(wanted, place, args.jobs)
-            print(*missing, sep="\n", end="\n" if missing else "")
+            done = complete(wanted, place, args.jobs)
         tasks = unique(run["task"] for run in done)
         text = "\n\n".join(table(done, task) for task in tasks)
         cli.publish(text, args.out, "twins")

@@ -94,9 +94,10 @@ def several(
     options: argparse.ArgumentParser, name: str, default: Any, **more: Any
 ) -> None:
     """Adds an option that takes one value or more."""
-    text = f"(default: {' '.join(map(str, default))})"
-    if "choices" in more:
-        text = f"of {', '.join(more['choices'])} {text}"
+    text, choices = " ".join(map(str, default)), more.get("choices", ())
+    text = f"(default: {'all' if [*default] == [*choices] else text})"
+    if choices:
+        text = f"of {', '.join(choices)} {text}"
     more |= {"nargs": "+", "default": list(default), "metavar": name[2:].upper()}
     options.add_argument(name, help=text, **more)
 

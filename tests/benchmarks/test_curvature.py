@@ -16,7 +16,7 @@ OUTSIDE = ("below", "above", "out below", "out above")
 
 @pytest.fixture(scope="module")
 def recovered() -> list[runs.Run]:
-    group = [run for run in planned(0.1, 0) if run["preset"]["start"] in OUTSIDE]
+    group = [run for run in planned(0.1) if run["preset"]["start"] in OUTSIDE]
     for run in group:
         run["preset"]["steps"] = 400
     curvature.recover(group)
@@ -100,7 +100,7 @@ def test_a_run_goes_on_where_it_stopped(
 
 
 def test_a_curvature_that_is_no_number_is_reported(tmp_path: Path) -> None:
-    run = planned(1.0, 0)[0]
+    run = planned(1.0)[0]
     run.update(summary(torch.tensor([1.5, -0.5, math.nan]), 0.25))
     runs.append(tmp_path / "runs.jsonl", run)
     assert "NaN" not in (tmp_path / "runs.jsonl").read_text()  # which is no JSON

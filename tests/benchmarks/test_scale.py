@@ -142,6 +142,6 @@ def test_a_size_that_does_not_fit_ends_its_series_alone(
 
     monkeypatch.setattr(scale, "isolated", pretend)
     settings = {"device": "cpu", "allocator": "keep", "model": ["gcn", "hgcn"]}
-    args = argparse.Namespace(**settings, nodes=[10, 20], seed=0)
+    args = argparse.Namespace(**settings, nodes=[10, 20])
     done = [run["model"] for run in scale.measure(args, "tree")]
     assert done == ["generator", "gcn", "hgcn", "generator", "gcn"]
