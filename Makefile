@@ -5,6 +5,7 @@ PYTHON ?=
 ARGS ?=
 
 BIN := .venv/bin
+CUDA := benchmarks/runs/cuda
 
 .PHONY: help setup lint test benchmark results cuda docs format clean
 
@@ -37,8 +38,16 @@ results: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --jobs 2 $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tasks --jobs 2 $(ARGS)
 
+# Each step ends when its time is over, and what it has measured till then is kept.
 cuda: setup
-	$(BIN)/python -m benchmarks.cuda $(ARGS)
+	$(BIN)/python -c "import torch; torch.cuda.init()"
+	mkdir -p $(CUDA)
+	-nvidia-smi > $(CUDA)/device.txt
+	-timeout -k 5 200 $(BIN)/python -m pytest -q -m cuda > $(CUDA)/tests.txt
+	-timeout -k 5 200 $(BIN)/python -m benchmarks.speed --quick --device cuda --out $(CUDA)
+	-timeout -k 5 200 $(BIN)/python -m benchmarks.speed --quick --compile --device cuda --out $(CUDA)
+	-timeout -k 5 200 $(BIN)/python -m benchmarks.scale --device cuda --out $(CUDA)
+	@echo "All of it is in $(CUDA): please send it"
 
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/build/html

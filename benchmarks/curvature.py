@@ -1,18 +1,11 @@
 """Does a learnable curvature come back once it has passed a bound?
 
 Five ways to hold c within bounds of 0.5 and 2: the four parametrizations of
-``Curvature``, and ``raw``, a plain parameter without any bound.  All have the same
-optimizer, Adam as it comes, and the same learning rates, constant at first and
-falling to zero over the last quarter.
-
-Pairs of points are given in normal coordinates with their distances at c = 1, and c is
-to be recovered.  It starts inside, at or outside the bounds; or inside, and the
+``Curvature``, and ``raw``, a plain parameter without any bound.  c is to be recovered
+from distances at c = 1.  It starts inside, at or outside the bounds; or inside, and the
 distances are at first those of a c outside ("out below" and "out above"), so that c
 passes a bound on its way and has to come back.  The notebook ``gradient_blocking`` has
 the same in a network.
-
-A gradient that is never zero may still be small: after a detour at a learning rate of
-1, sigmoid's is, and needs some 600 steps until Adam has forgotten the larger ones.
 """
 
 import math
@@ -28,7 +21,7 @@ from torch.nn import Parameter
 from tqdm import tqdm
 
 from benchmarks.common import cli, runs
-from benchmarks.common.report import COLORS, figure, markdown, unique, write
+from benchmarks.common.report import COLORS, figure, markdown, unique
 from benchmarks.common.runs import Run
 from pyg_hyperbolic import Curvature, geometry, project_curvatures
 from pyg_hyperbolic.curvature import PARAMETRIZATIONS
@@ -96,7 +89,7 @@ def make_curvature(way: str, init: float) -> torch.nn.Module:
 
 
 def recover(group: Sequence[Run]) -> None:
-    """Recovers c from distances; completes runs of equal seed and learning rate.
+    """Recovers c from distances; completes runs of equal learning rate.
 
     They are trained side by side, which is much faster than, and the same as, one
     after another: the loss is a sum, and Adam treats each parameter on its own.
@@ -157,36 +150,17 @@ def _number(c: float) -> float | None:
     return None if c != c else float(f"{c:.6g}")
 
 
-def planned(
-    ways: Sequence[str], lr: float, seed: int, most: int | None = None
-) -> list[Run]:
-    """The runs of one learning rate and seed, as they start.
-
-    Raises:
-        ValueError: If the learning rate is not positive, or there are no steps.
-    """
+def planned(lr: float) -> list[Run]:
+    """The runs of one learning rate, as they start."""
     if lr <= 0:
-        raise ValueError(f"'lr' must be positive (got {lr:g})")
-    if most is not None and most < 1:
-        raise ValueError(f"'steps' must be at least 1 (got {most})")
-    steps = max(LEAST_STEPS, round(TRAVEL / lr))
-    same = {"lr": lr, "steps": steps if most is None else min(steps, most)}
-    head = {"task": "curvature", "dataset": "distances", "seed": seed, "device": "cpu"}
+        raise ValueError(f"'--lr' must be positive (got {lr:g})")
+    same = {"lr": lr, "steps": max(LEAST_STEPS, round(TRAVEL / lr))}
+    head = {"task": "curvature", "dataset": "distances", "seed": 0, "device": "cpu"}
     return [
         runs.new_run(**head, model=way, preset={**same, "start": name, **at._asdict()})
         for name, at in STARTS.items()
-        for way in ways
+        for way in WAYS
     ]
-
-
-def complete(group: Sequence[Run], path: Path) -> list[Run]:
-    """Does those runs of a group that are not on disk; returns them all."""
-    known = {runs.key(run): run for run in runs.read(path)}
-    missing = [run for run in group if runs.key(run) not in known]
-    if missing:
-        recover(missing)
-        runs.append(path, *missing)
-    return [known.get(runs.key(run), run) for run in group]
 
 
 def table(done: Sequence[Run]) -> str:
@@ -246,24 +220,21 @@ def draw(done: Sequence[Run], path: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs what has not been run before; returns the exit status."""
     options = cli.parser(__doc__)
-    cli.several(options, "--seeds", [0], type=int)
-    cli.several(options, "--parametrization", WAYS, choices=WAYS)
     cli.several(options, "--lr", RATES, type=float)
-    options.add_argument("--steps", type=int, help="at most (default: enough)")
+    cli.report(options)
     args = options.parse_args(argv)
 
     def job() -> None:
-        path = args.out / "curvature.jsonl"
-        groups = [
-            planned(args.parametrization, lr, seed, args.steps)
-            for lr in args.lr
-            for seed in args.seeds
-        ]
-        done = [run for group in groups for run in complete(group, path)]
-        text = table(done)
-        write(text, args.out / "curvature.md")
+        path, done = args.out / "curvature.jsonl", []
+        for lr in args.lr:
+            wanted = planned(lr)
+            missing = [] if args.report else runs.missing(path, wanted)
+            if missing:
+                recover(missing)
+                runs.append(path, *missing)
+            done += runs.stored(path, wanted)
         draw(done, args.out / "curvature.png")
-        print(f"{text}\n\nRuns, table and figure are in {args.out}")
+        cli.publish(table(done), args.out, "curvature")
 
     return cli.guarded(job)
 

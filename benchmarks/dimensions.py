@@ -114,9 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 wanted += planned(
                     LINKS, dataset, args.model, args.seeds, args.device, changes
                 )
-            done, missing = complete(wanted, place, args.jobs)
-            print(*missing, sep="\n", end="\n" if missing else "")
-            found += done
+            found += complete(wanted, place, args.jobs)
         if not found:
             raise ValueError(f"'--dataset' names no graph that is here: {args.dataset}")
         text = table(found)

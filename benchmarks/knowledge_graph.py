@@ -6,26 +6,29 @@ field does: all entities ranked as heads and as tails, known triples left out.  
 appended to ``knowledge_graph.jsonl`` as they end, and are not repeated.
 """
 
+import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from itertools import product
+from statistics import fmean, median
 
 import torch
+from torch import Tensor
 from torch_geometric import seed_everything
+from tqdm import tqdm
 
 from benchmarks.common import cli, runs
 from benchmarks.common.graphs import MissingDataset
-from benchmarks.common.kge import Settings, train
-from benchmarks.common.report import markdown, unique, write
+from benchmarks.common.report import markdown, unique
 from benchmarks.common.statistics import spread
 from benchmarks.common.sweep import Place, in_processes, usable_device
-from benchmarks.common.triples import GRAPHS, load_triples
-from pyg_hyperbolic.nn.kge import AttH, MuRP, RefH, RotH
+from benchmarks.common.triples import GRAPHS, KnowledgeGraph, load_triples
+from pyg_hyperbolic import parameter_groups
+from pyg_hyperbolic.nn.kge import AttH, HyperbolicKGEModel, MuRP, RefH, RotH
 
-TASK = "knowledge_graph"
 MODELS = {"murp": MuRP, "refh": RefH, "roth": RotH, "atth": AttH}
 NAMES = {
     "hyperbolic": {"murp": "MuRP", "refh": "RefH", "roth": "RotH", "atth": "AttH"},
@@ -34,19 +37,74 @@ NAMES = {
 METRICS = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10")
 
 
-def change(text: str) -> tuple[str, Any]:
-    """A setting and its value, from ``name=value``."""
-    return cli.change(text, asdict(Settings()))
+@dataclass(frozen=True)
+class Settings:
+    """Hyper-parameters of a run."""
+
+    dim: int = 32
+    geometry: str = "hyperbolic"
+    criterion: str = "bce"
+    num_negatives: int = 50
+    batch_size: int = 500
+    lr: float = 0.01
+    curvature: float = 1.0
+    epochs: int = 200
+    every: int = 10  # epochs between validations
+    patience: int = 3  # validations without a better MRR
+
+
+def train(model: HyperbolicKGEModel, graph: KnowledgeGraph, run: runs.Run) -> None:
+    """Trains until validation stands still; the model ends as it was at its best."""
+    settings = Settings(**run["preset"])
+    groups = parameter_groups(model, 0.0, lr=settings.lr)
+    optimizer = torch.optim.Adam(groups, fused=True)
+    loader = model.loader(*graph.train, batch_size=settings.batch_size, shuffle=True)
+    best, best_epoch, state = -math.inf, 0, model.state_dict()
+    curve, seconds = [], []
+    name = f"{NAMES[settings.geometry][run['model']]}, {settings.dim}, {run['seed']}"
+    bar = tqdm(range(1, settings.epochs + 1), name, leave=False, disable=None)
+    for epoch in bar:
+        start, total = time.perf_counter(), 0.0
+        for batch in loader:
+            optimizer.zero_grad()
+            loss = model.loss(*batch)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() / len(loader)
+        seconds.append(time.perf_counter() - start)
+        if epoch % settings.every and epoch != settings.epochs:
+            continue
+        if not math.isfinite(total):
+            run["error"] = f"the loss of epoch {epoch} is {total}"
+            return
+        mrr = ranked(model, graph.val, graph)["mrr"]
+        curve.append((epoch, total, mrr))
+        if mrr > best:
+            best, best_epoch = mrr, epoch
+            state = {key: value.clone() for key, value in model.state_dict().items()}
+        bar.set_postfix(loss=f"{total:.4f}", mrr=f"{mrr:.4f}", best=f"{best:.4f}")
+        if epoch - best_epoch >= settings.patience * settings.every:
+            break
+    model.load_state_dict(state)
+    run |= {"score": best, "best_epoch": best_epoch, "epochs": epoch, "curve": curve}
+    run["seconds_per_epoch"] = median(seconds)
+
+
+def ranked(
+    model: HyperbolicKGEModel, triples: Tensor, graph: KnowledgeGraph
+) -> dict[str, float]:
+    """Filtered metrics of some triples."""
+    head, rel, tail = triples
+    return model.test_filtered(head, rel, tail, graph.known, log=False)._asdict()
 
 
 def do(run: runs.Run, place: Place) -> str | None:
     """Does a run and appends it; says what is missing, if it is."""
     settings = Settings(**run["preset"])
     try:
-        graph = load_triples(run["dataset"], place.root)
+        graph = load_triples(run["dataset"], place.root).to(place.device)
     except MissingDataset as error:
         return f"left out {error}"
-    graph = graph.to(torch.device(place.device))
     seed_everything(run["seed"])
     model = MODELS[run["model"]](
         graph.num_nodes,
@@ -58,15 +116,14 @@ def do(run: runs.Run, place: Place) -> str | None:
         criterion=settings.criterion,
     ).to(place.device)
     start = time.perf_counter()
-    name = f"{NAMES[settings.geometry][run['model']]}, {settings.dim}, {run['seed']}"
-    run |= train(model, graph, settings, name)
+    train(model, graph, run)
     run["seconds"] = time.perf_counter() - start
     if "error" not in run:
-        run["test"] = model.test_filtered(*graph.test, graph.known, log=False)._asdict()
-        radius = model.node_emb.weight.detach().norm(dim=1).cpu()
-        run["radius"] = radius.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
-        if model.curvature is not None:
-            run["curvature"] = model.curvature().tolist()
+        run["test"] = ranked(model, graph.test, graph)
+    radius = model.node_emb.weight.detach().norm(dim=1).cpu()
+    run["radius"] = radius.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
+    if model.curvature is not None:
+        run["curvature"] = model.curvature().tolist()
     runs.append(place.path, run)
     return None
 
@@ -82,8 +139,8 @@ def table(done: Sequence[runs.Run]) -> str:
     for row in unique(map(key, done)):
         own = [run for run in done if key(run) == row and "test" in run]
         cells = [spread([100 * run["test"][name] for run in own]) for name in METRICS]
-        costs = [[run["epochs"] for run in own], [run["seconds"] for run in own]]
-        means = [f"{sum(some) / len(some):.0f}" if some else "-" for some in costs]
+        costs = ([run[name] for run in own] for name in ("epochs", "seconds"))
+        means = [f"{fmean(some):.0f}" if some else "-" for some in costs]
         rows.append([*map(str, row), *cells, *means])
     return markdown(rows)
 
@@ -100,50 +157,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"test.txt (default: wn18rr)",
     )
     cli.several(options, "--model", MODELS, choices=MODELS)
-    cli.several(options, "--geometry", NAMES, choices=NAMES)
     cli.several(options, "--dim", (32,), type=int)
-    options.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        type=change,
-        help="change settings, such as lr=0.001 criterion=softmax",
-    )
+    cli.changes(options, Settings())
     args = options.parse_args(argv)
 
     def job() -> None:
         usable_device(args.device)
-        place = Place(args.out / f"{TASK}.jsonl", args.data_root, args.device)
-        changes = dict(args.set)
+        place = Place(args.out / "knowledge_graph.jsonl", args.data_root, args.device)
+        settings = Settings(**dict(args.set))
         if args.epochs is not None:
-            changes["epochs"] = args.epochs
+            settings = replace(settings, epochs=args.epochs)
         wanted = [
             runs.new_run(
-                task=TASK,
+                task="knowledge_graph",
                 dataset=dataset,
                 model=model,
                 seed=seed,
-                preset=asdict(Settings(**changes | {"dim": dim, "geometry": geometry})),
+                preset=asdict(replace(settings, dim=dim, geometry=geometry)),
                 device=args.device,
             )
-            for dataset in args.dataset
-            for dim in args.dim
-            for model in args.model
-            for geometry in args.geometry
-            for seed in args.seeds
+            for dataset, dim, model, geometry, seed in product(
+                args.dataset, args.dim, args.model, NAMES, args.seeds
+            )
         ]
-        known = {runs.key(run) for run in runs.read(place.path)}
-        todo = [run for run in wanted if runs.key(run) not in known]
-        said = in_processes(partial(do, place=place), todo, args.jobs)
-        print(*unique(text for text in said if text is not None), sep="\n")
-        found = {runs.key(run): run for run in runs.read(place.path)}
-        done = [found[key] for key in map(runs.key, wanted) if key in found]
+        todo = runs.missing(place.path, wanted)
+        in_processes(partial(do, place=place), todo, args.jobs)
+        done = runs.stored(place.path, wanted)
         if not done:
             raise ValueError(f"'--dataset' names no graph that is here: {args.dataset}")
-        text = table(done)
-        write(text, args.out / f"{TASK}.md")
-        print(f"{text}\n\nRuns and table are in {args.out}")
+        cli.publish(table(done), args.out, "knowledge_graph")
 
     return cli.guarded(job)
 

@@ -16,44 +16,39 @@ from statistics import fmean, median
 from benchmarks.common import cli
 from benchmarks.common.encoders import NAMES
 from benchmarks.common.presets import CLASSES, LINKS, Preset
-from benchmarks.common.report import markdown, unique, write
+from benchmarks.common.report import markdown
 from benchmarks.common.runs import Run
 from benchmarks.common.statistics import spread
 from benchmarks.common.sweep import Place, complete, new_run
-from benchmarks.common.tables import LABELS, title
+from benchmarks.common.tables import title
 
 MODELS = ("mlp", "gcn", "hgcn")
+TREE, DISEASES = (LINKS, "synthetic-tree-0.5"), (CLASSES, "disease-tree")
 SETTINGS = {
-    (LINKS, "synthetic-tree-0.5"): Preset(input_dropout=0.5, weight_decay=1e-3),
-    (CLASSES, "disease-tree"): Preset(lr=0.02, curvature=5.0),
+    TREE: Preset(input_dropout=0.5, weight_decay=1e-3),
+    DISEASES: Preset(lr=0.02, curvature=5.0),
 }
-METRICS = {LINKS: "roc_auc", CLASSES: "macro_f1"}
+METRICS = {TREE: "roc_auc", DISEASES: "macro_f1"}
 
 
 def table(done: Sequence[Run]) -> str:
     """A row for each model."""
     rows = [["", "model", "score", "c", "√c·r", "epoch, times GCN's"]]
-    for task, dataset in unique((run["task"], run["dataset"]) for run in done):
-        some = [run for run in done if run["task"] == task]
-        times = {
-            run["seed"]: run["seconds_per_epoch"]
-            for run in some
-            if run["model"] == "gcn" and "test" in run
-        }
-        metric = METRICS[task]
-        name = f"{title(task, dataset)}, {LABELS.get(metric, 'macro F1')}"
-        for model in unique(run["model"] for run in some):
-            own = [run for run in some if run["model"] == model and "test" in run]
-            ratios = [
-                run["seconds_per_epoch"] / times[run["seed"]]
-                for run in own
-                if run["seed"] in times
-            ]
-            curved = [run for run in own if run["radius"]]
-            last = [list(run["curvature"].values())[-1] for run in curved]
-            radii = [run["radius"][-1] for run in curved]
-            score = spread([100 * run["test"][metric] for run in own])
+    for (task, dataset), metric in METRICS.items():
+        some = [run for run in done if run["task"] == task and "test" in run]
+        seconds = {(r["model"], r["seed"]): r["seconds_per_epoch"] for r in some}
+        name = f"{title(task, dataset)}, {metric.replace('_', ' ')}"
+        for model in MODELS:
+            own = [run for run in some if run["model"] == model]
+            last = [[*run["curvature"].values()][-1] for run in own if run["radius"]]
+            radii = [run["radius"][-1] for run in own if run["radius"]]
             cells = [f"{fmean(x):.2g}" if x else "-" for x in (last, radii)]
+            score = spread([100 * run["test"][metric] for run in own])
+            ratios = [
+                time / seconds["gcn", seed]
+                for (its, seed), time in seconds.items()
+                if its == model and ("gcn", seed) in seconds
+            ]
             ratio = f"{median(ratios):.2f}" if ratios else "-"
             rows.append([name, NAMES[model], score, *cells, ratio])
             name = ""
@@ -74,11 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             for model in MODELS
         ]
         place = Place(args.out / "main.jsonl", args.data_root, args.device)
-        done, _ = complete(wanted, place, args.jobs)
-        text = table(done)
-        write(text, args.out / "main.md")
-        print(f"{text}\n\nRuns and table are in {args.out}; what to make of it is in")
-        print("benchmarks/README.md, and `python -m benchmarks.tasks` has all models.")
+        done = complete(wanted, place, args.jobs)
+        cli.publish(table(done), args.out, "main")
+        print("What to make of it is in benchmarks/README.md;", end=" ")
+        print("`python -m benchmarks.tasks` has all models.")
 
     return cli.guarded(job)
 

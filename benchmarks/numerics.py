@@ -1,20 +1,16 @@
 """Where do the numbers of hyperbolic libraries break?
 
 Asks this package, and geoopt and HypLL where they are installed, the same questions in
-single precision: gradients at the exact origin, round trips between the tangent space
-there and the points, distances near and far, the derivative by the curvature.  And
-trains HGCN's layers, written on the functions of each library, to put the nodes of
-small random trees at the distances of the tree, at any learning rate.  Prints how much
-was right, appends JSON lines, and draws the relative error against the radius; run
-again, it only does what is missing.  Points of this package are normal coordinates,
-for which a round trip is the identity.
+single precision, and trains HGCN's layers, written on the functions of each library, to
+put the nodes of small random trees at the distances of the tree.  Prints how much was
+right, appends JSON lines, and draws the relative error against the radius; run again,
+it only does what is missing.
 """
 
 import importlib.metadata
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -22,31 +18,31 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.common import cli, runs
-from benchmarks.common.report import COLORS, figure, markdown, unique, write
-from benchmarks.numerics_questions import (
-    TESTS,
-    curvature_gradient_error,
-    distance_error,
+from benchmarks.common.peers import LIBRARIES, Library, installed, package
+from benchmarks.common.questions import (
+    QUESTIONS,
+    curvature_gradient,
+    distance,
     pairs,
-    round_trip_error,
+    round_trip,
 )
-from benchmarks.peers import LIBRARIES, PACKAGES, Library, installed
+from benchmarks.common.report import COLORS, figure, markdown, unique
 from pyg_hyperbolic.datasets.sir import random_tree
 
 RATES = (0.01, 0.1, 1.0)
+STEPS = 200
 NODES, FEATURES, HIDDEN, OUT = 48, 16, 16, 8
 
 RADII = [10 ** (k / 6) for k in range(-48, 16)]  # 1e-8 to 300
 FLOOR, WRONG = 1e-9, 10.0  # where errors of 0 are drawn, and those of no number
 STYLES = ("-", "--", "-.", ":")  # told apart also without colours
-F32 = torch.float32
 PANELS: dict[str, Callable[[Library, float], float]] = {
-    "log0(exp0(v))": lambda library, r: round_trip_error(library, F32, r, 1.0),
-    "distance of points 0.01 rad apart": lambda library, r: distance_error(
-        library, F32, *pairs(r, 1.0)[1], 1.0
+    "log0(exp0(v))": lambda library, r: round_trip(library, r, 1.0),
+    "distance of points 0.01 rad apart": lambda library, r: distance(
+        library, *pairs(r, 1.0)[1], 1.0
     ),
-    "derivative of a distance by c": lambda library, r: curvature_gradient_error(
-        library, F32, r, 1.0
+    "derivative of a distance by c": lambda library, r: curvature_gradient(
+        library, r, 1.0
     ),
 }
 
@@ -83,7 +79,7 @@ def hops(parent: Tensor) -> Tensor:
     return out
 
 
-def survives(library: Library, lr: float, seed: int, steps: int) -> bool:
+def survives(library: Library, lr: float, seed: int) -> bool:
     """Whether points, losses and parameters stay finite, and curvatures positive."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -95,7 +91,7 @@ def survives(library: Library, lr: float, seed: int, steps: int) -> bool:
     i, j = torch.triu_indices(NODES, NODES, 1)
     model = Network(library)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    for _ in range(steps):
+    for _ in range(STEPS):
         optimizer.zero_grad()
         out, c = model(x, near)
         stretch = library.dist(out[i], out[j], c) / steps_apart[i, j]
@@ -109,45 +105,30 @@ def survives(library: Library, lr: float, seed: int, steps: int) -> bool:
     return finite and all(c().item() > 0 for c in model.c)
 
 
-def asked(
-    name: str, seeds: int, steps: int
-) -> Iterator[tuple[runs.Run, Callable[[], list[bool]]]]:
-    """All that one library is asked: what identifies a question, and how to ask it."""
-    library, package = LIBRARIES[name](), PACKAGES[name].replace("_", "-")
-    head = {"task": "numerics", "model": name, "library": library.name}
-    head["library_version"] = importlib.metadata.version(package)
-
-    def trained(lr: float) -> list[bool]:
-        bar = tqdm(range(seeds), desc=f"{name} lr {lr:g}", leave=False)
-        return [survives(library, lr, seed, steps) for seed in bar]
-
-    for test, question in TESTS.items():
-        yield runs.new_run(**head, dataset=test), partial(question, library, F32)
+def planned(name: str, seeds: int) -> list[runs.Run]:
+    """All that one library is asked."""
+    head = {"task": "numerics", "model": name, "library": LIBRARIES[name]().name}
+    version = importlib.metadata.version(package(name).replace("_", "-"))
+    asked = [runs.new_run(**head, dataset=test, preset={}) for test in QUESTIONS]
     for lr in RATES:
-        preset = {"lr": lr, "seeds": seeds, "steps": steps}
-        run = runs.new_run(**head, dataset=f"trained at lr {lr}", preset=preset)
-        yield run, partial(trained, lr)
+        preset = {"lr": lr, "seeds": seeds, "steps": STEPS}
+        asked.append(runs.new_run(**head, dataset=f"trained at lr {lr}", preset=preset))
+    for run in asked:
+        run["preset"]["library"] = version
+    return asked
 
 
-def complete(
-    names: Sequence[str], seeds: int, steps: int, path: Path
-) -> list[runs.Run]:
-    """All runs that are wanted; those that are not on disk yet are done first."""
-
-    def key(run: runs.Run) -> tuple[str, str]:
-        return runs.key(run), run["library_version"]
-
-    known, out = {key(run): run for run in runs.read(path)}, []
-    for name in names:
-        for run, answers in asked(name, seeds, steps):
-            if key(run) not in known:
-                right = answers()
-                failed = [i for i, passed in enumerate(right) if not passed]
-                run.update(passed=sum(right), total=len(right), failed=failed)
-                runs.append(path, run)
-                known[key(run)] = run
-            out.append(known[key(run)])
-    return out
+def ask(run: runs.Run) -> None:
+    """Asks one question, and notes which answers were right."""
+    library, preset = LIBRARIES[run["model"]](), run["preset"]
+    if "lr" in preset:
+        name = f"{library.name}, {run['dataset']}"
+        bar = tqdm(range(preset["seeds"]), desc=name, leave=False)
+        right = [survives(library, preset["lr"], seed) for seed in bar]
+    else:
+        right = QUESTIONS[run["dataset"]].answers(library)
+    failed = [i for i, passed in enumerate(right) if not passed]
+    run |= {"passed": sum(right), "total": len(right), "failed": failed}
 
 
 def table(done: Sequence[runs.Run]) -> str:
@@ -162,14 +143,15 @@ def table(done: Sequence[runs.Run]) -> str:
     return markdown([["test", *columns], *rows])
 
 
-def draw(libraries: Sequence[Library], path: Path) -> None:
+def draw(names: Sequence[str], path: Path) -> None:
     """A panel a question, a line a library, at c = 1 in single precision."""
     look = {"figsize": (12, 4), "sharey": True}
     with figure(path, 1, len(PANELS), **look) as (shown, panels):
         for panel, (title, error) in zip(panels[0], PANELS.items(), strict=True):
-            for color, style, library in zip(COLORS, STYLES, libraries, strict=False):
+            for color, style, name in zip(COLORS, STYLES, names, strict=False):
+                library = LIBRARIES[name]()
                 found = [error(library, radius) for radius in RADII]
-                errors = [WRONG if e != e else min(max(e, FLOOR), WRONG) for e in found]
+                errors = [min(max(e, FLOOR), WRONG) for e in found]
                 panel.loglog(RADII, errors, style, color=color, label=library.name)
             panel.set_title(title)
             panel.set_xlabel("distance from the origin (c = 1)")
@@ -184,7 +166,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser(__doc__)
     cli.several(options, "--library", LIBRARIES, choices=LIBRARIES)
     options.add_argument("--seeds", type=int, default=32, help="(default: 32)")
-    options.add_argument("--steps", type=int, default=200, help="(default: 200)")
     args = options.parse_args(argv)
 
     def job() -> None:
@@ -192,14 +173,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         names = [name for name in args.library if installed(name)]
         for name in args.library:
             if name not in names:
-                print(f"left out {name}: pip install {PACKAGES[name]} to compare")
+                print(f"left out {name}: pip install {package(name)} to compare")
         if not names:
             raise ValueError("'--library' names no library that is installed")
-        done = complete(names, args.seeds, args.steps, args.out / "numerics.jsonl")
-        text = table(done)
-        write(text, args.out / "numerics.md")
-        draw([LIBRARIES[name]() for name in names], args.out / "numerics.png")
-        print(f"{text}\n\nRuns, table and figure are in {args.out}")
+        path = args.out / "numerics.jsonl"
+        wanted = [run for name in names for run in planned(name, args.seeds)]
+        for run in runs.missing(path, wanted):
+            ask(run)
+            runs.append(path, run)
+        draw(names, args.out / "numerics.png")
+        cli.publish(table(runs.stored(path, wanted)), args.out, "numerics")
 
     return cli.guarded(job)
 

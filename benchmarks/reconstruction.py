@@ -8,7 +8,6 @@ dimensions.  Runs are appended to ``reconstruction.jsonl`` as they end, and are 
 repeated; two hyperbolic dimensions are drawn.
 """
 
-import argparse
 import sys
 import time
 from argparse import Namespace
@@ -25,7 +24,7 @@ from tqdm import tqdm
 from benchmarks.common import cli, runs
 from benchmarks.common.ancestors import reconstruction
 from benchmarks.common.graphs import MissingDataset, read_graph
-from benchmarks.common.report import figure, markdown, unique, write
+from benchmarks.common.report import figure, markdown, unique
 from benchmarks.common.runs import Run
 from pyg_hyperbolic.datasets import WordNet, data_root
 from pyg_hyperbolic.geometry import to_poincare
@@ -35,7 +34,7 @@ from pyg_hyperbolic.visualization.disk import flatten
 
 PREFIX = "wordnet-"
 GEOMETRIES = {"hyperbolic": 1.0, "euclidean": 0.0}  # c
-NEGATIVES, BATCH = 50, 256
+NEGATIVES, BATCH, RATE = 50, 256, 0.5
 # The rate starts at a tenth for the layout's sake, and falls to a hundredth.
 BURN_IN, SLOW, END = 0.1, 0.1, 0.01
 # Figures of others: mean rank and mean average precision.
@@ -65,7 +64,7 @@ def rate(progress: float, lr: float) -> float:
     return lr * END**progress * (SLOW if progress < BURN_IN else 1)
 
 
-def train(data: Data, run: Run, show: bool) -> HyperbolicEmbedding:
+def train(data: Data, run: Run) -> HyperbolicEmbedding:
     """Trains points as a run says, and notes the last loss and the seconds."""
     torch.manual_seed(run["seed"])
     edges, c, settings = data.edge_index, GEOMETRIES[run["model"]], run["preset"]
@@ -74,7 +73,7 @@ def train(data: Data, run: Run, show: bool) -> HyperbolicEmbedding:
     optimizer = torch.optim.Adam(embedding.parameters(), lr=settings["lr"])
     start, total = time.process_time(), 0.0
     label = f"{run['dataset']} {run['model']} {settings['dim']}"
-    for epoch in tqdm(range(settings["epochs"]), label, disable=not show, leave=False):
+    for epoch in tqdm(range(settings["epochs"]), label, leave=False, disable=None):
         progress = epoch / settings["epochs"]
         optimizer.param_groups[0]["lr"] = rate(progress, settings["lr"])
         total = 0.0
@@ -89,9 +88,9 @@ def train(data: Data, run: Run, show: bool) -> HyperbolicEmbedding:
     return embedding
 
 
-def measure(data: Data, run: Run, show: bool) -> Tensor:
+def measure(data: Data, run: Run) -> Tensor:
     """Trains and ranks; returns the points."""
-    points = train(data, run, show).weight.detach()
+    points = train(data, run).weight.detach()
     c = GEOMETRIES[run["model"]]
     found = reconstruction(points, c, data.edge_index)
     radii = points.norm(dim=1)
@@ -143,53 +142,47 @@ def draw(points: Tensor, data: Any, path: Path) -> None:
                 ax.annotate(data.name[i], (x, y), fontsize=8)
 
 
-def options() -> argparse.ArgumentParser:
-    """The command line."""
-    out = cli.parser(__doc__)
-    cli.several(out, "--dataset", [f"{PREFIX}mammals"])
-    cli.several(out, "--dim", [2, 5, 10], type=int)
-    cli.several(out, "--geometry", GEOMETRIES, choices=GEOMETRIES)
-    cli.several(out, "--seeds", range(3), type=int)
-    out.add_argument("--epochs", type=int, default=250, help="(default: 250)")
-    out.add_argument("--batch", type=int, default=BATCH, help=f"(default: {BATCH})")
-    out.add_argument("--lr", type=float, default=0.5, help="(default: 0.5)")
-    out.add_argument("--data-root", metavar="FOLDER", help="where datasets are")
-    out.add_argument("--quiet", action="store_true", help="show no bars")
-    return out
-
-
 def planned(args: Namespace, dataset: str) -> list[Run]:
     """The runs of a graph."""
-    settings = {"epochs": args.epochs, "batch": args.batch, "lr": args.lr}
+    settings = {"epochs": args.epochs, "batch": BATCH, "lr": RATE}
     return [
         runs.new_run(
             task="reconstruction", dataset=dataset, model=geometry, seed=seed,
             preset={"dim": dim, **settings}, device="cpu",
         )
-        for dim in args.dim for geometry in args.geometry for seed in args.seeds
+        for dim in args.dim for geometry in GEOMETRIES for seed in args.seeds
     ]  # fmt: skip
+
+
+def complete(args: Namespace, dataset: str, path: Path) -> list[Run]:
+    """All runs of a graph; those that are not on disk are done first."""
+    data, wanted = load(dataset, args.data_root), planned(args, dataset)
+    for run in runs.missing(path, wanted):
+        points = measure(data, run)
+        runs.append(path, run)
+        if (run["preset"]["dim"], run["model"]) == (2, "hyperbolic"):
+            name = f"{Path(dataset).stem}_{run['seed']}.png"
+            draw(points, data, args.out / name)
+    return runs.stored(path, wanted)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Does what is missing, writes the table, and returns the exit status."""
-    args = options().parse_args(argv)
+    options = cli.parser(__doc__)
+    cli.several(options, "--dataset", [f"{PREFIX}mammals"])
+    cli.several(options, "--dim", [2, 5, 10], type=int)
+    cli.several(options, "--seeds", range(3), type=int)
+    options.add_argument("--epochs", type=int, default=250, help="(default: 250)")
+    cli.data_root(options)
+    cli.report(options)
+    args = options.parse_args(argv)
 
     def job() -> None:
-        path, done = args.out / "reconstruction.jsonl", []
-        for dataset in args.dataset:
-            data = load(dataset, args.data_root)
-            known = {runs.key(run): run for run in runs.read(path)}
-            for run in planned(args, dataset):
-                if runs.key(run) not in known:
-                    points = measure(data, run, not args.quiet)
-                    runs.append(path, run)
-                    if (run["preset"]["dim"], run["model"]) == (2, "hyperbolic"):
-                        name = Path(dataset).stem
-                        draw(points, data, args.out / f"{name}_{run['seed']}.png")
-                done.append(known.get(runs.key(run), run))
-        text = table(done)
-        write(text, args.out / "reconstruction.md")
-        print(f"{text}\n\nRuns, table and pictures are in {args.out}")
+        path = args.out / "reconstruction.jsonl"
+        done = runs.read(path)
+        if not args.report:
+            done = [r for name in args.dataset for r in complete(args, name, path)]
+        cli.publish(table(done), args.out, "reconstruction")
 
     return cli.guarded(job)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.common import cli, runs
 from benchmarks.common.negatives import HEURISTICS
-from benchmarks.common.presets import CLASSES, LINKS
+from benchmarks.common.presets import CLASSES, LINKS, Preset
 from benchmarks.common.report import write
 from benchmarks.common.sweep import RESULTS, Place, complete, planned
 from benchmarks.common.tables import document
@@ -51,17 +51,8 @@ def chosen(
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs what is missing, writes the tables, and returns the exit status."""
     options = cli.of_tasks(__doc__, RESULTS)
-    options.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        type=cli.change,
-        help="change fields of the presets, such as lr=0.02 adjacency=row",
-    )
-    options.add_argument(
-        "--report", action="store_true", help="write the tables of finished runs alone"
-    )
+    cli.changes(options, Preset())
+    cli.report(options)
     args = options.parse_args(argv)
 
     def job() -> None:
@@ -77,13 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             every = (*rules, *models)
             wanted = planned(task, dataset, every, args.seeds, args.device, changes)
             if args.report:
-                known = {runs.key(run): run for run in runs.read(path)}
-                keys = [k for k in map(runs.key, wanted) if k in known]
-                found += [known[key] for key in keys]
+                found += runs.stored(path, wanted)
                 continue
-            done, missing = complete(wanted, place, args.jobs)
-            found += done
-            print(*missing, sep="\n", end="\n" if missing else "")
+            found += complete(wanted, place, args.jobs)
         if not found:
             raise ValueError(f"there are no such runs in {path}; leave out --report")
         text = document(found)

@@ -1,25 +1,22 @@
 """What happens if a hyperbolic model is put where its Euclidean twin stood?
 
-No search: hyper-parameters are those that are usual for the Euclidean model, dropout
-and weight decay included, whatever the features are multiplied by.  Of a hyperbolic
-model, the default is compared with the recipe of the guide: for classes
-``scale=True``, where the twin is a sum, and ``curvature="auto"``; for links
-``curvature="auto"``, and ten times the learning rate for curvatures.  Classes have
-two layers of 16 channels (attention: 8 heads of 8) and 200 epochs; links have 300
-epochs, points of 16 coordinates, no regularization, and the Fermi-Dirac decoder.
-
-``blocks`` is a stochastic block model of five groups, whose features of norm 8 say
-little of a single node: the more neighbors are averaged, the better.
+No search: hyper-parameters are those that are usual for the Euclidean model, whatever
+the features are multiplied by.  Of a hyperbolic model, the default is compared with the
+recipe of the guide: for classes ``scale=True``, where the twin is a sum, and
+``curvature="auto"``; for links ``curvature="auto"``, and ten times the learning rate
+for curvatures.
 """
 
+import itertools
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import NamedTuple
 
-from benchmarks.common import cli
+from benchmarks.common import cli, runs
 from benchmarks.common.presets import CLASSES, LINKS, Preset
-from benchmarks.common.report import markdown, unique, write
+from benchmarks.common.report import markdown, unique
 from benchmarks.common.runs import Run
 from benchmarks.common.statistics import spread
 from benchmarks.common.sweep import TASKS, Place, complete, new_run
@@ -66,61 +63,64 @@ ROWS = {
         Row("HGCN, recipe", "hgcn", replace(auto(DISTANCE), curvature_lr=0.1)),
     ],
 }
+SCALES = (0.01, 0.1, 1, 10, 100)
 # Graphs, and what their features are multiplied by.
 GRAPHS = {
     CLASSES: [
-        *("cora", "citeseer", "airport", "disease-tree"),
-        *(f"blocks x {scale:g}" for scale in (0.01, 0.1, 1, 10, 100)),
+        *(f"{name} x 1" for name in ("cora", "citeseer", "airport", "disease-tree")),
+        *(f"blocks x {scale:g}" for scale in SCALES),
     ],
-    LINKS: ["disease", "airport", "cora", "cora x 0.01", "cora x 100"],
+    LINKS: ["disease x 1", "airport x 1", "cora x 0.01", "cora x 1", "cora x 100"],
 }
 EPOCHS = {CLASSES: 200, LINKS: 300}
 
 
+def planned(args: Namespace, task: str) -> list[Run]:
+    """The runs of a task as they start."""
+    epochs = args.epochs or EPOCHS[task]
+    return [
+        new_run(task, dataset, row.model, seed, preset, args.device) | {"row": row.name}
+        for dataset in GRAPHS[task]
+        if dataset in args.dataset
+        for seed in args.seeds
+        for row in ROWS[task]
+        for preset in [replace(row.preset, epochs=epochs)]
+    ]
+
+
 def table(done: Sequence[Run], task: str) -> str:
     """A row for each graph, a column for each model: mean ± standard deviation."""
-    some, metric = [run for run in done if run["task"] == task], TASKS[task].main
-    rows = [[metric.replace("_", " "), *(row.name for row in ROWS[task])]]
-    for dataset in unique(run["dataset"] for run in some):
-        cells = []
-        for row in ROWS[task]:
-            wanted = asdict(row.preset) | {"epochs": some[0]["preset"]["epochs"]}
-            own = [
-                100 * run["test"][metric]
-                for run in some
-                if (run["dataset"], run["model"]) == (dataset, row.model)
-                and run["preset"] == wanted
-            ]
-            cells.append(spread(own))
-        rows.append([dataset, *cells])
+    names, metric = [row.name for row in ROWS[task]], TASKS[task].main
+    rows = [[metric.replace("_", " "), *names]]
+    for dataset in GRAPHS[task]:
+        own = [r for r in done if (r["task"], r["dataset"]) == (task, dataset)]
+        found = [
+            [100 * run["test"][metric] for run in own if run["row"] == name]
+            for name in names
+        ]
+        if own:
+            rows.append([dataset, *map(spread, found)])
     return markdown(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs everything and returns the exit status."""
-    options = cli.of_tasks(__doc__, seeds=3)
+    options = cli.of_training(__doc__, seeds=3)
+    datasets = unique(itertools.chain(*GRAPHS.values()))
+    cli.several(options, "--task", TASKS, choices=TASKS)
+    cli.several(options, "--dataset", datasets, choices=datasets)
+    cli.report(options)
     args = options.parse_args(argv)
 
     def job() -> None:
-        wanted = [
-            new_run(task, dataset, row.model, seed, settings, args.device)
-            for task in args.task
-            for dataset in args.dataset or GRAPHS[task]
-            if dataset in GRAPHS[task]
-            for seed in args.seeds
-            for row in ROWS[task]
-            for settings in [replace(row.preset, epochs=args.epochs or EPOCHS[task])]
-        ]
-        if not wanted:
-            raise ValueError(f"'--dataset' names none of these (got {args.dataset})")
         place = Place(args.out / "twins.jsonl", args.data_root, args.device)
-        done, missing = complete(wanted, place, args.jobs)
-        print(*missing, sep="\n", end="\n" if missing else "")
-        text = "\n\n".join(
-            table(done, task) for task in unique(r["task"] for r in done)
-        )
-        write(text, args.out / "twins.md")
-        print(f"{text}\n\nRuns and table are in {args.out}")
+        done = runs.read(place.path)
+        if not args.report:
+            wanted = [run for task in args.task for run in planned(args, task)]
+            done = complete(wanted, place, args.jobs)
+        tasks = unique(run["task"] for run in done)
+        text = "\n\n".join(table(done, task) for task in tasks)
+        cli.publish(text, args.out, "twins")
 
     return cli.guarded(job)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.common.encoders import MODELS
 from benchmarks.common.graphs import NAMES, MissingDataset
-from benchmarks.common.presets import Preset
+from benchmarks.common.report import write
 from benchmarks.common.sweep import RUNS, TASKS
 
 INTERRUPTED = 130  # exit status of a program that Ctrl-C has ended
@@ -31,6 +31,28 @@ def parser(description: str | None, out: Path = RUNS) -> argparse.ArgumentParser
     return options
 
 
+def device(options: argparse.ArgumentParser) -> None:
+    """Adds the choice of a device."""
+    text = "cpu, cuda, cuda:1 ... (default: cpu)"
+    options.add_argument("--device", default="cpu", help=text)
+
+
+def data_root(options: argparse.ArgumentParser) -> None:
+    """Adds the folder of datasets."""
+    options.add_argument(
+        "--data-root",
+        metavar="FOLDER",
+        help="where datasets are (default: $PYG_HYPERBOLIC_DATA, else the user's "
+        "cache folder); missing ones are fetched",
+    )
+
+
+def report(options: argparse.ArgumentParser) -> None:
+    """Adds the choice to run nothing."""
+    text = "write the tables of finished runs alone"
+    options.add_argument("--report", action="store_true", help=text)
+
+
 def of_training(
     description: str | None, out: Path = RUNS, seeds: int = 10
 ) -> argparse.ArgumentParser:
@@ -38,15 +60,10 @@ def of_training(
     options = parser(description, out)
     add = options.add_argument
     several(options, "--seeds", range(seeds), type=int)
-    add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
+    device(options)
+    data_root(options)
     add("--jobs", type=int, default=1, help="processes at a time (default: 1)")
     add("--epochs", type=int, help="epochs at most (default: the preset's)")
-    add(
-        "--data-root",
-        metavar="FOLDER",
-        help="where datasets are (default: $PYG_HYPERBOLIC_DATA, else the user's "
-        "cache folder); missing ones are fetched",
-    )
     return options
 
 
@@ -77,39 +94,46 @@ def several(
     options: argparse.ArgumentParser, name: str, default: Any, **more: Any
 ) -> None:
     """Adds an option that takes one value or more."""
-    listed = " ".join(map(str, default))
-    metavar = name[2:].upper()
+    text, choices = " ".join(map(str, default)), more.get("choices", ())
+    text = f"(default: {'all' if [*default] == [*choices] else text})"
+    if choices:
+        text = f"of {', '.join(choices)} {text}"
+    more |= {"nargs": "+", "default": list(default), "metavar": name[2:].upper()}
+    options.add_argument(name, help=text, **more)
+
+
+def changes(options: argparse.ArgumentParser, defaults: Any) -> None:
+    """Adds an option that changes fields of a dataclass, given with its defaults."""
+    fields = asdict(defaults)
+
+    def change(text: str) -> tuple[str, Any]:
+        name, _, value = text.partition("=")
+        if name not in fields or not value:
+            raise argparse.ArgumentTypeError(
+                f"expected NAME=VALUE with NAME one of {', '.join(fields)} "
+                f"(got {text!r})"
+            )
+        if isinstance(fields[name], bool):
+            return name, value.lower() in ("true", "1", "yes")
+        if name == "curvature" and value == "auto":
+            return name, value
+        kind = float if name in ("curvature", "curvature_lr") else type(fields[name])
+        return name, kind(value)
+
     options.add_argument(
-        name,
+        "--set",
         nargs="+",
-        default=list(default),
-        metavar=metavar,
-        help=f"of {listed} (default: all)"
-        if "choices" in more
-        else f"default: {listed}",
-        **more,
+        default=[],
+        metavar="NAME=VALUE",
+        type=change,
+        help=f"change settings, such as lr=0.02; of {', '.join(fields)}",
     )
 
 
-def change(text: str, defaults: Any = None) -> tuple[str, Any]:
-    """A setting and its value, from ``name=value``.
-
-    Args:
-        text: What was typed.
-        defaults: Values of all settings; by default those of a preset.
-    """
-    name, _, value = text.partition("=")
-    defaults = asdict(Preset()) if defaults is None else defaults
-    if name not in defaults or not value:
-        raise argparse.ArgumentTypeError(
-            f"expected NAME=VALUE with NAME one of {', '.join(defaults)} (got {text!r})"
-        )
-    if isinstance(defaults[name], bool):
-        return name, value.lower() in ("true", "1", "yes")
-    if name == "curvature" and value == "auto":
-        return name, value
-    kind = float if name in ("curvature", "curvature_lr") else type(defaults[name])
-    return name, kind(value)
+def publish(text: str, out: Path, name: str) -> None:
+    """Writes and shows a table."""
+    write(text, out / f"{name}.md")
+    print(f"{text}\n\nRuns and table are in {out}")
 
 
 def guarded(job: Callable[[], None]) -> int:
@@ -122,7 +146,7 @@ def guarded(job: Callable[[], None]) -> int:
             file=sys.stderr,
         )
         return INTERRUPTED
-    except (MissingDataset, ValueError) as error:
+    except (MissingDataset, ModuleNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

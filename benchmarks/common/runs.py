@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,28 @@ def key(run: Run) -> str:
     return json.dumps([run.get(name) for name in KEY], sort_keys=True)
 
 
+def missing(path: Path, wanted: Iterable[Run]) -> list[Run]:
+    """Those of some runs that are not on disk."""
+    known = {key(run) for run in read(path)}
+    return [run for run in wanted if key(run) not in known]
+
+
+def stored(path: Path, wanted: Iterable[Run]) -> list[Run]:
+    """Those of some runs that are on disk, as they are there."""
+    known = {key(run): run for run in read(path)}
+    return [known[key(run)] for run in wanted if key(run) in known]
+
+
 def append(path: Path, *added: Run) -> None:
     """Appends a line each and has them on disk before it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)  # of several processes, one at a time
         # A line that a killed process left half written stays a line of its own.
+        broken = False
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
             broken = file.read(1) != b"\n"
-        else:
-            broken = False
         lines = "".join(json.dumps(run, sort_keys=True) + "\n" for run in added)
         file.write(("\n" * broken + lines).encode())
         file.flush()

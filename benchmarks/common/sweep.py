@@ -16,6 +16,7 @@ from benchmarks.common.graphs import MissingDataset, load_graph
 from benchmarks.common.links import LinkPrediction, by_heuristic
 from benchmarks.common.negatives import HEURISTICS
 from benchmarks.common.presets import Preset, preset
+from benchmarks.common.report import unique
 from benchmarks.common.training import Task, train
 
 RUNS = Path(__file__).parents[1] / "runs"
@@ -23,7 +24,6 @@ RESULTS = RUNS.with_name("results")  # those of the documents
 TASKS: dict[str, type[Task]] = {t.name: t for t in (LinkPrediction, NodeClassification)}
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Place(NamedTuple):
@@ -48,15 +48,22 @@ def usable_device(name: str) -> torch.device:
     return device
 
 
-def in_processes(job: Callable[[T], R], todo: Sequence[T], jobs: int) -> list[R]:
-    """Does jobs in some processes of one thread each, or here if it is one process."""
+def in_processes(job: Callable[[T], str | None], todo: Sequence[T], jobs: int) -> None:
+    """Does jobs in some processes of one thread each, or here if it is one process.
+
+    Prints what they return, each text once.
+    """
     show: dict[str, Any] = {"total": len(todo), "leave": False, "disable": None}
     if jobs == 1 or len(todo) < 2:
-        return [*tqdm(map(job, todo), **show)]
-    with ProcessPoolExecutor(
-        jobs, get_context("forkserver"), torch.set_num_threads, (1,)
-    ) as pool:
-        return [*tqdm(pool.map(job, todo), **show)]
+        said = [*tqdm(map(job, todo), **show)]
+    else:
+        with ProcessPoolExecutor(
+            jobs, get_context("forkserver"), torch.set_num_threads, (1,)
+        ) as pool:
+            said = [*tqdm(pool.map(job, todo), **show)]
+    for text in unique(said):
+        if text is not None:
+            print(text)
 
 
 def new_run(
@@ -93,10 +100,8 @@ def planned(
     return out
 
 
-def complete(
-    wanted: Sequence[runs.Run], place: Place, jobs: int = 1
-) -> tuple[list[runs.Run], list[str]]:
-    """Does those runs that are not on disk.
+def complete(wanted: Sequence[runs.Run], place: Place, jobs: int = 1) -> list[runs.Run]:
+    """Does those runs that are not on disk; says what it leaves out, and why.
 
     Args:
         wanted: Runs as they start.
@@ -104,24 +109,18 @@ def complete(
         jobs: Number of processes.
 
     Returns:
-        All runs that are asked for, old and new, and what was left out, and why.
+        All runs that are asked for, old and new.
 
     Raises:
         ValueError: If there is no such device or graph.
     """
     usable_device(place.device)
-    known = {runs.key(run) for run in runs.read(place.path)}
     groups: dict[tuple[str, str, int], list[runs.Run]] = {}
-    for run in wanted:
-        if runs.key(run) not in known:
-            groups.setdefault((run["task"], run["dataset"], run["seed"]), []).append(
-                run
-            )
+    for run in runs.missing(place.path, wanted):
+        groups.setdefault((run["task"], run["dataset"], run["seed"]), []).append(run)
     todo = [(group, place) for group in groups.values()]
-    missing = [text for text in in_processes(_do, todo, jobs) if text is not None]
-    done = {runs.key(run): run for run in runs.read(place.path)}
-    found = [done[runs.key(run)] for run in wanted if runs.key(run) in done]
-    return found, list(dict.fromkeys(missing))
+    in_processes(_do, todo, jobs)
+    return runs.stored(place.path, wanted)
 
 
 def _do(work: tuple[list[runs.Run], Place]) -> str | None:

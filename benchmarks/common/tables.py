@@ -7,6 +7,7 @@ from statistics import fmean
 from benchmarks.common.encoders import EUCLIDEAN, HYPERBOLIC, NAMES
 from benchmarks.common.graphs import TITLES
 from benchmarks.common.presets import LINKS
+from benchmarks.common.published import TARGETS, published
 from benchmarks.common.report import markdown, unique
 from benchmarks.common.runs import Run
 from benchmarks.common.statistics import (
@@ -18,7 +19,6 @@ from benchmarks.common.statistics import (
     verdicts,
 )
 from benchmarks.common.sweep import TASKS
-from benchmarks.published import TARGETS, published
 
 HEAD = """# Links and classes
 
@@ -139,8 +139,10 @@ def _published(task: str, dataset: str) -> list[str]:
     figures = published(task, dataset)
     if not figures:
         return []
-    rows = [["published", "score", "split", "dimension", "protocol", "source", "read"]]
+    columns = ["score", "split", "dimension", "protocol", "source", "read"]
+    rows = [["published", *columns]]
     for figure in figures:
-        row = [figure.model, figure.score, figure.split, figure.dimension]
-        rows.append([*row, figure.protocol, figure.link, figure.read])
+        if figure["url"]:
+            figure["source"] = f"[{figure['source']}]({figure['url']})"
+        rows.append([figure["model"], *(figure[name] for name in columns)])
     return [markdown(rows), ""]

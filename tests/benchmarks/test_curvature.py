@@ -16,9 +16,9 @@ OUTSIDE = ("below", "above", "out below", "out above")
 
 @pytest.fixture(scope="module")
 def recovered() -> list[runs.Run]:
-    group = [
-        run for run in planned(WAYS, 0.1, 0, 400) if run["preset"]["start"] in OUTSIDE
-    ]
+    group = [run for run in planned(0.1) if run["preset"]["start"] in OUTSIDE]
+    for run in group:
+        run["preset"]["steps"] = 400
     curvature.recover(group)
     return group
 
@@ -64,14 +64,15 @@ def test_curvatures_start_where_they_were_asked_to(name: str, start: str) -> Non
     assert c == pytest.approx(init, rel=1e-6)
 
 
-def start(out: Path, *args: str) -> int:
-    short = ["--lr", "1", "--steps", "6", "--out", str(out)]
-    return curvature.main([*short, *args])
+def start(out: Path) -> int:
+    return curvature.main(["--lr", "1", "--out", str(out)])
 
 
 def test_a_run_goes_on_where_it_stopped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(curvature, "TRAVEL", 6)
+    monkeypatch.setattr(curvature, "LEAST_STEPS", 6)
     assert start(tmp_path) == 0
     path = tmp_path / "curvature.jsonl"
     lines = path.read_text().splitlines()
@@ -99,7 +100,7 @@ def test_a_run_goes_on_where_it_stopped(
 
 
 def test_a_curvature_that_is_no_number_is_reported(tmp_path: Path) -> None:
-    (run,) = planned(["raw"], 1.0, 0, 2)[:1]
+    run = planned(1.0)[0]
     run.update(summary(torch.tensor([1.5, -0.5, math.nan]), 0.25))
     runs.append(tmp_path / "runs.jsonl", run)
     assert "NaN" not in (tmp_path / "runs.jsonl").read_text()  # which is no JSON
@@ -111,11 +112,8 @@ def test_a_curvature_that_is_no_number_is_reported(tmp_path: Path) -> None:
     assert column["runs with c ≤ 0"] == column["runs with NaN"] == "1"
 
 
-def test_settings_that_train_nothing_are_errors(
+def test_a_rate_that_trains_nothing_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start(tmp_path, "--lr", "0") == 1
-    assert start(tmp_path, "--steps", "0") == 1
-    err = capsys.readouterr().err
-    assert "'lr' must be positive (got 0)" in err
-    assert "'steps' must be at least 1 (got 0)" in err
+    assert curvature.main(["--lr", "0", "--out", str(tmp_path)]) == 1
+    assert "'--lr' must be positive (got 0)" in capsys.readouterr().err

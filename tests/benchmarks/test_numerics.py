@@ -1,7 +1,6 @@
 """A short run of the torture table, as a user starts it, and its questions."""
 
 import dataclasses
-import json
 import math
 from pathlib import Path
 
@@ -12,22 +11,26 @@ import torch
 from torch import Tensor
 
 from benchmarks import numerics
-from benchmarks import numerics_questions as questions
-from benchmarks.peers import LIBRARIES, PACKAGES, Library
+from benchmarks.common import questions, runs
+from benchmarks.common.peers import LIBRARIES, Library
+from benchmarks.common.questions import QUESTIONS
 from pyg_hyperbolic.datasets.sir import random_tree
 from tests.numerics import textbook
 
-SHORT = ["--seeds", "1", "--steps", "3"]
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numerics, "STEPS", 3)
+    monkeypatch.setattr(numerics, "RADII", numerics.RADII[::20])
 
 
+@pytest.mark.usefixtures("short")
 def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["--library", "ours", "geoopt-ball", "--out", str(tmp_path)]
-    assert numerics.main([*SHORT, *args]) == 0
-    lines = (tmp_path / "numerics.jsonl").read_text().splitlines()
-    done = [json.loads(line) for line in lines]
-    assert len(done) == 2 * (len(questions.TESTS) + len(numerics.RATES))
-    assert {run["library_version"] for run in done} >= {done[0]["package"]}
-    for run in done[: len(questions.TESTS)]:
+    assert numerics.main([*args, "--seeds", "1"]) == 0
+    done = runs.read(tmp_path / "numerics.jsonl")
+    assert len(done) == 2 * (len(QUESTIONS) + len(numerics.RATES))
+    for run in done[: len(QUESTIONS)]:
         assert run["passed"] == run["total"], run["dataset"]  # ours: all of them
     assert (tmp_path / "numerics.png").stat().st_size > 10_000
     table = (tmp_path / "numerics.md").read_text()
@@ -38,9 +41,8 @@ def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_libraries_that_are_missing_are_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PACKAGES, "hypll", "hypll_that_is_not_there")
-    args = ["--library", "hypll", "--out", str(tmp_path)]
-    assert numerics.main([*SHORT, *args]) == 1
+    monkeypatch.setattr(numerics, "installed", lambda name: False)
+    assert numerics.main(["--library", "hypll", "--out", str(tmp_path)]) == 1
     shown = capsys.readouterr()
     assert "left out hypll: pip install" in shown.out
     assert "names no library that is installed" in shown.err
@@ -51,20 +53,19 @@ def test_numerics_go_on_where_they_stopped(
 ) -> None:
     calls: list[int] = []
 
-    def fake(library: Library, lr: float, seed: int, steps: int) -> bool:
+    def fake(library: Library, lr: float, seed: int) -> bool:
         calls.append(seed)
         return seed != 1
 
     monkeypatch.setattr(numerics, "draw", lambda *_: None)
     monkeypatch.setattr(numerics, "survives", fake)
-    monkeypatch.setattr(numerics, "TESTS", {"odd": lambda *_: [True, False, True]})
+    monkeypatch.setattr(numerics, "QUESTIONS", {})
     args = ["--library", "ours", "--out", str(tmp_path), "--seeds"]
     assert numerics.main([*args, "3"]) == 0
     assert calls == [0, 1, 2] * len(numerics.RATES)
     path = tmp_path / "numerics.jsonl"
-    lines = path.read_text().splitlines()
-    assert [json.loads(run)["failed"] for run in lines] == [[1]] * 4
-    path.write_text("\n".join(lines[:-1]) + "\n")
+    assert [run["failed"] for run in runs.read(path)] == [[1]] * 3
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
     for _ in range(2):  # the one that is missing, then none
         assert numerics.main([*args, "3"]) == 0
         assert calls[9:] == [0, 1, 2]
@@ -95,26 +96,24 @@ def wrong() -> Library:
 
 
 def test_questions_can_be_failed() -> None:
-    answers = {
-        name: question(wrong(), torch.float32)
-        for name, question in questions.TESTS.items()
-    }
+    answers = {name: each.answers(wrong()) for name, each in QUESTIONS.items()}
     assert not any(answers["distance"])
     assert not any(answers["d/dc"])
     assert 0 < sum(answers["round trip"]) < len(answers["round trip"])
     assert sum(answers["gradient at the origin"]) == 10  # exp0 and the sum are left
-    far = questions.round_trip(LIBRARIES["geoopt-ball"](), torch.float32)[-1]
+    far = QUESTIONS["round trip"].answers(LIBRARIES["geoopt-ball"]())[-1]
     assert not far  # a float32 ball holds no point at 50
 
 
+@pytest.mark.usefixtures("short")
 def test_a_library_that_is_wrong_does_not_survive() -> None:
     ours = LIBRARIES["ours"]()
-    assert numerics.survives(ours, 0.01, 0, 3)
+    assert numerics.survives(ours, 0.01, 0)
 
     def leave(x: Tensor, c: Tensor) -> Tensor:
         return x / (x.norm() < 0)
 
-    assert not numerics.survives(dataclasses.replace(ours, log0=leave), 0.01, 0, 3)
+    assert not numerics.survives(dataclasses.replace(ours, log0=leave), 0.01, 0)
 
 
 def test_hops_of_a_random_tree() -> None:

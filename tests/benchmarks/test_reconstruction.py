@@ -42,8 +42,8 @@ def test_ranks_are_those_of_a_loop(c: float, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "tree.pt"
     torch.save(Data(edge_index=EDGES, num_nodes=31), path)
-    args = ["--dataset", str(path), "--dim", "2", "--epochs", "150", "--batch", "64"]
-    args += ["--quiet", "--out", str(tmp_path)]
+    args = ["--dataset", str(path), "--dim", "2", "--epochs", "300"]
+    args += ["--out", str(tmp_path)]
     assert reconstruction.main([*args, "--seeds", "0"]) == 0
     once = runs.read(tmp_path / "reconstruction.jsonl")
     assert reconstruction.main([*args, "--seeds", "0", "1"]) == 0

@@ -1,8 +1,6 @@
 """Growth of cost: graphs against definitions, fits against known laws, short runs."""
 
 import argparse
-import importlib.util
-import json
 import math
 import os
 import resource
@@ -13,30 +11,17 @@ import pytest
 import torch
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from benchmarks import scale, scale_graphs, scale_step
+from benchmarks import scale
 from benchmarks.common import runs
+from benchmarks.common.isolated import isolated, settle_memory
+from benchmarks.common.large_graphs import DEGREE, hyperbolic, tree
 from benchmarks.scale import slope
-from benchmarks.scale_graphs import Rows, hyperbolic, tree
 from pyg_hyperbolic.datasets.sir import random_tree
 
-networkit = pytest.mark.skipif(
-    importlib.util.find_spec("networkit") is None, reason="pip install networkit"
-)
 
-
-def dense(graph: Rows) -> torch.Tensor:
-    out = torch.zeros(graph.nodes, graph.nodes)
-    for i in range(graph.nodes):
-        row = graph.neighbor[graph.start[i] : graph.start[i + 1]]
-        assert np.all(np.diff(row) > 0)  # ascending, each neighbor once
-        out[i, row] = 1
-    return out
-
-
-@networkit
 def test_neighbors_are_the_pairs_nearer_than_the_radius_of_the_disk() -> None:
+    pytest.importorskip("networkit")
     n, seed = 300, 3
-    graph = hyperbolic(n, seed)
     # The same draws, and the law of cosines of curvature -1 for every pair.
     alpha = 0.75
     radius = 2 * math.log(2 * n * 9 / (math.pi * 10))
@@ -46,37 +31,39 @@ def test_neighbors_are_the_pairs_nearer_than_the_radius_of_the_disk() -> None:
     cosh = np.cosh(r)[:, None] * np.cosh(r) - np.sinh(r)[:, None] * np.sinh(r) * np.cos(
         angle[:, None] - angle
     )
-    near = torch.from_numpy(cosh <= math.cosh(radius)).float()
-    assert torch.equal(dense(graph), near.fill_diagonal_(1))
-    assert graph.edges == int(near.sum()) - n
+    near = cosh <= math.cosh(radius)
+    np.fill_diagonal(near, True)
+    graph = hyperbolic(n, seed)
+    assert graph.has_sorted_indices and graph.has_canonical_format
+    np.testing.assert_array_equal(graph.toarray(), near)
 
 
-@networkit
 def test_mean_degree_of_hyperbolic_graphs() -> None:
+    pytest.importorskip("networkit")
     graph = hyperbolic(20_000, 0)
-    assert graph.edges / graph.nodes == pytest.approx(scale_graphs.DEGREE, rel=0.15)
-    again = hyperbolic(20_000, 0)
-    assert np.array_equal(graph.neighbor, again.neighbor)
-    assert graph.neighbor.dtype == graph.start.dtype == np.int32
+    assert graph.nnz / 20_000 - 1 == pytest.approx(DEGREE, rel=0.15)
+    assert np.array_equal(graph.indices, hyperbolic(20_000, 0).indices)
+    assert graph.indices.dtype == graph.indptr.dtype == np.int32
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 3, 10, 500])
 def test_rows_of_a_tree(nodes: int) -> None:
     parent = random_tree(nodes, 8.0, torch.Generator().manual_seed(1)).tolist()
-    expected = torch.eye(nodes)
+    expected = np.eye(nodes)
     for child in range(1, nodes):
         expected[child, parent[child]] = expected[parent[child], child] = 1
     graph = tree(nodes, 1)
-    assert torch.equal(dense(graph), expected)
-    assert graph.edges == 2 * (nodes - 1)
+    assert graph.has_sorted_indices and graph.indices.dtype == np.int32
+    np.testing.assert_array_equal(graph.toarray(), expected)
 
 
 def test_adjacency_is_normalized_as_pyg_does() -> None:
     graph = tree(60, 0)
-    _, adjacency, _ = scale_step.prepare(graph, 0, torch.device("cpu"))
-    edge_index = dense(graph).fill_diagonal_(0).nonzero().T
+    dense = torch.from_numpy(graph.toarray())
+    edge_index = dense.fill_diagonal_(0).nonzero().T
     (row, col), weight = gcn_norm(edge_index, num_nodes=60)
     expected = torch.zeros(60, 60).index_put((col, row), weight)
+    adjacency = scale.as_tensor(scale.normalized(graph))
     torch.testing.assert_close(adjacency.to_dense(), expected)
 
 
@@ -101,16 +88,16 @@ def _wrong() -> dict[str, int]:
 
 
 def test_a_job_that_memory_does_not_suffice_for_is_a_result() -> None:
-    assert scale.isolated(_allocate, 4000.0, 64) == {"bytes": 64 * 2**20}
-    result = scale.isolated(_allocate, 1000.0, 2000)
+    assert isolated(True, _allocate, 64) == {"bytes": 64 * 2**20}
+    result = isolated(True, _allocate, 10**8)
     assert result["error"].startswith("out of memory")
-    assert "ended by the system" in scale.isolated(os._exit, None, 1)["error"]
+    assert "ended by the system" in isolated(False, os._exit, 1)["error"]
     with pytest.raises(KeyError, match="wrong"):
-        scale.isolated(_wrong, None)
+        isolated(False, _wrong)
 
 
 def _faults(keep: bool) -> dict[str, int]:
-    if scale_step.settle_memory(keep) != keep:
+    if settle_memory(keep) != keep:
         return {}
     faults = []
     for _ in range(5):
@@ -121,10 +108,10 @@ def _faults(keep: bool) -> dict[str, int]:
 
 
 def test_kept_memory_is_not_cleared_anew() -> None:
-    kept = scale.isolated(_faults, None, True)
+    kept = isolated(False, _faults, True)
     if not kept:
         pytest.skip("malloc is not glibc's")
-    cleared = scale.isolated(_faults, None, False)
+    cleared = isolated(False, _faults, False)
     assert kept["faults"] < 100 < cleared["faults"]
 
 
@@ -132,41 +119,29 @@ def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["300", "600", "1200"]
     args = ["--graph", "tree", "--nodes", *sizes, "--out", str(tmp_path)]
     assert scale.main(args) == 0
-    lines = (tmp_path / "scale.jsonl").read_text().splitlines()
-    done = [json.loads(line) for line in lines]
+    done = runs.read(tmp_path / "scale.jsonl")
     assert [run["model"] for run in done] == ["generator", "gcn", "hgcn"] * 3
     for run in done:
         assert run["edges"] == 2 * (run["nodes"] - 1)
         assert run["seconds_per_step"] > 0
         assert run["peak_memory_mib"] >= run["baseline_mib"] > 0
-        assert run["versions"]["torch"] == torch.__version__
-    assert done[-1]["indices"] == "int32"
-    text = capsys.readouterr().out
-    assert (tmp_path / "scale.md").read_text() in text
+    text = (tmp_path / "scale.md").read_text()
     assert "| tree  | hgcn      | 1,200" in text
+    assert text in capsys.readouterr().out
+    assert scale.main(["--report", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "scale.md").read_text() == text
 
 
 def test_a_size_that_does_not_fit_ends_its_series_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def pretend(job: object, limit: float, model: str, *args: object) -> runs.Run:
-        if job is scale_step.generate:
+    def pretend(limited: bool, job: object, model: str, *args: object) -> runs.Run:
+        if job is scale.generate:
             return {"edges": 10}
         return {"error": "out of memory"} if model == "hgcn" else {}
 
     monkeypatch.setattr(scale, "isolated", pretend)
     settings = {"device": "cpu", "allocator": "keep", "model": ["gcn", "hgcn"]}
-    args = argparse.Namespace(**settings, nodes=[10, 20], seed=0)
+    args = argparse.Namespace(**settings, nodes=[10, 20])
     done = [run["model"] for run in scale.measure(args, "tree")]
     assert done == ["generator", "gcn", "hgcn", "generator", "gcn"]
-
-
-def test_errors_say_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = ["--out", str(tmp_path)]
-    monkeypatch.setattr(scale, "missing", lambda: {"hyperbolic": "pip install x"})
-    assert scale.main(["--graph", "hyperbolic", *out]) == 1
-    shown = capsys.readouterr()
-    assert "left out hyperbolic: pip install x" in shown.out
-    assert "names no kind of graph" in shown.err

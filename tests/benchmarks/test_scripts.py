@@ -171,7 +171,7 @@ def test_dimensions_are_those_of_all_layers(small: str, tmp_path: Path) -> None:
 
 
 def test_twins_have_a_table_for_each_task(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(twins.ROWS, CLASSES, twins.ROWS[CLASSES][:3])
     args = [*SHORT, "--out", str(tmp_path), "--dataset"]
@@ -180,9 +180,6 @@ def test_twins_have_a_table_for_each_task(
         assert len(runs.read(tmp_path / "twins.jsonl")) == 3
     row = (tmp_path / "twins.md").read_text().splitlines()[2]
     assert row.startswith("| blocks x 0.1") and "-" not in row
-    capsys.readouterr()
-    assert twins.main([*args, "nowhere"]) == 1
-    assert "'--dataset' names none of these" in capsys.readouterr().err
     for rows in twins.ROWS.values():
         for each in rows:
             assert (each.preset.curvature == "auto") == ("recipe" in each.name)
@@ -191,8 +188,7 @@ def test_twins_have_a_table_for_each_task(
 def test_epochs_of_real_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["--threads", "1", "--epochs", "3", "--warm-up", "3", "--out", str(tmp_path)]
-    argv += ["--dataset", "disease-tree"]
+    argv = ["--epochs", "3", "--dataset", "disease-tree", "--out", str(tmp_path)]
     for _ in range(2):  # once more, and nothing is left to do
         assert epochs.main(argv) == 0
         done = runs.read(tmp_path / "epochs.jsonl")

@@ -22,33 +22,33 @@ Binary = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Library:
-    """One library on one model of hyperbolic space; c is positive.
+    """One library on one model of hyperbolic space; c is positive."""
 
-    Attributes:
-        name: What tables call it.
-        unit: Its coordinates near the origin, per unit of distance.
-        exp0: The point that a tangent vector at the origin leads to, at c.
-        log0: The tangent vector at the origin that leads to a point, at c.
-        add: The gyro-sum of two points, at c.
-        dist: The distance of two points, at c.
-        curvature: A learnable curvature as its users get it; a call gives c.
-        own_matvec: A matrix applied to a point, where it is not done by log0 and exp0.
-    """
-
-    name: str
-    unit: float
-    exp0: Callable[[Tensor, Tensor], Tensor]
-    log0: Callable[[Tensor, Tensor], Tensor]
-    add: Binary
+    name: str  # in tables
+    unit: float  # its coordinates near the origin, per unit of distance
+    exp0: Callable[[Tensor, Tensor], Tensor]  # from a tangent vector at the origin
+    log0: Callable[[Tensor, Tensor], Tensor]  # and back
+    add: Binary  # the gyro-sum
     dist: Binary
-    curvature: Callable[[float], Module]
-    own_matvec: Binary | None = None
+    curvature: Callable[[float], Module]  # a learnable one; a call gives c
+    own_matvec: Binary | None = None  # where it is not done by log0 and exp0
 
     def matvec(self, weight: Tensor, x: Tensor, c: Tensor) -> Tensor:
         """A matrix applied to a point, in the tangent space at the origin."""
         if self.own_matvec is not None:
             return self.own_matvec(weight, x, c)
         return self.exp0(self.log0(x, c) @ weight.T, c)
+
+
+class _Called(Module):
+    """What a call reads off a manifold."""
+
+    def __init__(self, manifold: Module, read: Callable[[Any], Tensor]) -> None:
+        super().__init__()
+        self.manifold, self.read = manifold, read
+
+    def forward(self) -> Tensor:
+        return self.read(self.manifold)
 
 
 def ours() -> Library:
@@ -63,9 +63,6 @@ def geoopt_ball() -> Library:
     geoopt: Any = importlib.import_module("geoopt")
     math: Any = importlib.import_module("geoopt.manifolds.stereographic.math")
 
-    def inside(x: Tensor, c: Tensor) -> Tensor:
-        return math.project(x, k=-c)
-
     def curvature(c: float) -> Module:
         manifold = geoopt.PoincareBall(c=torch.tensor(c), learnable=True)
         return _Called(manifold, lambda manifold: manifold.c)
@@ -73,12 +70,12 @@ def geoopt_ball() -> Library:
     return Library(
         "geoopt ball",
         0.5,
-        lambda v, c: inside(math.expmap0(0.5 * v, k=-c), c),
+        lambda v, c: math.project(math.expmap0(0.5 * v, k=-c), k=-c),
         lambda x, c: math.logmap0(x, k=-c) / 0.5,
-        lambda x, y, c: inside(math.mobius_add(x, y, k=-c), c),
+        lambda x, y, c: math.project(math.mobius_add(x, y, k=-c), k=-c),
         lambda x, y, c: math.dist(x, y, k=-c),
         curvature,
-        lambda weight, x, c: inside(math.mobius_matvec(weight, x, k=-c), c),
+        lambda weight, x, c: math.project(math.mobius_matvec(weight, x, k=-c), k=-c),
     )
 
 
@@ -130,24 +127,6 @@ def hypll() -> Library:
     )
 
 
-class _Called(Module):
-    """What a call reads off a manifold."""
-
-    def __init__(self, manifold: Module, read: Callable[[Any], Tensor]) -> None:
-        super().__init__()
-        self.manifold, self.read = manifold, read
-
-    def forward(self) -> Tensor:
-        return self.read(self.manifold)
-
-
-# Of every library, the package that has to be installed for it.
-PACKAGES = {
-    "ours": "pyg_hyperbolic",
-    "geoopt-ball": "geoopt",
-    "geoopt-lorentz": "geoopt",
-    "hypll": "hypll",
-}
 LIBRARIES = {
     "ours": ours,
     "geoopt-ball": geoopt_ball,
@@ -156,6 +135,11 @@ LIBRARIES = {
 }
 
 
+def package(name: str) -> str:
+    """What has to be installed for a library."""
+    return "pyg_hyperbolic" if name == "ours" else name.partition("-")[0]
+
+
 def installed(name: str) -> bool:
     """Whether a library can be imported."""
-    return importlib.util.find_spec(PACKAGES[name]) is not None
+    return importlib.util.find_spec(package(name)) is not None

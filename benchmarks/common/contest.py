@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Module
 from tqdm import tqdm
 
-from benchmarks.speed_layers import WEIGHTED, Graph, Group, build, call
+from benchmarks.common.layers import WEIGHTED, Graph, Group, build, call
 
 
 def kept(forward: Callable[[], Tensor], given: Sequence[Tensor]) -> int:
@@ -58,12 +58,13 @@ class Contest:
     """
 
     def __init__(
-        self, group: Group, names: Sequence[str], graph: Graph, tries: int = 1
+        self, group: Group, names: Sequence[str], graph: Graph, tries: int
     ) -> None:
         self.group = group
         channels, device = graph.x.size(1), graph.x.device
-        layers = {name: build(name, group.mode, channels) for name in names}
-        self.layers = {name: layer.to(device) for name, layer in layers.items()}
+        self.layers = {
+            name: build(name, group.mode, channels).to(device) for name in names
+        }
         self.first: dict[str, float] = {}
         if group.mode == "compiled":
             self._compile(graph, tries)
@@ -71,52 +72,48 @@ class Contest:
     def _compile(self, graph: Graph, tries: int) -> None:
         from torch._inductor.utils import fresh_inductor_cache
 
-        grad, mode = torch.ones_like(graph.x), self.group.mode
+        grad, mode, eager = torch.ones_like(graph.x), self.group.mode, self.layers
         # What is compiled once in a process, or on a machine, is left out.
         warm = torch.compile(lambda x: (x.sin() + 1).cumsum(0))
         step(lambda: warm(graph.x), graph.x, grad)
-        eager, seconds = (
-            dict(self.layers),
-            {name: [0.0] * tries for name in self.layers},
-        )
+        seconds: dict[str, list[float]] = {name: [] for name in eager}
         for name, layer in eager.items():
             step(call(name, layer, mode, graph), graph.x, grad)
-        for i in range(tries):
+        for _ in range(tries):
             torch.compiler.reset()
+            self.layers = {}
             for name, layer in eager.items():
                 run: Any = torch.compile(layer, fullgraph=True)
+                self.layers[name] = run
                 forward = call(name, run, mode, graph)
                 with fresh_inductor_cache():
-                    seconds[name][i] = step(forward, graph.x, grad)
-                self.layers[name] = run
+                    seconds[name].append(step(forward, graph.x, grad))
         self.first = {name: float(np.median(some)) for name, some in seconds.items()}
 
     def at(
         self, graph: Graph, names: Sequence[str], repeats: int, calls: int
     ) -> list[dict[str, Any]]:
         """A result for each of some layers, the reference among them."""
-        mode, grad = self.group.mode, torch.randn_like(graph.x)
+        mode, reference = self.group.mode, self.group.reference
+        grad = torch.randn_like(graph.x)
         result: dict[str, dict[str, Any]] = {name: {} for name in names}
-        forward: dict[str, Callable[[], Tensor]] = {}
-        for name in names:
-            layer = self.layers[name]
+        forward = {n: call(n, self.layers[n], mode, graph) for n in names}
+        for name, own in result.items():
             if name in self.first:
-                result[name]["first_seconds"] = self.first[name]
+                own["first_seconds"] = self.first[name]
             else:
-                self._note_memory(result[name], name, layer, graph)
-            forward[name] = call(name, layer, mode, graph)
+                self._note_memory(own, name, self.layers[name], graph)
             step(forward[name], graph.x, grad)
             if graph.x.is_cuda:
                 torch.cuda.reset_peak_memory_stats(graph.x.device)
                 step(forward[name], graph.x, grad)
                 peak = torch.cuda.max_memory_allocated(graph.x.device)
-                result[name]["peak_memory_mib"] = peak / 2**20
+                own["peak_memory_mib"] = peak / 2**20
         seconds: dict[str, list[float]] = {name: [] for name in names}
-        title = f"{mode}, {self.group.reference}"
+        title = f"{mode}, {reference}"
         for _ in tqdm(range(repeats), desc=title, unit="repeat", leave=False):
             for name in names:
                 seconds[name].append(step(forward[name], graph.x, grad, calls))
-        reference = self.group.reference
         for name, own in result.items():
             ratios = np.array(seconds[name]) / np.array(seconds[reference])
             low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75]).tolist()

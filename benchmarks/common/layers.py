@@ -3,7 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch_geometric.index import index2ptr
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv
 from torch_geometric.utils import scatter
 
-from benchmarks.peers import LIBRARIES, Library, installed
+from benchmarks.common.peers import LIBRARIES, Library, installed
 from pyg_hyperbolic.nn import HGATConv, HGCNConv, HSAGEConv, HyboNetConv
 
 # How a layer gets its graph: as a sparse CSR matrix; as edges with weights; as edges
@@ -23,42 +23,7 @@ SMALL = 2_000  # nodes: up to here layers have fewer channels, and normalize
 SMALL_CHANNELS = 16
 NEAR = 2.0  # the other libraries' points are right up to here
 
-MEANS: dict[str, Callable[..., Module]] = {
-    "GCNConv": GCNConv,
-    "midpoint": HGCNConv,
-    "tangent": partial(HGCNConv, aggregation="tangent"),
-    "local": partial(HGCNConv, aggregation="local"),
-    "HyboNetConv": HyboNetConv,
-}
-ATTENTION: dict[str, tuple[Callable[..., Module], int]] = {
-    "GATConv": (GATConv, 1),
-    "HGATConv": (HGATConv, 1),
-    "HGATConv-distance": (partial(HGATConv, score="distance"), 1),
-    "GATConv-8": (GATConv, 8),
-    "HGATConv-8": (HGATConv, 8),
-    "HGATConv-8-distance": (partial(HGATConv, score="distance"), 8),
-}
 PEERS = tuple(name for name in LIBRARIES if name != "ours")
-WEIGHTED = (*MEANS, *PEERS)  # layers that take edge weights
-
-# All layers in the order of tables, as they are called there.
-LABELS = {
-    "GCNConv": "GCNConv",
-    "GCNConv-cached": "GCNConv, cached",
-    "midpoint": "HGCNConv, midpoint",
-    "tangent": "HGCNConv, tangent",
-    "HyboNetConv": "HyboNetConv",
-    **{name: name for name in PEERS},
-    "SAGEConv": "SAGEConv",
-    "HSAGEConv": "HSAGEConv",
-    "GATConv": "GATConv",
-    "local": "HGCNConv, local",
-    "HGATConv": "HGATConv",
-    "HGATConv-distance": "HGATConv, distance",
-    "GATConv-8": "GATConv, 8 heads",
-    "HGATConv-8": "HGATConv, 8 heads",
-    "HGATConv-8-distance": "HGATConv, 8 heads, distance",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,17 +42,13 @@ class Group:
 
 def groups(nodes: int, compiled: bool) -> list[Group]:
     """All groups for a graph of some size, with libraries where they are installed."""
-    small = nodes <= SMALL
-    if small and compiled:
-        return []
-    if small:
+    if nodes <= SMALL:
         others = ("GCNConv-cached", "midpoint", "tangent")
-        return [Group("normalized", "GCNConv", others)]
-    peers = tuple(name for name in PEERS if installed(name))
+        return [] if compiled else [Group("normalized", "GCNConv", others)]
+    peers = () if compiled else tuple(name for name in PEERS if installed(name))
     mode = "compiled" if compiled else "edge_index"
-    means = ("midpoint", "tangent", *(() if compiled else peers))
     edges = [
-        Group(mode, "GCNConv", means),
+        Group(mode, "GCNConv", ("midpoint", "tangent", *peers)),
         Group(mode, "SAGEConv", ("HSAGEConv",)),
         Group(mode, "GATConv", ("local", "HGATConv", "HGATConv-distance")),
         Group(mode, "GATConv-8", ("HGATConv-8", "HGATConv-8-distance")),
@@ -119,19 +80,9 @@ class Graph:
         return dataclasses.replace(self, x=scaled.requires_grad_())
 
 
-def random_graph(
-    nodes: int, edges: int, channels: int, device: torch.device, seed: int = 0
-) -> Graph:
-    """Uniform edges, weights in (0, 1) and features in all directions.
-
-    Args:
-        nodes: Number of nodes.
-        edges: Number of edges.
-        channels: Number of features.
-        device: Where it is to be.
-        seed: Seed of all random numbers.
-    """
-    generator = torch.Generator().manual_seed(seed)
+def random_graph(nodes: int, edges: int, channels: int, device: torch.device) -> Graph:
+    """Uniform edges, weights in (0, 1) and features in all directions."""
+    generator = torch.Generator().manual_seed(0)
     ends = torch.randint(nodes, (2, edges), generator=generator)
     source, target = ends[:, (ends[1] * nodes + ends[0]).argsort()]
     weight = torch.rand(edges, generator=generator)
@@ -140,23 +91,15 @@ def random_graph(
         warnings.simplefilter("ignore")  # that sparse tensors are in beta state
         ptr = index2ptr(target, nodes)
         adj = torch.sparse_csr_tensor(ptr, source, weight, (nodes, nodes))
-    edge_index = torch.stack([source, target])
-    return Graph(
-        x.to(device).requires_grad_(),
-        edge_index.to(device),
-        weight.to(device),
-        adj.to(device),
-    )
+    given = x, torch.stack([source, target]), weight, adj
+    x, edge_index, weight, adj = (tensor.to(device) for tensor in given)
+    return Graph(x.requires_grad_(), edge_index, weight, adj)
 
 
 class PeerConv(Module):
     """HGCN's layer with another library's operations, aggregated at the origin.
 
     Tangent vectors at the origin come in and go out, which spares it two maps.
-
-    Args:
-        library: The geometry.
-        channels: Number of features, before and after.
     """
 
     def __init__(self, library: Library, channels: int) -> None:
@@ -176,27 +119,60 @@ class PeerConv(Module):
         return scatter(messages, edge_index[1], 0, x.size(0))
 
 
-def build(name: str, mode: str, channels: int = CHANNELS) -> Module:
+def _sum(kind: Callable[..., Module], **more: Any) -> Callable[[int, bool], Module]:
+    return lambda width, own: kind(width, width, normalize=own, **more)
+
+
+def _heads(
+    kind: Callable[..., Module], heads: int = 1, **more: Any
+) -> Callable[[int, bool], Module]:
+    more |= {"heads": heads, "add_self_loops": False}
+    return lambda width, own: kind(width, width // heads, **more)
+
+
+def _peer(name: str) -> Callable[[int, bool], Module]:
+    return lambda width, own: PeerConv(LIBRARIES[name](), width)
+
+
+# All layers in the order of tables, from channels and whether they normalize the graph.
+LAYERS: dict[str, Callable[[int, bool], Module]] = {
+    "GCNConv": _sum(GCNConv),
+    "GCNConv-cached": _sum(GCNConv, cached=True),
+    "midpoint": _sum(HGCNConv),
+    "tangent": _sum(HGCNConv, aggregation="tangent"),
+    "HyboNetConv": _sum(HyboNetConv),
+    **{name: _peer(name) for name in PEERS},
+    "SAGEConv": lambda width, own: SAGEConv(width, width),
+    "HSAGEConv": lambda width, own: HSAGEConv(width, width),
+    "GATConv": _heads(GATConv),
+    "local": _sum(HGCNConv, aggregation="local"),
+    "HGATConv": _heads(HGATConv),
+    "HGATConv-distance": _heads(HGATConv, score="distance"),
+    "GATConv-8": _heads(GATConv, 8),
+    "HGATConv-8": _heads(HGATConv, 8),
+    "HGATConv-8-distance": _heads(HGATConv, 8, score="distance"),
+}
+# Those that take edge weights.
+WEIGHTED = ("GCNConv", "midpoint", "tangent", "local", "HyboNetConv", *PEERS)
+
+
+def build(name: str, mode: str, channels: int) -> Module:
     """A layer by name, its bias random where it has one."""
     torch.manual_seed(1)
-    both = channels, channels
-    layer: Module
-    if name == "GCNConv-cached":
-        layer = GCNConv(*both, cached=True)
-    elif name in MEANS:
-        layer = MEANS[name](*both, normalize=mode == "normalized")
-    elif name in ATTENTION:
-        kind, heads = ATTENTION[name]
-        layer = kind(channels, channels // heads, heads, add_self_loops=False)
-    elif name in PEERS:
-        layer = PeerConv(LIBRARIES[name](), channels)
-    else:
-        layer = {"SAGEConv": SAGEConv, "HSAGEConv": HSAGEConv}[name](*both)
+    layer = LAYERS[name](channels, mode == "normalized")
     with torch.no_grad():
         for key, parameter in layer.named_parameters():
             if key.endswith("bias"):
                 parameter.normal_(std=0.1)
     return layer
+
+
+def label(name: str) -> str:
+    """A layer as tables call it."""
+    kind, *more = name.split("-") if name not in PEERS else [name]
+    if kind in ("midpoint", "tangent", "local"):
+        return f"HGCNConv, {kind}"
+    return ", ".join([kind, *(x.replace("8", "8 heads") for x in more)])
 
 
 def call(

@@ -8,38 +8,20 @@ links of Cora.
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.common.presets import CLASSES, LINKS
 
 FILE = Path(__file__).with_suffix(".csv")
 
 
-class Figure(NamedTuple):
-    """A line of the file: a score in per cent as printed, and how it came about."""
+def published(task: str, dataset: str) -> list[dict[str, str]]:
+    """All figures of a table: scores in per cent as printed, and how they came about.
 
-    task: str
-    dataset: str
-    model: str
-    score: str
-    source: str
-    url: str
-    read: str  # where it was read, or that it was not verified
-    split: str
-    dimension: str
-    protocol: str
-
-    @property
-    def link(self) -> str:
-        """The source, in Markdown."""
-        return f"[{self.source}]({self.url})" if self.url else self.source
-
-
-def published(task: str, dataset: str) -> list[Figure]:
-    """All figures of a table."""
+    ``read`` says where a figure was read, or that it was not verified.
+    """
     with FILE.open(newline="") as file:
-        every = [Figure(**line) for line in csv.DictReader(file)]
-    return [f for f in every if (f.task, f.dataset) == (task, dataset)]
+        every = [*csv.DictReader(file)]
+    return [f for f in every if (f["task"], f["dataset"]) == (task, dataset)]
 
 
 # What this package is to reach, in per cent, by a hyperbolic model.
