@@ -144,13 +144,13 @@ def draw(points: Tensor, data: Any, path: Path) -> None:
 
 def planned(args: Namespace, dataset: str) -> list[Run]:
     """The runs of a graph."""
-    settings = {"epochs": args.epochs, "batch": BATCH, "lr": RATE}
+    settings = {"epochs": args.epochs, "batch": args.batch, "lr": args.lr}
     return [
         runs.new_run(
             task="reconstruction", dataset=dataset, model=geometry, seed=seed,
             preset={"dim": dim, **settings}, device="cpu",
         )
-        for dim in args.dim for geometry in GEOMETRIES for seed in args.seeds
+        for dim in args.dim for geometry in args.geometry for seed in args.seeds
     ]  # fmt: skip
 
 
@@ -171,8 +171,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser(__doc__)
     cli.several(options, "--dataset", [f"{PREFIX}mammals"])
     cli.several(options, "--dim", [2, 5, 10], type=int)
+    cli.several(options, "--geometry", GEOMETRIES, choices=GEOMETRIES)
     cli.several(options, "--seeds", range(3), type=int)
     options.add_argument("--epochs", type=int, default=250, help="(default: 250)")
+    options.add_argument("--batch", type=int, default=BATCH, help=f"(default: {BATCH})")
+    options.add_argument("--lr", type=float, default=RATE, help=f"(default: {RATE})")
     cli.data_root(options)
     cli.report(options)
     args = options.parse_args(argv)
