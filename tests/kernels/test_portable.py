@@ -11,9 +11,10 @@ from torch.autograd import gradcheck, gradgradcheck
 from pyg_hyperbolic.kernels import portable
 from tests.kernels.graphs import DOUBLE, RADII, WEIGHTS, Graph, edges, graph
 from tests.numerics import textbook
+from tests.where import each
 
-radii = pytest.mark.parametrize("radius", RADII)
-weights = pytest.mark.parametrize("kind", WEIGHTS)
+radii = each("radius", RADII)
+weights = each("kind", WEIGHTS)
 
 
 def test_doubled_edges_count_twice() -> None:
@@ -32,8 +33,8 @@ def test_doubled_edges_count_twice() -> None:
     torch.testing.assert_close(*of_weights)
 
 
-@pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 3), (3, 0), (3, 2)])
-@pytest.mark.parametrize("shape", [(0,), (0, 2), None])
+@each(("n", "m"), [(0, 0), (0, 3), (3, 0), (3, 2)])
+@each("shape", [(0,), (0, 2), None])
 def test_graphs_without_edges(n: int, m: int, shape: tuple[int, ...] | None) -> None:
     x, targets = torch.randn(n, 2, 3), torch.randn(m, 2, 3)
     weight = None if shape is None else torch.empty(shape, requires_grad=True)
@@ -146,7 +147,7 @@ every = pytest.mark.parametrize(
 
 
 @every
-@pytest.mark.parametrize("radius", [0.3, 3.0])
+@each("radius", [0.3, 3.0])
 def test_first_and_second_derivatives(name: str, radius: float) -> None:
     f, inputs = operations(graph(radius))[name]
     inputs = [x.detach().requires_grad_() for x in inputs]

@@ -1,7 +1,6 @@
 """Midpoints over graphs against slow loops over targets."""
 
 import mpmath as mp
-import pytest
 import torch
 from torch import Tensor
 
@@ -9,9 +8,10 @@ from pyg_hyperbolic import geometry
 from pyg_hyperbolic.kernels import portable
 from tests.kernels.graphs import DOUBLE, RADII, WEIGHTS, Graph, edges, graph
 from tests.numerics import textbook
+from tests.where import each
 
-radii = pytest.mark.parametrize("radius", RADII)
-weights = pytest.mark.parametrize("kind", WEIGHTS)
+radii = each("radius", RADII)
+weights = each("kind", WEIGHTS)
 
 
 def exact_midpoints(given: Graph) -> Tensor:
@@ -75,7 +75,7 @@ def test_gradients_of_the_midpoint(
         assert (a - b).abs().max() <= bar * (b.abs().max() + 1e-3 * radius)
 
 
-@pytest.mark.parametrize("radius", [0.1, 1.0, 20.0])
+@each("radius", [0.1, 1.0, 20.0])
 def test_an_edge_of_weight_zero_is_none_but_for_its_derivative(radius: float) -> None:
     given = graph(radius)
     weight = given.weight.clone()
@@ -143,7 +143,7 @@ def test_a_target_with_no_weight_but_zeros_is_the_origin() -> None:
         assert (gradient == 0).all()
 
 
-@pytest.mark.parametrize("which", ["x", "bias", "weight", "c"])
+@each("which", ["x", "bias", "weight", "c"])
 def test_what_is_not_a_number_is_not_made_one(which: str) -> None:
     given = graph(1.0)
     bad = given._replace(**{which: given._asdict()[which] * torch.nan})

@@ -11,11 +11,6 @@ from torch_geometric.nn import GCNConv
 from pyg_hyperbolic import geometry
 from pyg_hyperbolic.nn import HGCNConv, HyboNetConv
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta"),
-    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
-    pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),
-]
 # An isolated node, one without neighbors but a bias, and weights of any sum.
 OPTIONS = [{}, {"normalize": False}, {"improved": True}, {"bias": False}]
 
