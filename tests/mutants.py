@@ -98,6 +98,7 @@ curvature/projection.py by curvature/test_projection.py
 kernels/portable.py by kernels/test_portable.py
 - geometry.log(u, v, c), weight
 + geometry.log(v, u, c), weight
+kernels/portable.py by kernels/test_operations.py -k portable
 - x if column is None else column * x
 + x
 kernels/portable.py by kernels/test_portable_midpoint.py

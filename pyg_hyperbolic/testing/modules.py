@@ -176,7 +176,7 @@ def compiled(case: Case) -> None:
         return graph
 
     conv, numbers = case.make(torch.float32), set()
-    run = torch.compile(conv, fullgraph=True, dynamic=True, backend=backend)
+    run: Any = torch.compile(conv, fullgraph=True, dynamic=True, backend=backend)
     for n in (7, 11, 30):
         x = (torch.randn(n, case.dims[0]) / 2).requires_grad_()
         edge_index = torch.randint(n, (2, 3 * n))

@@ -22,7 +22,8 @@ def order_of_edges(case: Case) -> None:
     (edge_index, weight), x = small_graph(), case.x()
     conv, order = case.make(), torch.randperm(9)
     way_out = "index everything of an edge by edge_index, nothing by its place"
-    for given in [{}] + [{"edge_weight": weight}] * case.weighted(conv):
+    options: list[dict[str, Tensor]] = [{}, {"edge_weight": weight}]
+    for given in options if case.weighted(conv) else options[:1]:
         out = conv(x, edge_index[:, order], **{k: w[order] for k, w in given.items()})
         wrong = "the order of edges changes the result"
         close(out, conv(x, edge_index, **given), 1e-10, wrong, way_out)
@@ -87,7 +88,11 @@ def forms_of_graphs(case: Case) -> None:
         expected = conv(x, edge_index, **plain)
         true = gradients(conv, expected, x=x, edge_weight=given)
         for form in FORMS:
-            if form == "coo" and kind == "learned" and getattr(conv, "normalize", 0):
+            if (
+                form == "coo"
+                and kind == "learned"
+                and getattr(conv, "normalize", False)
+            ):
                 continue  # gcn_norm of a COO matrix has no backward pass in PyG either
             graph, beside = graph_in(form, given, edge_index, (6, 6))
             for _ in range(2):  # the second time with what is cached meanwhile

@@ -56,19 +56,6 @@ def test_flat_limit_is_gcn(
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_every_form_of_a_graph_gives_the_same(
-    graph: Any, form: str, weighted: bool
-) -> None:
-    conv, _ = twins(HGCNConv, 0.7, normalize=False)
-    x, weight = graph.x(), graph.edge_weight if weighted else None
-    expected = conv(x, graph.edge_index, weight)
-    edge_index, edge_weight = graph.form(form, weight)
-    torch.testing.assert_close(conv(x, edge_index, edge_weight), expected)
-    # once more, as sums of weights are kept
-    torch.testing.assert_close(conv(x, edge_index, edge_weight), expected)
-
-
 def test_it_is_the_midpoint_times_the_sum(
     graph: Any, adjacency: Callable[..., Tensor]
 ) -> None:

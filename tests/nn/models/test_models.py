@@ -10,7 +10,6 @@ import torch_geometric.typing
 from torch_geometric import transforms as T
 from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
-from torch_geometric.nn.models import GraphSAGE
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import (
@@ -95,17 +94,6 @@ def test_copies_give_the_same(graph: Any, kind: type[HyperbolicGNN]) -> None:
     for other in (twin, copy.deepcopy(model)):
         out = other(x, graph.edge_index)
         assert torch.equal(out, model(x, graph.edge_index))
-
-
-def test_sage_without_curvature_and_bias_is_graph_sage(graph: Any) -> None:
-    options: dict[str, Any] = {"aggr": "max", "bias": False}
-    model = HGraphSAGE(3, 8, 2, 4, curvature=Curvature(1e-12), **options)
-    euclidean = GraphSAGE(3, 8, 2, 4, **options)
-    state = {k: v for k, v in model.state_dict().items() if "curvature" not in k}
-    euclidean.load_state_dict(state)
-    x = graph.x(torch.float32)
-    out, expected = model(x, graph.edge_index), euclidean(x, graph.edge_index)
-    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
