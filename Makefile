@@ -32,7 +32,8 @@ lint: setup
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint
-	$(PYTEST) -q -m "not slow and not compile and not network"
+	$(PYTEST) -q -m "not slow and not compile and not network" \
+		tests/geometry tests/curvature tests/nn tests/numerics tests/test_mistakes.py
 
 test: lint
 	$(PYTEST)

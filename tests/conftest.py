@@ -29,13 +29,25 @@ TOLERANCES = {
 AssertClose = Callable[..., None]
 
 
-# Programs, documents, tables of digits, kernels in an interpreter: slow as a whole.
+# Programs, documents, training, kernels in an interpreter, and all derivatives of all
+# layers: slow as a whole.
 SLOW = (
     "benchmarks",
     "datasets",
     "examples",
+    "geometry/test_transforms",
+    "geometry/test_without_float64",
     "kernels/test_backends",
+    "kernels/test_corners",
     "kernels/test_cuda",
+    "kernels/test_portable",
+    "nn/kge/test_training",
+    "nn/models",
+    "nn/test_derivatives",
+    "nn/test_hyperbolic",
+    "nn/test_loaders",
+    "nn/test_waits",
+    "nn/test_without_float64",
     "numerics/test_properties",
     "numerics/test_reference",
     "numerics/test_stress",

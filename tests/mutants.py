@@ -70,9 +70,10 @@ geometry/cones.py by geometry/test_cones.py
 + inner / square *
 - gyro_add(-u, v, c), dot
 + gyro_add(-v, u, c), dot
-geometry/lorentz.py by nn/conv/test_hybonet_conv.py
+geometry/lorentz.py by kernels/test_lorentz.py
 - times(special.cosh(z, shift), time)
 + times(special.sinhc(z, shift), time)
+geometry/lorentz.py by nn/conv/test_hybonet_conv.py
 - length > 0, c * length, 1.0
 + length > 0, length, 1.0
 geometry/special.py by geometry/test_special.py
