@@ -27,8 +27,15 @@ class NoFloat64(TorchDispatchMode):
 
 
 @contextmanager
+def taken_for_one() -> Iterator[None]:
+    """The CPU is computed on as such a device, and may have float64 all the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "WITHOUT_FLOAT64", {"mps", "cpu"})
+        yield
+
+
+@contextmanager
 def without_float64() -> Iterator[None]:
     """A CPU that has no float64."""
-    with pytest.MonkeyPatch.context() as patch, NoFloat64():
-        patch.setattr(rows, "WITHOUT_FLOAT64", {"mps", "cpu"})
+    with taken_for_one(), NoFloat64():
         yield

@@ -11,7 +11,7 @@ from pyg_hyperbolic.geometry import rows
 from pyg_hyperbolic.kernels import portable
 from tests.geometry.functions import NAMES, function
 from tests.where import each
-from tests.without_float64 import without_float64
+from tests.without_float64 import taken_for_one, without_float64
 
 every = pytest.mark.parametrize("name", NAMES)
 
@@ -52,19 +52,21 @@ def test_values_and_derivatives(name: str, radius: float) -> None:
 
 
 @every
-@each("radius", [0.0, 1e-18, 1e-6, 12.0, 30.0, 80.0, 500.0, 1e4])
-def test_far_out_and_near_the_origin_all_is_finite(name: str, radius: float) -> None:
-    if name in ("to_lorentz", "to_proper_velocity") and radius > 50:
-        return  # the coordinates of the hyperboloid themselves are out of range
+def test_far_out_and_near_the_origin_all_is_finite(name: str) -> None:
+    """Rows at all radii at once: a dispatch mode is slow."""
+    radii = [0.0, 1e-18, 1e-6, 12.0, 30.0, 80.0, 500.0, 1e4]
+    if name in ("to_lorentz", "to_proper_velocity"):
+        radii = radii[:5]  # beyond, these coordinates themselves are out of range
     if name in ("from_lorentz", "from_proper_velocity"):
         name = "to_klein"
-    f, inputs = function(name, radius)
-    inputs = [x.float() for x in inputs]
+    rows_at = torch.tensor(radii, dtype=torch.float64).repeat_interleave(4)[:, None]
+    with taken_for_one():
+        f, inputs = function(name, rows_at, len(rows_at))
+    leaves = [x.float().requires_grad_() for x in inputs]
     with without_float64():
-        out = f(*inputs)
-        got = [*derivatives(f, inputs, torch.ones_like(out))][: len(inputs) + 1]
-    for x in got:
-        assert x.isfinite().all()
+        out = f(*leaves)
+        got = [out, *torch.autograd.grad(out.sum(), leaves)]
+    assert all(x.isfinite().all() for x in got)
 
 
 @each("radius", [0.1, 1.0, 5.0, 60.0, 1e3])
