@@ -36,7 +36,7 @@ def derivatives(f: Any, inputs: Any, cotangent: Tensor) -> Iterator[Tensor]:
 
 
 @every
-@each("radius", [0.1, 1.0, 5.0])
+@each("radius", [0.1, 5.0])
 def test_values_and_derivatives(name: str, radius: float) -> None:
     f, inputs = function(name, radius)
     single = [x.float() for x in inputs]
@@ -69,7 +69,7 @@ def test_far_out_and_near_the_origin_all_is_finite(name: str) -> None:
     assert all(x.isfinite().all() for x in got)
 
 
-@each("radius", [0.1, 1.0, 5.0, 60.0, 1e3])
+@each("radius", [0.1, 5.0, 1e3])
 @pytest.mark.parametrize("which", ["midpoint", "log_sum", "dist"])
 def test_graphs(which: str, radius: float) -> None:
     x = torch.nn.functional.normalize(torch.randn(7, 2, 3), dim=-1) * radius
