@@ -7,11 +7,12 @@ ARGS ?=
 BIN := .venv/bin
 CUDA := benchmarks/runs/cuda
 
-.PHONY: help setup lint test benchmark results cuda docs format clean
+.PHONY: help setup lint check test benchmark results cuda docs format clean
 
 help:
 	@echo "make setup      install everything into .venv (PYTHON=python3.12 names another Python)"
-	@echo "make test       set up, then lint, types and tests"
+	@echo "make check      set up, then lint, types and the tests that tell most: a minute"
+	@echo "make test       set up, then lint, types and all tests"
 	@echo "make lint       set up, then lint and types alone"
 	@echo "make benchmark  set up, then a first look, in minutes (ARGS=... are passed on)"
 	@echo "make results    set up, then the search and the tables: hours (ARGS=... for both)"
@@ -28,8 +29,15 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# A file's tests stay in one process, as what they compute together does.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+check: lint
+	$(PYTEST) -q -m "not slow and not compile and not network" \
+		tests/geometry tests/curvature tests/nn tests/numerics tests/test_mistakes.py
+
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 benchmark: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.main $(ARGS)

@@ -12,6 +12,7 @@ MODULES = {
     "pyg_hyperbolic.datasets": "Datasets",
     "pyg_hyperbolic.utils": "Measures of graphs and embeddings",
     "pyg_hyperbolic.visualization": "Pictures",
+    "pyg_hyperbolic.testing": "Checks of your own layer",
     "pyg_hyperbolic.info": "Your machine",
     "pyg_hyperbolic.exchange.geoopt": "Exchange with geoopt",
     "pyg_hyperbolic.exchange.hgcn": "Exchange with the original HGCN",

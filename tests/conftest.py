@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,17 +29,47 @@ TOLERANCES = {
 AssertClose = Callable[..., None]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips what is marked ``cuda`` where there is no such device.
+# Programs, documents, training, kernels in an interpreter, and all derivatives of all
+# layers: slow as a whole.
+SLOW = (
+    "benchmarks",
+    "datasets",
+    "examples",
+    "geometry/test_transforms",
+    "geometry/test_without_float64",
+    "kernels/test_backends",
+    "kernels/test_corners",
+    "kernels/test_cuda",
+    "kernels/test_portable",
+    "nn/kge/test_training",
+    "nn/models",
+    "nn/test_derivatives",
+    "nn/test_hyperbolic",
+    "nn/test_loaders",
+    "nn/test_waits",
+    "nn/test_without_float64",
+    "numerics/test_properties",
+    "numerics/test_reference",
+    "numerics/test_stress",
+    "test_documents",
+    "test_notebooks",
+    "test_package",
+    "visualization",
+)
 
-    The installed wheel comes first: alone, at the end, it would keep one process busy.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is slow as a whole, and skips ``cuda`` where there is no device.
+
+    What is slow comes first: alone, at the end, a file would keep one process busy.
     """
-    items.sort(key=lambda item: "test_package" not in item.nodeid)
-    if torch.cuda.is_available():
-        return
+    root = Path(__file__).parent
     for item in items:
-        if item.get_closest_marker("cuda") is not None:
+        if item.path.relative_to(root).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("cuda") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)

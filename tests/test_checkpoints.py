@@ -169,6 +169,7 @@ def test_the_state_is_tensors_that_can_be_cloned_and_averaged() -> None:
     assert torch.equal(c(), other())
 
 
+@pytest.mark.compile
 def test_compiled_the_loaded_value_is_seen() -> None:
     c = Curvature(0.3)
     compiled = torch.compile(c, backend="eager", fullgraph=True)

@@ -129,6 +129,7 @@ def test_bounds_hold(parametrization: str, size: float) -> None:
     assert curvature.raw.grad is not None and curvature.raw.grad != 0
 
 
+@pytest.mark.compile
 def test_before_it_is_set() -> None:
     conv = HGCNConv(3, 8, curvature="auto")
     assert str(conv.curvature) == "Curvature('auto', parametrization='softplus')"

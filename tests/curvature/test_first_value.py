@@ -8,11 +8,12 @@ import torch
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.curvature import PARAMETRIZATIONS
+from tests.where import each
 
 INITS = [2e-28, 3e-19, 1e-8, 1e-5, 0.1, 0.3, 0.7, 1.0, 2.5, 7.3, 19.9, 20.1, 30.0, 1e2]
 CLOSE = 2e-6  # relative error of the first c in float32
 
-each = pytest.mark.parametrize("name", PARAMETRIZATIONS)
+every = pytest.mark.parametrize("name", PARAMETRIZATIONS)
 
 
 def curvature(name: str, init: float = 1.0) -> Curvature:
@@ -21,8 +22,8 @@ def curvature(name: str, init: float = 1.0) -> Curvature:
     return Curvature(init, parametrization=name, bounds=bounds)
 
 
-@pytest.mark.parametrize("init", INITS)
-@each
+@each("init", INITS)
+@every
 def test_first_value_is_close(name: str, init: float) -> None:
     model = curvature(name, init)
     loaded = curvature(name, init)
@@ -38,8 +39,8 @@ def test_first_value_is_close(name: str, init: float) -> None:
         assert abs(c().item() / init - 1) < CLOSE
 
 
-@pytest.mark.parametrize("init", INITS)
-@each
+@each("init", INITS)
+@every
 def test_first_value_in_double_precision(name: str, init: float) -> None:
     model = curvature(name, init)
     first = model().item()
@@ -94,7 +95,7 @@ def test_a_start_at_a_bound_is_not_blocked(end: float) -> None:
     assert c.raw.grad == 1
 
 
-@each
+@every
 def test_no_dtype_takes_c_to_zero(name: str) -> None:
     bounds = None if name == "softplus" else (1e-30, 3e-30)
     c = Curvature(2e-30, parametrization=name, bounds=bounds)

@@ -25,8 +25,8 @@ class Function(NamedTuple):
     inputs: tuple[Tensor, ...]
 
 
-def function(name: str, radius: float = 1.0, rows: int = 4) -> Function:
-    """A function with points up to a radius, in units of the curvature."""
+def function(name: str, radius: float | Tensor = 1.0, rows: int = 4) -> Function:
+    """A function with points up to a radius, or radii of rows, in units of c."""
     c = torch.tensor(0.7, dtype=torch.float64)
     v = torch.nn.functional.normalize(torch.randn(2, rows, 3).double(), dim=-1)
     v = v * radius / c**0.5 * torch.rand(2, rows, 1).double().clamp(min=0.2)

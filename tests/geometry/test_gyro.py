@@ -1,15 +1,14 @@
+"""Laws, other libraries, shapes and dtypes; values and gradients: tests/numerics."""
+
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import geoopt
-import mpmath as mp
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.autograd import gradcheck
 
 from pyg_hyperbolic.geometry import (
     dist,
@@ -21,14 +20,10 @@ from pyg_hyperbolic.geometry import (
     to_poincare,
     transport,
 )
-
-Pairs = Callable[..., tuple[Tensor, Tensor]]
-RTOL = {torch.float32: 1e-5, torch.float64: 1e-12}
+from tests.where import each
 
 OPERATIONS = [gyro_add, sqdist, dist, log, exp, transport]
-SMOOTH = [gyro_add, sqdist, log, exp, transport]
 operation = pytest.mark.parametrize("f", OPERATIONS, ids=lambda f: f.__name__)
-smooth = pytest.mark.parametrize("f", SMOOTH, ids=lambda f: f.__name__)
 
 
 def points(*shape: int) -> Tensor:
@@ -37,30 +32,6 @@ def points(*shape: int) -> Tensor:
 
 def pushforward(f: Callable[[Tensor], Tensor], x: Tensor, w: Tensor) -> Tensor:
     return torch.func.jvp(f, (x,), (w,))[1]
-
-
-@pytest.mark.parametrize("turn", [0.0, 0.7], ids=["axis", "turned"])
-@pytest.mark.parametrize("c", [0.0, 1e-6, 0.1, 1.0, 10.0])
-@pytest.mark.parametrize("f", [gyro_add, dist, transport], ids=lambda f: f.__name__)
-def test_result_is_exact_or_explained_by_four_ulp_of_the_input(
-    f: Callable[..., Tensor],
-    c: float,
-    turn: float,
-    dtype: torch.dtype,
-    exact: SimpleNamespace,
-    pairs: Pairs,
-) -> None:
-    u, v = pairs(dtype, turn)
-    out = f(u, v, c).view(len(u), -1)
-    assert out.isfinite().all()
-    g, four_ulp = exact.operations[f.__name__], 4 * torch.finfo(dtype).eps
-    for rows in zip(u, v, out, strict=True):
-        x, y, actual = map(exact.vector, rows)
-        expected = g(x, y, mp.mpf(c))
-        error = exact.norm(exact.minus(actual, expected))
-        error -= RTOL[dtype] * exact.norm(expected)
-        if error > 0:
-            assert error <= exact.moved(g, x, y, mp.mpf(c), four_ulp), rows
 
 
 def test_log_exp_and_distance_are_the_gyro_sum(dtype: torch.dtype, c: float) -> None:
@@ -109,7 +80,7 @@ def test_transport_keeps_the_length_in_the_metric_at_u(c: float) -> None:
     torch.testing.assert_close(length, v.norm(dim=-1), rtol=1e-10, atol=0)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1e-6, 0.1, 1.0, 5.0])
+@each("scale", [0.0, 1e-6, 0.1, 1.0, 5.0])
 def test_transport_is_the_differential_of_the_gyro_sum(c: float, scale: float) -> None:
     u, v = scale * points(16, 4), points(16, 4)
     zero = torch.tensor(0.0, dtype=torch.float64)
@@ -140,8 +111,9 @@ def test_left_translation_is_an_isometry(c: float) -> None:
     torch.testing.assert_close(moved, dist(u, v, c), rtol=1e-8, atol=0)
 
 
-def test_zero_curvature_is_euclidean(dtype: torch.dtype, pairs: Pairs) -> None:
-    u, v = pairs(dtype, 0.7)
+def test_zero_curvature_is_euclidean(dtype: torch.dtype) -> None:
+    u, v = points(2, 64, 3).to(dtype)
+    u[:8], v[8:16] = 0, u[8:16]
     for c in (0, 0.0, torch.tensor(0.0)):
         torch.testing.assert_close(gyro_add(u, v, c), u + v)
         torch.testing.assert_close(log(u, v, c), v - u)
@@ -160,52 +132,7 @@ def test_distance_is_a_metric(coordinates: list[float], c: float) -> None:
     assert uv >= (u - v).norm() - slack  # curvature -c pushes points apart
 
 
-A, B = torch.tensor([0.3, -0.2, 0.5]), torch.tensor([-0.4, 0.1, 0.7])
-PLACES = {
-    "origin": (0 * A, 0 * A),
-    "u at origin": (0 * A, A),
-    "v at origin": (A, 0 * A),
-    "generic": (A, B),
-    "far": (4 * A, 4 * B),
-    "equal near": (A, A),
-    "equal far": (3 * A, 3 * A),
-    "opposite near": (A, -A),
-    "opposite far": (3 * A, -3 * A),
-    "almost opposite": (3 * A, -3 * A + 1e-3 * B),
-    "same line": (2 * A, 4 * A),
-    "opposite line": (2 * A, -4 * A),
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("c", [0.0, 0.7, 3.0])
-@smooth
-def test_gradient_is_exact(f: Callable[..., Tensor], c: float, place: str) -> None:
-    u, v, c = (
-        x.double().clone().requires_grad_() for x in (*PLACES[place], torch.tensor(c))
-    )
-    assert gradcheck(f, (u, v, c))
-
-
-@pytest.mark.parametrize("c", [0.0, 0.1, 1.0])
-@smooth
-def test_gradient_in_single_precision(
-    f: Callable[..., Tensor], c: float, pairs: Pairs
-) -> None:
-    u, v = pairs(torch.float32, 0.7)
-    u, v = (x[(u.norm(dim=-1) <= 5) & (v.norm(dim=-1) <= 5)] for x in (u, v))
-    gradients = []
-    for dtype in (torch.float32, torch.float64):
-        x, y = (p.to(dtype).requires_grad_() for p in (u, v))
-        out = f(x, y, c)
-        cotangent = torch.linspace(1, 2, out[0].numel(), dtype=dtype).view_as(out[0])
-        out = (out * cotangent).sum()
-        gradients.append(torch.cat(torch.autograd.grad(out, (x, y))))
-    error = (gradients[0] - gradients[1]).norm(dim=-1)
-    assert (error <= 1e-3 * gradients[1].norm(dim=-1)).all()
-
-
-@pytest.mark.parametrize("radius", [0.0, 0.3, 5.0, 30.0])
+@each("radius", [0.0, 0.3, 5.0, 30.0])
 def test_distance_has_zero_gradient_at_equal_points(
     radius: float, c: float, dtype: torch.dtype
 ) -> None:
@@ -215,7 +142,7 @@ def test_distance_has_zero_gradient_at_equal_points(
         assert torch.equal(gradient, torch.zeros_like(gradient))
 
 
-@pytest.mark.parametrize("c", [0.0, 1e-6, 0.1, 1.0, 10.0])
+@each("c", [0.0, 1e-6, 0.1, 1.0, 10.0])
 @operation
 def test_values_and_gradients_are_finite(
     f: Callable[..., Tensor],
@@ -234,7 +161,7 @@ def test_values_and_gradients_are_finite(
     assert_finite(out, *torch.autograd.grad(out.sum(), (u, v, c)))
 
 
-@pytest.mark.parametrize("shape", [(), (4,), (3, 1), (3, 4)], ids=str)
+@each("shape", [(), (4,), (3, 1), (3, 4)])
 @operation
 def test_any_shapes_broadcast(f: Callable[..., Tensor], shape: tuple[int, ...]) -> None:
     u, v = points(3, 1, 5), points(4, 5)
@@ -248,7 +175,7 @@ def test_any_shapes_broadcast(f: Callable[..., Tensor], shape: tuple[int, ...]) 
             torch.testing.assert_close(f(u[i, 0], v[j], number), expected)
 
 
-@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+@each("half", [torch.float16, torch.bfloat16])
 @operation
 def test_half_precision_is_rounded_single_precision(
     f: Callable[..., Tensor], half: torch.dtype
@@ -272,17 +199,8 @@ def test_dtypes_promote_over_the_points(f: Callable[..., Tensor]) -> None:
     assert gradient.dtype == torch.float64 and gradient != 0
 
 
-@pytest.mark.parametrize("c", [-1.0, -1e-300, math.nan, math.inf, -math.inf])
 @operation
-def test_a_number_that_is_no_curvature_is_an_error(
-    f: Callable[..., Tensor], c: float
-) -> None:
-    with pytest.raises(ValueError, match=rf"'c' must be .* >= 0: .* \(got {c}\)"):
-        f(points(2), points(2), c)
-
-
-@operation
-@pytest.mark.parametrize("learned", [False, True])
+@each("learned", [False, True])
 def test_few_tensors_are_saved(f: Callable[..., Tensor], learned: bool) -> None:
     # Everything else is a row scalar.  The derivative with respect to c, which is in
     # double precision, saves some more.

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import dist, hyperplane_dist
+from tests.where import each
 
 mpmath.mp.dps = 60
 
@@ -23,9 +24,9 @@ def exact(v: list[float], n: list[float], q: float, c: float) -> mpmath.mpf:
 NORMAL = [0.6, 0.8]
 
 
-@pytest.mark.parametrize("c", [1e-12, 1e-3, 1.0, 50.0])
-@pytest.mark.parametrize("radius", [0.0, 1e-12, 1e-3, 0.7, 3.0, 20.0, 1e3])
-@pytest.mark.parametrize("offset", [0.0, 1e-6, -0.5, 4.0, 900.0])
+@each("c", [1e-12, 1e-3, 1.0, 50.0])
+@each("radius", [0.0, 1e-12, 1e-3, 0.7, 3.0, 20.0, 1e3])
+@each("offset", [0.0, 1e-6, -0.5, 4.0, 900.0])
 def test_value(c: float, radius: float, offset: float) -> None:
     for angle in (0.3, 1.5, 2.8):
         v = [radius * math.cos(angle), radius * math.sin(angle)]

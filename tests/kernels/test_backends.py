@@ -118,6 +118,7 @@ def test_without_numba_edges_out_of_range_are_named_too() -> None:
 
 @pytest.mark.usefixtures("without_numba")
 @pytest.mark.filterwarnings("ignore:.*without Numba")
+@pytest.mark.compile
 def test_compiled_without_numba() -> None:
     torch.compiler.reset()
     x, ends = torch.randn(5, 3, requires_grad=True), torch.randint(5, (2, 12))

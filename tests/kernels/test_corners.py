@@ -11,6 +11,7 @@ from pyg_hyperbolic import geometry, kernels
 from pyg_hyperbolic.kernels import Graph, backend
 from tests.kernels.cases import DOUBLE, OPERATIONS, case
 from tests.numerics import textbook
+from tests.where import each
 
 backends = pytest.mark.parametrize("by", ["cpu", "portable"])
 NAMES = ["midpoint", "midpoint_of_sums", "weighted_sum", "log_sum"]
@@ -27,7 +28,7 @@ def at(radius: float, dtype: torch.dtype) -> Tensor:
 
 
 @backends
-@pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 34.0, 300.0, 3000.0])
+@each("radius", [0.0, 1e-6, 1.0, 34.0, 300.0, 3000.0])
 def test_a_node_alone_with_itself(radius: float, by: str, dtype: torch.dtype) -> None:
     """Its midpoint is itself, and so is the gradient."""
     x, c = at(radius, dtype), torch.tensor(1.0, dtype=DOUBLE, requires_grad=True)
@@ -43,7 +44,7 @@ def test_a_node_alone_with_itself(radius: float, by: str, dtype: torch.dtype) ->
         assert rest.abs() <= bar * max(radius, 1)
 
 
-@pytest.mark.parametrize("radius", [0.1, 5.0, 14.0])
+@each("radius", [0.1, 5.0, 14.0])
 def test_a_bias_of_zero_has_its_gradient(radius: float, dtype: torch.dtype) -> None:
     """As at the start of training, of neighbors in one direction, too."""
     x = at(radius, dtype).detach() + 1e-6 * torch.randn(6, 3, dtype=dtype)
@@ -59,7 +60,7 @@ def test_a_bias_of_zero_has_its_gradient(radius: float, dtype: torch.dtype) -> N
 
 
 @backends
-@pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 30.0, 100.0, 300.0, 3000.0])
+@each("radius", [0.0, 1e-6, 1.0, 30.0, 100.0, 300.0, 3000.0])
 def test_points_that_are_equal(radius: float, by: str, dtype: torch.dtype) -> None:
     """Across the points, the log map grows with sinh(a)/a; along them as it is."""
     u, v = at(radius, dtype), at(radius, dtype)
@@ -86,8 +87,8 @@ def test_points_that_are_equal(radius: float, by: str, dtype: torch.dtype) -> No
 
 
 @backends
-@pytest.mark.parametrize("radius", [0.0, 1e-6, 1.0, 100.0, 3000.0])
-@pytest.mark.parametrize("f", [kernels.dist, kernels.sqdist])
+@each("radius", [0.0, 1e-6, 1.0, 100.0, 3000.0])
+@each("f", [kernels.dist, kernels.sqdist])
 def test_the_distance_of_equal_points_has_the_gradient_zero(
     f: type, radius: float, by: str, dtype: torch.dtype
 ) -> None:
@@ -102,8 +103,8 @@ def test_the_distance_of_equal_points_has_the_gradient_zero(
 
 
 @backends
-@pytest.mark.parametrize("radius", [0.1, 1.0, 8.0, 80.0])
-@pytest.mark.parametrize("f", ["gyro_add", "log_sum", "dist", "sqdist"])
+@each("radius", [0.1, 1.0, 8.0, 80.0])
+@each("f", ["gyro_add", "log_sum", "dist", "sqdist"])
 def test_points_nearly_opposite_or_nearly_equal(
     f: str, radius: float, by: str, dtype: torch.dtype
 ) -> None:
@@ -148,7 +149,7 @@ def test_points_nearly_opposite_or_nearly_equal(
 
 
 @backends
-@pytest.mark.parametrize("radius", [1.0, 8.0, 300.0])
+@each("radius", [1.0, 8.0, 300.0])
 def test_one_dimension_is_a_line(radius: float, by: str, dtype: torch.dtype) -> None:
     u, v = (x.requires_grad_() for x in radius * torch.randn(2, 9, 1, dtype=dtype))
     c, i = torch.tensor(1.0, dtype=DOUBLE, requires_grad=True), torch.arange(9)
@@ -190,8 +191,8 @@ def test_points_on_one_line_far_out(radius: float, by: str, dtype: torch.dtype) 
 
 
 @backends
-@pytest.mark.parametrize("radius", [1e-3, 1.0, 20.0, 300.0, 1000.0])
-@pytest.mark.parametrize(
+@each("radius", [1e-3, 1.0, 20.0, 300.0, 1000.0])
+@each(
     "points",
     [
         [[0.6, 0.8], [0.6 + 1e-9, 0.8]],
@@ -224,7 +225,7 @@ def test_midpoints_as_by_the_textbook(
 
 @backends
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("radius", [1.0, 20.0])
+@each("radius", [1.0, 20.0])
 def test_weights_of_all_sizes(
     name: str, radius: float, by: str, dtype: torch.dtype
 ) -> None:
@@ -249,7 +250,7 @@ def test_weights_of_all_sizes(
 
 
 @backends
-@pytest.mark.parametrize("radius", [0.1, 1.0, 20.0])
+@each("radius", [0.1, 1.0, 20.0])
 def test_an_edge_of_weight_zero_is_none_but_for_its_derivative(
     radius: float, by: str
 ) -> None:
@@ -299,7 +300,7 @@ def test_what_is_not_a_number_is_not_made_one(name: str, by: str) -> None:
         assert out[:-1].isnan().all(), argument
 
 
-@pytest.mark.parametrize("far", [20.0, 160.0])
+@each("far", [20.0, 160.0])
 def test_a_weight_of_0_has_its_derivative_however_far_its_point(far: float) -> None:
     """It is as large as the mass that the point would have."""
     x = torch.tensor([[0.3, 0.1], [-0.2, 0.4], [far, 3.0]], dtype=DOUBLE)
@@ -319,7 +320,7 @@ def test_a_weight_of_0_has_its_derivative_however_far_its_point(far: float) -> N
 
 
 @backends
-@pytest.mark.parametrize("radius", [2.0, 20.0, 200.0])
+@each("radius", [2.0, 20.0, 200.0])
 def test_an_edge_of_weight_0_changes_no_gradient(radius: float, by: str) -> None:
     """Not even a second one from the neighbor that counts most."""
     x = (radius * torch.randn(3, 2, dtype=DOUBLE)).requires_grad_()
@@ -343,7 +344,7 @@ def test_an_edge_of_weight_0_changes_no_gradient(radius: float, by: str) -> None
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("radii", [(39156.6, 60058.9), (5e4, 4e4), (3e4, 3e4)])
+@each("radii", [(39156.6, 60058.9), (5e4, 4e4), (3e4, 3e4)])
 def test_gradients_of_far_points_on_one_line_are_numbers(
     dtype: torch.dtype, radii: tuple[float, float]
 ) -> None:

@@ -235,6 +235,7 @@ def test_no_edges_and_no_points() -> None:
         assert not any(grad.any() for grad in grads)
 
 
+@pytest.mark.compile
 def test_compiled() -> None:
     """One node of a compiler's graph, which starts the same kernels."""
     torch.compiler.reset()

@@ -15,7 +15,8 @@ from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, graph_of, remembered
 from pyg_hyperbolic.kernels.cpu.midpoint import _work
 from pyg_hyperbolic.nn import HGCNConv
-from tests.nn.conftest import FORMS, form_of
+from pyg_hyperbolic.testing.graphs import FORMS, to_form
+from tests.where import each
 
 SIZE = (6, 5)  # nobody sends to node 2 of the second kind
 FLOWS = ["source_to_target", "target_to_source"]
@@ -38,8 +39,8 @@ def rows_of(graph: Graph) -> list[list[tuple[int, int]]]:
     return [pairs[a:b] for a, b in pairwise(ptr)]
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.int32], ids=str)
-@pytest.mark.parametrize("sort", [False, True])
+@each("dtype", [torch.int64, torch.int32])
+@each("sort", [False, True])
 def test_rows_have_the_edges_of_each_target(sort: bool, dtype: torch.dtype) -> None:
     source, target = edge_index().to(dtype)
     if sort:
@@ -74,16 +75,14 @@ def test_columns_have_the_edges_of_each_source(of_rows: bool) -> None:
         assert targets[a:b].tolist() == target[places].tolist()
 
 
-@pytest.mark.parametrize("sizes", [(0, 0), (3, 0), (0, 3), (3, 4)])
+@each("sizes", [(0, 0), (3, 0), (0, 3), (3, 4)])
 def test_rows_without_edges(sizes: tuple[int, int]) -> None:
     none = torch.empty(0, dtype=torch.long)
     ptr, source, _ = Graph(none, none, *sizes).rows()
     assert ptr.tolist() == [0] * (sizes[1] + 1) and source.numel() == 0
 
 
-@pytest.mark.parametrize(
-    ("end", "value"), [(0, -1), (0, 6), (1, -1), (1, 5), (0, 10**12)]
-)
+@each(("end", "value"), [(0, -1), (0, 6), (1, -1), (1, 5), (0, 10**12)])
 def test_indices_out_of_range_are_named(end: int, value: int) -> None:
     ends = edge_index()
     ends[end, 3] = value
@@ -101,14 +100,13 @@ def test_a_sparse_matrix_of_fewer_columns_than_it_has_indices() -> None:
         Graph.of_rows(ptr, source, 6).rows()
 
 
-@pytest.mark.filterwarnings("ignore:(Sparse|Converting sparse):UserWarning")
-@pytest.mark.parametrize("weighted", [True, False])
+@each("weighted", [True, False])
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("form", ["edge_index", *FORMS])
 def test_all_forms_give_the_same(form: str, flow: str, weighted: bool) -> None:
     ends = edge_index()
     weight = torch.rand(7, dtype=torch.float64).requires_grad_() if weighted else None
-    given, values = form_of(ends, weight, form, SIZE)
+    given, values = to_form(ends, weight, form, SIZE)
     forward = flow == "source_to_target"
     number = SIZE[not forward]
     x = torch.randn(number, 3, dtype=torch.float64, requires_grad=True)
@@ -136,7 +134,7 @@ def test_all_forms_give_the_same(form: str, flow: str, weighted: bool) -> None:
     "form", ["edge_index", "edge_index_by_col", "edge_index_by_row"]
 )
 def test_a_graph_is_made_once(form: str, flow: str) -> None:
-    given, _ = form_of(edge_index(), None, form, SIZE)
+    given, _ = to_form(edge_index(), None, form, SIZE)
     graph = graph_of(given, None, SIZE, flow)[0]
     assert graph_of(given, None, SIZE, flow)[0] is graph
     assert graph_of(given, torch.rand(7), SIZE, flow)[0] is graph
@@ -204,12 +202,11 @@ def test_nothing_is_remembered_of_tensors_whose_changes_are_not_seen(kind: str) 
 
 @pytest.mark.parametrize("form", ["edge_index", *FORMS])
 @pytest.mark.parametrize("flow", FLOWS)
-@pytest.mark.filterwarnings("ignore:(Sparse|Converting sparse):UserWarning")
 def test_a_graph_goes_with_its_tensor(flow: str, form: str) -> None:
     """At once, without the help of the garbage collector."""
     gc.disable()
     try:
-        given, _ = form_of(edge_index(), None, form, SIZE)
+        given, _ = to_form(edge_index(), None, form, SIZE)
         graph = graph_of(given, None, SIZE, flow)[0]
         graph.rows()
         seen, tensor = ref(graph), ref(given)

@@ -85,6 +85,7 @@ def test_distances_keep_their_points_and_pairs(f: Callable[..., Tensor]) -> None
 
 
 @pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.compile
 def test_compiled_weighted_sums_keep_no_more(learned: bool, graph: Graph) -> None:
     torch.compiler.reset()
     x, weight = leaf(N, WIDTH), leaf(E).detach().requires_grad_(learned)

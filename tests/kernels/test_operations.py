@@ -17,6 +17,7 @@ from tests.kernels.cases import (
     case,
     expected,
 )
+from tests.where import each
 
 RADII = [1e-6, 0.1, 1.0, 3.0, 8.0, 20.0, 100.0, 300.0]
 SPACES = [(radius, 1.0) for radius in RADII]
@@ -52,14 +53,14 @@ def close(got: list[Tensor], true: list[Tensor]) -> None:
 
 
 @every
-@pytest.mark.parametrize(("radius", "c"), SPACES)
+@each(("radius", "c"), SPACES)
 def test_loops(name: str, radius: float, c: float, dtype: torch.dtype) -> None:
     given, grad, true = expected(name, radius, c)
     with backend("cpu"):
         check(OPERATIONS[name].run(given.to(dtype), grad), true, dtype)
 
 
-@pytest.mark.parametrize("c", [0.0, 1e-6, 50.0])
+@each("c", [0.0, 1e-6, 50.0])
 @pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - MIDPOINTS))
 def test_loops_where_cosh_is_beyond_all_numbers(
     name: str, c: float, dtype: torch.dtype
@@ -71,7 +72,7 @@ def test_loops_where_cosh_is_beyond_all_numbers(
 
 
 @every
-@pytest.mark.parametrize("radius", [1e-6, 1.0, 20.0, 300.0])
+@each("radius", [1e-6, 1.0, 20.0, 300.0])
 def test_portable(name: str, radius: float, dtype: torch.dtype) -> None:
     given, grad, true = expected(name, radius, 1.0)
     with backend("portable"):
@@ -80,7 +81,7 @@ def test_portable(name: str, radius: float, dtype: torch.dtype) -> None:
 
 @every
 @backends
-@pytest.mark.parametrize("heads", [(), (1,), (3,)])
+@each("heads", [(), (1,), (3,)])
 def test_heads(name: str, heads: tuple[int, ...], by: str, dtype: torch.dtype) -> None:
     given, grad, true = expected(name, 3.0, 1.0, heads)
     with backend(by):
@@ -99,7 +100,7 @@ def test_the_reference_is_the_portable_back_end_in_float64(name: str) -> None:
 
 @weighted
 @backends
-@pytest.mark.parametrize("shape", ["none", "[E]", "[E, 1]"])
+@each("shape", ["none", "[E]", "[E, 1]"])
 def test_weights_of_edges_are_those_of_all_heads(
     name: str, shape: str, by: str
 ) -> None:
@@ -173,8 +174,8 @@ def test_a_target_without_edges(name: str, by: str) -> None:
 
 @every
 @backends
-@pytest.mark.parametrize("heads", [(), (2,)])
-@pytest.mark.parametrize("number", [0, 4])
+@each("heads", [(), (2,)])
+@each("number", [0, 4])
 def test_no_edges_or_no_points(
     name: str, number: int, heads: tuple[int, ...], by: str
 ) -> None:
@@ -228,7 +229,7 @@ WRONG: dict[str, tuple[str, Callable[[], Tensor]]] = {
 
 
 @backends
-@pytest.mark.parametrize("wrong", WRONG)
+@each("wrong", WRONG)
 def test_bad_arguments_are_named(wrong: str, by: str) -> None:
     argument, f = WRONG[wrong]
     with backend(by), pytest.raises(ValueError, match=f"^'{argument}' must"):
@@ -236,8 +237,8 @@ def test_bad_arguments_are_named(wrong: str, by: str) -> None:
 
 
 @backends
-@pytest.mark.parametrize("index", [-1, SOURCES])
-@pytest.mark.parametrize("which", [0, 1])
+@each("index", [-1, SOURCES])
+@each("which", [0, 1])
 def test_a_pair_beyond_the_points(which: int, index: int, by: str) -> None:
     pairs = [torch.tensor([0, 1]), torch.tensor([0, 1])]
     pairs[which][1] = index

@@ -1,7 +1,6 @@
 """Midpoints over graphs against slow loops over targets."""
 
 import mpmath as mp
-import pytest
 import torch
 from torch import Tensor
 
@@ -9,15 +8,17 @@ from pyg_hyperbolic import geometry
 from pyg_hyperbolic.kernels import portable
 from tests.kernels.graphs import DOUBLE, RADII, WEIGHTS, Graph, edges, graph
 from tests.numerics import textbook
+from tests.where import each
 
-radii = pytest.mark.parametrize("radius", RADII)
-weights = pytest.mark.parametrize("kind", WEIGHTS)
+radii = each("radius", RADII)
+weights = each("kind", WEIGHTS)
 
 
 def exact_midpoints(given: Graph) -> Tensor:
     """The Einstein midpoints of Moebius sums, in as many digits as they lose."""
     out = torch.zeros(given.num_targets, 2, 3, dtype=DOUBLE)
-    with mp.workdps(700):
+    farthest = float(given.x.norm(dim=-1).max())
+    with mp.workdps(100 + int(2 * farthest)):
         for head in range(2):
             c = mp.mpf(given.c[head].item())
             bias = textbook.vector(given.bias[head])
@@ -75,27 +76,6 @@ def test_gradients_of_the_midpoint(
         assert (a - b).abs().max() <= bar * (b.abs().max() + 1e-3 * radius)
 
 
-@pytest.mark.parametrize("radius", [0.1, 1.0, 20.0])
-def test_an_edge_of_weight_zero_is_none_but_for_its_derivative(radius: float) -> None:
-    given = graph(radius)
-    weight = given.weight.clone()
-    weight[::3] = 0
-    kept = weight > 0
-    expected = portable.midpoint(
-        *given[:2], weight[kept], given.c, given.source[kept], given.target[kept], 7
-    )
-    slopes = []
-    for least in (0, 1e-12 * torch.exp(-torch.tensor(2 * radius))):
-        w = torch.where(kept, weight, least).requires_grad_()
-        out = portable.midpoint(given.x, given.bias, w, *given[3:])
-        if least == 0:
-            assert torch.equal(out, expected)
-        slopes.append(torch.autograd.grad(out[..., 0].sum(), w)[0])
-    some = torch.isin(given.target, given.target[kept])
-    torch.testing.assert_close(slopes[0][some], slopes[1][some], rtol=1e-6, atol=1e-9)
-    assert (slopes[0][~some] == 0).all()
-
-
 def test_a_zero_weight_far_beyond_the_others_is_no_infinity() -> None:
     x = torch.tensor([[[1.0, 0.0]], [[300.0, 0.0]], [[0.0, 900.0]]])
     weight = torch.tensor([1.0, 0.0, 0.0], requires_grad=True)
@@ -131,20 +111,3 @@ def test_a_far_point_and_the_origin_meet_half_way() -> None:
     # The origin moves it along the line alone: across it, that far out, by nothing.
     expected = torch.tensor([[[0.5, 0.0]], [[0.18, 0.24]]], dtype=DOUBLE)
     torch.testing.assert_close(slope, expected)
-
-
-def test_a_target_with_no_weight_but_zeros_is_the_origin() -> None:
-    given = graph(3.0)
-    leaves = [leaf.requires_grad_() for leaf in (given.x, given.c)]
-    weight = torch.zeros(28, 2, requires_grad=True)
-    out = portable.midpoint(given.x, given.bias, weight, *given[3:])
-    assert torch.equal(out, torch.zeros_like(out))
-    for gradient in torch.autograd.grad(out.sum(), [*leaves, weight]):
-        assert (gradient == 0).all()
-
-
-@pytest.mark.parametrize("which", ["x", "bias", "weight", "c"])
-def test_what_is_not_a_number_is_not_made_one(which: str) -> None:
-    given = graph(1.0)
-    bad = given._replace(**{which: given._asdict()[which] * torch.nan})
-    assert portable.midpoint(*bad)[:6].isnan().all()

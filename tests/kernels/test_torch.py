@@ -59,6 +59,7 @@ class Counting:
 
 
 @every
+@pytest.mark.compile
 def test_compiled_into_one_graph_for_any_number_of_edges(name: str) -> None:
     torch.compiler.reset()
     f, compiler = function(name), Counting()
@@ -79,6 +80,7 @@ def test_compiled_into_one_graph_for_any_number_of_edges(name: str) -> None:
 
 
 @every
+@pytest.mark.compile
 def test_compiled_gradients_of_some_inputs(name: str) -> None:
     torch.compiler.reset()
     f, given = function(name), [x.detach() for x in inputs(name)]
@@ -100,6 +102,7 @@ class Layer(torch.nn.Module):
         return kernels.dist(out, x, c, edge_index[0], edge_index[1])
 
 
+@pytest.mark.compile
 def test_exported_with_any_number_of_nodes_and_edges() -> None:
     edges, nodes = (torch.export.Dim(name, min=2) for name in ("edges", "nodes"))
     shapes = {

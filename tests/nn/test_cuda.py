@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pyg_hyperbolic import Curvature, project_curvatures
 from pyg_hyperbolic.nn import HGCN, FermiDiracDecoder, HGCNConv
-from tests.nn.conftest import FORMS, form_of
+from pyg_hyperbolic.testing.graphs import FORMS, to_form
 
 pytestmark = pytest.mark.cuda
 aggregations = pytest.mark.parametrize("aggregation", ["midpoint", "tangent", "local"])
@@ -30,7 +30,6 @@ def run(
     return [out, x.grad, *(parameter.grad for parameter in conv.parameters())]
 
 
-@pytest.mark.filterwarnings("ignore:(Sparse|Converting sparse):UserWarning")
 @pytest.mark.parametrize("scale", [1.0, 20.0])
 @pytest.mark.parametrize("form", ["plain", *FORMS])
 @aggregations
@@ -39,7 +38,7 @@ def test_the_device_gives_what_the_cpu_gives(
 ) -> None:
     edge_index, weight = random_graph()
     if form != "plain":
-        edge_index, weight = form_of(edge_index, weight, form, (200, 200))
+        edge_index, weight = to_form(edge_index, weight, form, (200, 200))
     conv = HGCNConv(8, 6, aggregation=aggregation, normalize=False).double()
     torch.nn.init.normal_(conv.bias)
     x = scale * torch.randn(200, 8, dtype=torch.float64)

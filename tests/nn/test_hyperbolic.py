@@ -125,9 +125,6 @@ def test_it_is_finite(
     assert_finite(out, x.grad, wrapped.curvature.raw.grad)
 
 
-@pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR")
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly")
 @pytest.mark.parametrize("name", ["GCNConv", "SAGEConv", "GATv2Conv"])
 def test_a_sparse_product_does_not_get_around_it(
     graph: Any, form: str, name: str
@@ -144,6 +141,7 @@ def test_no_edges(conv: MessagePassing) -> None:
 
 
 @pytest.mark.parametrize("name", ["GCNConv", "TransformerConv"])
+@pytest.mark.compile
 def test_compiles_as_one_graph(name: str) -> None:
     torch._dynamo.reset()
     conv = GCNConv(3, 4, add_self_loops=False) if name == "GCNConv" else CONVS[name]()

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from pyg_hyperbolic.geometry import dist, gyro_add, midpoint, sqdist, transport
+from tests.where import each
 
 A, B = torch.tensor([0.3, -0.2, 0.5]), torch.tensor([-0.4, 0.1, 0.7])
 PLACES = {
@@ -25,8 +26,8 @@ PLACES = {
 }
 SMOOTH = [gyro_add, sqdist, transport]
 # c = 0 is the end of its range: differences to both sides of it leave the range.
-place = pytest.mark.parametrize("place", PLACES)
-curvature = pytest.mark.parametrize("c", [1e-3, 1.5])
+place = each("place", PLACES)
+curvature = each("c", [1e-3, 1.5])
 
 
 def inputs(place: str, c: float) -> tuple[Tensor, ...]:
@@ -41,14 +42,14 @@ def test_second_derivatives(f: Callable[..., Tensor], c: float, place: str) -> N
     assert gradgradcheck(f, inputs(place, c), fast_mode=True)
 
 
-@pytest.mark.parametrize("place", ["u at origin", "generic", "far", "opposite"])
+@each("place", ["u at origin", "generic", "far", "opposite"])
 @curvature
 def test_second_derivatives_of_the_distance(c: float, place: str) -> None:
     assert gradcheck(dist, inputs(place, c), fast_mode=True)
     assert gradgradcheck(dist, inputs(place, c), fast_mode=True)
 
 
-@pytest.mark.parametrize("place", ["generic", "far", "equal", "origin"])
+@each("place", ["generic", "far", "equal", "origin"])
 @curvature
 def test_second_derivatives_of_the_midpoint(c: float, place: str) -> None:
     u, v, c = inputs(place, c)

@@ -78,27 +78,3 @@ def transport(u: Vector, v: Vector, c: mp.mpf) -> Vector:
     along = [mp.fdot(u, v) / mp.fdot(u, u) * x for x in u]
     across = minus(v, along)
     return [x + a / mp.sinh(a) * y for x, y in zip(along, across, strict=True)]
-
-
-def moved(f: Operation, u: Vector, v: Vector, c: mp.mpf, by: float) -> mp.mpf:
-    """How far f moves when each coordinate moves by ``by`` times the point's length.
-
-    A distance far out is the logarithm of an angle: where the points are that close
-    to one line, the point on the line is tried too.
-    """
-    start = f(u, v, c)
-    out = mp.mpf(0)
-    for i in range(2 * len(u)):
-        change = mp.mpf(0)
-        for sign in (1, -1):
-            x, y = list(u), list(v)
-            point = x if i < len(u) else y
-            point[i % len(u)] += sign * by * norm(point)
-            change = max(change, norm(minus(f(x, y, c), start)))
-        out += change
-    length = norm(v) / (norm(u) or 1)
-    for sign in (1, -1):
-        y = [sign * length * x for x in u]
-        if norm(minus(y, v)) <= by * norm(v):
-            out = max(out, norm(minus(f(u, y, c), start)))
-    return out

@@ -14,12 +14,7 @@ from torch_geometric.utils import to_torch_coo_tensor, to_torch_csr_tensor
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import HGAT, HGCN, HGATConv, HGCNConv, HGraphSAGE, HSAGEConv
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta"),
-    pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly"),
-    pytest.mark.filterwarnings("ignore:Converting sparse tensor to CSR"),
-]
+from tests.where import each
 
 # Each node has a neighbor besides itself: what one without has is said in the docs.
 EDGES = torch.tensor([[0, 1, 2, 3, 4, 0, 2, 2, 5], [1, 2, 3, 4, 5, 2, 0, 2, 5]])
@@ -234,7 +229,7 @@ def flat(out: Any) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("watched", [False, True])
+@each("watched", [False, True])
 def test_values_and_gradients(name: str, watched: bool) -> None:
     layer, twin, arguments = twins(CASES[name])
     if watched:

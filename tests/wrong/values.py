@@ -152,7 +152,8 @@ def c(shape: str = "be one number, or broadcast") -> Arg:
     """The absolute value of a curvature, for functions."""
     kinds = {"Curvature": Curvature(), "str": "1", "list": [1.0], "NoneType": None}
     out = [(x, rf"be a number or a tensor \(got {kind}\)") for kind, x in kinds.items()]
-    out += each("be a finite number >= 0", -1.0, torch.tensor(-1.0), math.nan)
+    out += each("be a finite number >= 0", -1.0, -1e-300, math.nan, math.inf)
+    out += each("be a finite number >= 0", torch.tensor(-1.0))
     out += each(shape, torch.ones(7)) + each("hold real numbers", torch.tensor(1j))
     also = 1, np.float32(1), torch.tensor(1.0), torch.ones(1)
     return Arg(1.0, [*out, meta(torch.ones(()))], also)

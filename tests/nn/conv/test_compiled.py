@@ -10,6 +10,7 @@ from torch.nn import Module
 
 from pyg_hyperbolic.nn import HGCNConv
 
+pytestmark = pytest.mark.compile
 Gradients = Callable[..., dict[str, Tensor]]
 RADII = (0.5, 2.0, 6.0, 11.0, 40.0)  # in float32, float64 and two passes
 
@@ -115,6 +116,7 @@ def test_autocast_and_half_precision() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
+@pytest.mark.slow
 def test_with_inductor(gradients: Gradients) -> None:
     """What users get, where there is a C++ compiler."""
     conv = HGCNConv(4, 4, normalize=False)

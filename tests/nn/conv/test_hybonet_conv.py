@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch_geometric.nn import GCNConv
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import HyboNetConv, LorentzLinear
+from tests.where import each
 
 
 def shaken(layer: Any) -> Any:
@@ -98,8 +98,8 @@ def test_the_map_is_that_of_the_original_at_curvature_one() -> None:
     torch.testing.assert_close(layer(x), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("c", [1e-6, 0.3, 1.0, 20.0])
-@pytest.mark.parametrize("radius", [0.0, 1e-8, 1e-2, 1.0, 10.0, 200.0, 1000.0])
+@each("c", [1e-6, 0.3, 1.0, 20.0])
+@each("radius", [0.0, 1e-8, 1e-2, 1.0, 10.0, 200.0, 1000.0])
 def test_the_map_to_many_digits(
     assert_close: Callable[..., None], dtype: torch.dtype, c: float, radius: float
 ) -> None:
@@ -141,8 +141,8 @@ def test_images_that_cancel_have_their_exact_gradient() -> None:
     torch.testing.assert_close(layer.map.space.weight.grad[:, 0], sinh)
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e3])
-@pytest.mark.parametrize("radius", [20.0, 100.0, 300.0, 1000.0])
+@each("scale", [1e-30, 1e3])
+@each("radius", [20.0, 100.0, 300.0, 1000.0])
 def test_images_out_of_scale_are_finite(
     assert_finite: Callable[..., None], dtype: torch.dtype, scale: float, radius: float
 ) -> None:
@@ -165,53 +165,6 @@ def test_without_curvature_it_is_a_mean_of_affine_images(
     expected = (dense / dense.sum(dim=1, keepdim=True)) @ h
     out = conv(x, graph.edge_index, weight)
     torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
-
-
-def test_arguments_in_the_order_of_gcn_conv() -> None:
-    arguments = (3, 4, True, True, False, True, False)
-    conv, gcn = HyboNetConv(*arguments), GCNConv(*arguments)
-    for name in ("improved", "cached", "add_self_loops", "normalize"):
-        assert getattr(conv, name) == getattr(gcn, name)
-    assert conv.lin.bias is None and gcn.bias is None
-
-
-def test_gradients_against_differences() -> None:
-    conv = shaken(HyboNetConv(3, 2, curvature=0.7))
-    edge_index = torch.tensor([[0, 1, 2, 2], [1, 2, 1, 0]])
-    names = [name for name, _ in conv.named_parameters()]
-    assert sorted(names) == [
-        "curvature.raw",
-        "lin.bias",
-        "lin.space.weight",
-        "lin.time",
-    ]
-
-    def f(x: Tensor, *parameters: Tensor) -> Tensor:
-        state = dict(zip(names, parameters, strict=True))
-        return functional_call(conv, state, (x, edge_index))
-
-    x = torch.randn(4, 3, dtype=torch.float64)
-    x[3] = 0.0
-    inputs = [x, *(p.detach().clone() for p in conv.parameters())]
-    assert torch.autograd.gradcheck(f, [leaf.requires_grad_() for leaf in inputs])
-
-
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly")
-@pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo])
-def test_sparse_features(graph: Any, layout: torch.layout) -> None:
-    conv, x = shaken(HyboNetConv(3, 4)), graph.x().relu()
-    out = conv(x.to_sparse(layout=layout), graph.edge_index)
-    torch.testing.assert_close(out, conv(x, graph.edge_index))
-
-
-def test_cached_keeps_the_graph(graph: Any) -> None:
-    conv, x = shaken(HyboNetConv(3, 4, cached=True)), graph.x()
-    expected = conv(x, graph.edge_index)
-    assert torch.equal(conv(x, graph.edge_index[:, :2]), expected)
-    assert torch.equal(conv(x, graph.edge_index), expected)
-    conv.reset_parameters()
-    assert conv._cached_edge_index is None
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_copies_and_resets(build: Callable[..., Module]) -> None:
     assert "4, 3" in repr(layer)
 
 
+@pytest.mark.compile
 def test_compiles_as_one_graph(build: Callable[..., Module]) -> None:
     torch._dynamo.reset()
     layer = build()
