@@ -4,7 +4,7 @@ Every model of the tables on every graph, with ten seeds: splits, weights and ge
 graphs are drawn anew with each.  Hyper-parameters are those that ``benchmarks.search``
 has found for each model alike; ``--set`` changes them.  Runs are appended to
 ``tasks.jsonl`` as they end, and are not repeated: the same command goes on.  With
-``--report`` nothing is run; tables are written of what is there.
+``--report`` nothing is run; tables are written whose runs are all there.
 """
 
 import sys
@@ -68,11 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             every = (*rules, *models)
             wanted = planned(task, dataset, every, args.seeds, args.device, changes)
             if args.report:
-                found += runs.stored(path, wanted)
+                done = runs.stored(path, wanted)
+                if len(done) == len(wanted):
+                    found += done
+                elif done:
+                    counts = f"{len(done)} of {len(wanted)} runs"
+                    print(f"left out {task} {dataset}: {counts} are there")
                 continue
             found += complete(wanted, place, args.jobs)
         if not found:
-            raise ValueError(f"there are no such runs in {path}; leave out --report")
+            raise ValueError(f"{path} has all runs of no table; leave out --report")
         text = document(found)
         write(text, args.out / "README.md")
         print(f"{text}\n\n{len(found)} runs and the tables are in {args.out}")

@@ -8,18 +8,22 @@ import pytest
 
 from benchmarks.common.sweep import RESULTS
 
+SCRIPTS = ("curvature", "epochs", "reconstruction", "scale", "speed", "twins")
+
 
 @pytest.mark.parametrize(
-    "script, name",
+    "script, name, table",
     [
-        *((x, x) for x in ("curvature", "epochs", "reconstruction", "speed", "twins")),
-        *(("scale", x) for x in ("scale", "scale_system")),
+        ("tasks", "tasks", "README.md"),
+        *((x, x, f"{x}.md") for x in SCRIPTS),
+        ("scale", "scale_system", "scale_system.md"),
     ],
 )
-def test_tables_are_those_of_the_runs(script: str, name: str, tmp_path: Path) -> None:
+def test_tables_are_those_of_the_runs(
+    script: str, name: str, table: str, tmp_path: Path
+) -> None:
     shutil.copy(RESULTS / f"{name}.jsonl", tmp_path)
     more = ["--allocator", "system"] if name.endswith("system") else []
     main = importlib.import_module(f"benchmarks.{script}").main
     assert main(["--report", "--out", str(tmp_path), *more]) == 0
-    table = f"{name}.md"
     assert (tmp_path / table).read_text() == (RESULTS / table).read_text()

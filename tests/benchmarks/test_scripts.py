@@ -112,7 +112,9 @@ def test_presets_can_be_changed_and_reports_are_of_finished_runs(
     assert start(*args, "--report") == 0
     capsys.readouterr()
     assert start(LINKS, small, tmp_path, "--model", "hgcn", "--report") == 1
-    assert "there are no such runs" in capsys.readouterr().err
+    assert "has all runs of no table" in capsys.readouterr().err
+    assert start(*args, "--report", "--seeds", "0", "1") == 1
+    assert f"{small}: 1 of 2 runs are there" in capsys.readouterr().out
 
 
 def test_errors_say_what_to_do(
