@@ -99,7 +99,7 @@ def _threads_of_numba() -> str:
         from numba import config
     except Exception:
         return "none"
-    return str(config.NUMBA_NUM_THREADS)
+    return str(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 def _cache() -> str:
