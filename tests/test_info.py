@@ -19,7 +19,7 @@ def test_it_is_printed_one_line_each() -> None:
     lines = dict(line.split("  ", 1) for line in out.stdout.splitlines())
     found = {name: line.strip() for name, line in lines.items()}
     assert list(found) == list(info())
-    assert found["torch"] == version("torch") == torch.__version__
+    assert torch.__version__.startswith(found["torch"])
     assert found["Python"].startswith(f"3.{sys.version_info.minor}.")
 
 
