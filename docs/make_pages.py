@@ -67,11 +67,12 @@ def on_site(text: str, file: Path, page: Path) -> str:
 def _table(file: Path) -> str:
     """A table's page: its title, where it comes from, and its picture if it has one."""
     title, section = TABLES.get(file.stem, (file.stem.capitalize(), "benchmarks"))
-    lines = [
-        f"# {title}",
-        f"[Benchmarks](../README.md#{section}) says what was asked, how, and by which "
-        f"command. Every run is a line of [{file.stem}.jsonl]({file.stem}.jsonl).",
-    ]
+    source = f"[Benchmarks](../README.md#{section}) says what was asked, how, and by "
+    source += "which command."
+    runs = file.with_suffix(".jsonl")
+    if runs.exists():
+        source += f" Every run is a line of [{runs.name}]({runs.name})."
+    lines = [f"# {title}", source]
     if file.with_suffix(".png").exists():
         lines.append(f"![{title}]({file.stem}.png)")
     return "\n\n".join([*lines, file.read_text().replace("### ", "## ")])
