@@ -177,8 +177,14 @@ def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Ten
         triangle.uv >= 0,
     )
     twice_c = torch.where(bent, 2 * c, 1.0)
-    flat_radial = frame.uu * frame.xx / (6 * frame.ww)
-    flat_turn = triangle.excess / 12 - frame.ww / 4
+    # Series to first order in c, whose derivative at c = 0 is half of f''.
+    uu, vv, ww = frame.uu, triangle.vv, frame.ww
+    small = torch.where(bent, 0.0, c)
+    flat_radial = 1 / 6 - small * (uu + vv + 4 * triangle.uv) / 45
+    flat_radial = uu * frame.xx / ww * flat_radial
+    flat_turn = triangle.excess * (3 * uu - 7 * vv) / 360
+    flat_turn = flat_turn + ww * (ww / 24 - triangle.excess / 36)
+    flat_turn = triangle.excess / 12 - ww / 4 + small / 2 * flat_turn
     curved = bent & (frame.uu * triangle.vv * frame.xx > 0)
     return (
         torch.where(curved, radial / twice_c, flat_radial),
@@ -187,7 +193,7 @@ def _brackets(c: Tensor, triangle: Triangle, frame: _Frame) -> tuple[Tensor, Ten
 
 
 def _flat(z: Tensor) -> float:
-    """The c r^2 below which the leading term in c is exact to rounding."""
+    """The c r^2 below which two terms in c are exact to rounding."""
     return 500 * torch.finfo(z.dtype).eps
 
 
@@ -196,7 +202,7 @@ def _half_excess(z: Tensor) -> Tensor:
     bent = z > _flat(z)
     a = torch.where(bent, z, 1.0).sqrt()
     half = special.coth_difference(a, torch.zeros_like(a)) / (2 * a)
-    return torch.where(bent, half, 1 / 6)
+    return torch.where(bent, half, 1 / 6 - torch.where(bent, 0.0, z) / 90)
 
 
 def _defects(
