@@ -11,7 +11,7 @@ CUDA := benchmarks/runs/cuda
 
 help:
 	@echo "make setup      install everything into .venv (PYTHON=python3.12 names another Python)"
-	@echo "make check      set up, then lint, types and the tests that tell most: a minute"
+	@echo "make check      set up, then lint, types and the tests that tell most: about a minute"
 	@echo "make test       set up, then lint, types and all tests"
 	@echo "make lint       set up, then lint and types alone"
 	@echo "make benchmark  set up, then a first look, in minutes (ARGS=... are passed on)"

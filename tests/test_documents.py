@@ -1,6 +1,5 @@
 """Every Python block of the documents runs, in order, in one namespace a document."""
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -14,6 +13,8 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.typing import WITH_PYG_LIB, WITH_TORCH_SPARSE
 from torch_geometric.utils import barabasi_albert_graph
+
+from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -123,11 +124,7 @@ def test_costs_of_layers_are_those_of_the_benchmark() -> None:
 
 @pytest.mark.filterwarnings("ignore:To use GraphGym:UserWarning")
 def test_every_public_name_is_in_the_reference() -> None:
-    spec = importlib.util.spec_from_file_location("make_api", ROOT / "docs/make_api.py")
-    assert spec is not None and spec.loader is not None
-    make_api = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_api)
-    text = make_api.text()
+    text = load_script(ROOT / "docs/make_api.py").text()
     import pyg_hyperbolic.nn
 
     for name in pyg_hyperbolic.nn.__all__:

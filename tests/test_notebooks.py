@@ -1,7 +1,6 @@
 """Notebooks, on small settings; what is saved in them comes from their own."""
 
 import ast
-import importlib.util
 import json
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ import nbformat
 import pytest
 
 from pyg_hyperbolic.datasets.root import data_root
+from tests.scripts import load_script
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 TABLES = FOLDER.parent / "benchmarks/results/first/node_classification.jsonl"
@@ -36,11 +36,7 @@ NEEDED = {
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("execute", FOLDER / "execute.py")
-    assert spec is not None and spec.loader is not None
-    out = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(out)
-    return out
+    return load_script(FOLDER / "execute.py")
 
 
 def test_all_notebooks_are_here(script: ModuleType) -> None:

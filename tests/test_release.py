@@ -1,7 +1,6 @@
 """What a release needs fits together: version, changelog, citation, workflows."""
 
 import ast
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.scripts import load_script
+
 ROOT = Path(__file__).parents[1]
 YAML = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = [path for path in YAML if path.parent.name == "workflows"]
@@ -17,11 +18,7 @@ WORKFLOWS = [path for path in YAML if path.parent.name == "workflows"]
 
 @pytest.fixture
 def release() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("release", ROOT / ".ci/release.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / ".ci/release.py")
 
 
 def test_the_version_of_pyproject_may_be_released(release: ModuleType) -> None:
