@@ -27,10 +27,8 @@ from benchmarks.common.graphs import MissingDataset, read_graph
 from benchmarks.common.report import figure, markdown, unique
 from benchmarks.common.runs import Run
 from pyg_hyperbolic.datasets import WordNet, data_root
-from pyg_hyperbolic.geometry import to_poincare
 from pyg_hyperbolic.nn import HyperbolicEmbedding, SampledSoftmaxLoss
 from pyg_hyperbolic.visualization import plot_disk
-from pyg_hyperbolic.visualization.disk import flatten
 
 PREFIX = "wordnet-"
 GEOMETRIES = {"hyperbolic": 1.0, "euclidean": 0.0}  # c
@@ -44,7 +42,7 @@ PUBLISHED = {
     ("wordnet-nouns", 5): ("", "0.823", "Nickel & Kiela, 2017"),
     ("wordnet-nouns", 10): ("4", "0.87", README),
 }
-LABELS = 18  # words in the picture
+LABELS = 40  # at most so many words in the picture
 SHOWN = 4.0  # how far out its farthest point is drawn
 
 
@@ -133,13 +131,13 @@ def draw(points: Tensor, data: Any, path: Path) -> None:
     """
     below = torch.bincount(data.edge_index[1], minlength=data.num_nodes)
     shown = points * (SHOWN / points.norm(dim=1).max())
+    names: list[str] | None = None
+    if "name" in data:
+        least = below.sort(descending=True).values[:LABELS][-1]
+        sizes = zip(data.name, below.tolist(), strict=True)
+        names = [name if size >= least else "" for name, size in sizes]
     with figure(path, 1, 1, figsize=(8, 8)) as (_, panels):
-        ax = plot_disk(shown, 1.0, ax=panels[0, 0])
-        disk = to_poincare(flatten(shown, 1.0), 1.0)  # as it is drawn
-        for i in below.argsort(descending=True)[:LABELS].tolist():
-            if "name" in data:
-                x, y = disk[i].tolist()
-                ax.annotate(data.name[i], (x, y), fontsize=8)
+        plot_disk(shown, 1.0, names=names, ax=panels[0, 0])
 
 
 def planned(args: Namespace, dataset: str) -> list[Run]:

@@ -26,7 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "gradient_blocking": {"STEPS": 40},
     "seeing_hyperbolic_space": {"STEPS": 6, "NODES": 40, "SEEDS": 1, "FRAMES": 2},
     "large_graphs": {"NODES": 300, "REPEATS": 1, "EPOCHS": 2},
-    "wordnet": {"EPOCHS": 1},
+    "wordnet": {"EPOCHS": 1, "STEPS": 2},
 }
 NEEDED = {
     "quickstart": ("planetoid/Cora/raw/ind.cora.x", "hgcn/disease_lp"),

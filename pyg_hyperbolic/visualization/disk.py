@@ -1,6 +1,7 @@
 """Points of hyperbolic space in the Poincaré disk."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pyg_hyperbolic.checks import check_number, check_tensor
 from pyg_hyperbolic.geometry import gyro_add, midpoint, to_poincare
 from pyg_hyperbolic.utils.given import check_embedding, check_ends
 from pyg_hyperbolic.visualization.axes import COLORS, axes_or_new
+from pyg_hyperbolic.visualization.words import place_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,6 +80,7 @@ def plot_disk(
     y: Tensor | None = None,
     *,
     label: str | None = None,
+    names: Sequence[str] | None = None,
     ax: "Axes | None" = None,
     size: float | None = None,
 ) -> "Axes":
@@ -95,6 +98,8 @@ def plot_disk(
         y: Classes that give the points their color, or values of a color scale if they
             are floating point, shape :math:`(N)`.
         label: What :obj:`y` is: the title of the legend or of the color scale.
+        names: A word for each point, empty for none.  They are written from the center
+            outward; one that would stand on another is left out.
         ax: The axes to draw on; by default those of a new figure.
         size: Area of a point at the center, in square points of print; by default it
             depends on the number of points.  Towards the rim points get smaller, as
@@ -105,7 +110,7 @@ def plot_disk(
 
     Raises:
         ValueError: If the points are not finite or have another shape, c is not
-            positive, or :obj:`edge_index` or :obj:`y` does not fit them.
+            positive, or :obj:`edge_index`, :obj:`y` or :obj:`names` does not fit them.
 
     .. code-block:: python
 
@@ -115,7 +120,7 @@ def plot_disk(
     if edge_index is not None:
         check_ends(edge_index, v)
     v, c = v.detach().cpu(), c.item() if isinstance(c, Tensor) else c
-    _check(c, y, len(v), size)
+    _check(c, y, names, len(v), size)
     # Of curvature -1, which is the same picture.
     disk = to_poincare(flatten(v * c**0.5, 1.0), 1.0)
     ax = axes_or_new(ax, (5, 5))
@@ -156,6 +161,8 @@ def plot_disk(
             title=label,
             frameon=False,
         )
+    if names is not None:
+        place_words(ax, disk.numpy(), names)
     return ax
 
 
@@ -172,7 +179,13 @@ def _rim(ax: "Axes") -> None:
     ax.set_axis_off()
 
 
-def _check(c: float, y: Tensor | None, number: int, size: float | None) -> None:
+def _check(
+    c: float,
+    y: Tensor | None,
+    names: Sequence[str] | None,
+    number: int,
+    size: float | None,
+) -> None:
     if c == 0:
         raise ValueError(
             f"'c' must be a positive number, the absolute value of the curvature "
@@ -185,5 +198,10 @@ def _check(c: float, y: Tensor | None, number: int, size: float | None) -> None:
                 f"'y' must have one entry for each of the {number} points "
                 f"(got shape {list(y.shape)})"
             )
+    if names is not None and len(names) != number:
+        raise ValueError(
+            f"'names' must have one word for each of the {number} points (got "
+            f"{len(names)}); empty for those without a name"
+        )
     if size is not None:
         check_number(0, math.inf, size=size)

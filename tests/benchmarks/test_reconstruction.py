@@ -17,11 +17,14 @@ for node in range(1, 31):
 EDGES = torch.tensor([(i, j) for i, row in ABOVE.items() for j in row]).t()
 
 
-@pytest.mark.parametrize("c", [0.0, 1.0])
-def test_ranks_are_those_of_a_loop(c: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("radius", [0.01, 1.0, 20.0])
+@pytest.mark.parametrize("c", [0.0, 0.5, 1.0])
+def test_ranks_are_those_of_a_loop(
+    c: float, radius: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In several blocks, edges in any order, and with two points at one place."""
     monkeypatch.setattr(ancestors, "PAIRS", 100)
-    points = torch.randn(31, 2)
+    points = radius * torch.randn(31, 2)
     points[9] = points[4]
     ranks, precisions = [], []
     for node, own in ABOVE.items():
