@@ -64,6 +64,17 @@ def prerelease(session: nox.Session, factor: str) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Which lines and branches of the package the whole suite runs."""
+    session.install("-c", "constraints.txt", "-e", ".[test]", "pytest-cov")
+    arguments = session.posargs or ["-n", "2", "--dist", "loadfile"]
+    session.run(
+        *["python", "-m", "pytest", "--cov", "--cov-report=term-missing", *arguments],
+        env={"OMP_NUM_THREADS": "1"},
+    )
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Makes the distributions in dist/, once for all systems."""
     session.install("build", "twine")
