@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 import torch
 
 Test = Callable[..., None]
@@ -27,7 +28,7 @@ def each(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Test]
                 some = dict(zip(keys, row, strict=True))
                 try:
                     test(**given, **some)
-                except AssertionError as error:
+                except (AssertionError, pytest.fail.Exception) as error:
                     where = ", ".join(f"{key} = {x}" for key, x in some.items())
                     raise AssertionError(f"at {where}: {error}") from error
 

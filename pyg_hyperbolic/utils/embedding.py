@@ -14,6 +14,7 @@ from pyg_hyperbolic.geometry import dist
 from pyg_hyperbolic.utils.given import check_embedding, check_ends
 
 Array = np.ndarray[Any, Any]
+_PAIRS = 1 << 16  # distances that are computed at once
 
 
 class EmbeddingQuality(NamedTuple):
@@ -66,7 +67,8 @@ def embedding_distances(
             f"and no path from any of the {len(source)} nodes measured)"
         )
     c = c.detach().cpu().double() if isinstance(c, Tensor) else c
-    found = torch.stack([dist(v[i], v, c) for i in source.tolist()]).numpy()
+    blocks = v[source].split(max(_PAIRS // len(v), 1))
+    found = torch.cat([dist(some[:, None], v, c) for some in blocks]).numpy()
     return found, steps
 
 

@@ -16,9 +16,10 @@ OUTSIDE = ("below", "above", "out below", "out above")
 
 @pytest.fixture(scope="module")
 def recovered() -> list[runs.Run]:
-    group = [run for run in planned(0.1) if run["preset"]["start"] in OUTSIDE]
+    group = [run for run in planned(0.2) if run["preset"]["start"] in OUTSIDE]
+    group = [run for run in group if run["model"] != "raw"]
     for run in group:
-        run["preset"]["steps"] = 400
+        run["preset"]["steps"] = 200
     curvature.recover(group)
     return group
 

@@ -35,6 +35,7 @@ def dense_adjacency(
     weight: Tensor | None,
     *,
     normalize: bool = True,
+    add_self_loops: bool = True,
     improved: bool = False,
     flow: str = "source_to_target",
 ) -> Tensor:
@@ -47,8 +48,9 @@ def dense_adjacency(
     out = torch.zeros(graph.num_nodes, graph.num_nodes, dtype=torch.float64)
     out = out.index_put((target, source), weight.double(), accumulate=True)
     if normalize:
-        out = out + (2.0 if improved else 1.0) * torch.eye(graph.num_nodes).double()
-        scale = out.sum(dim=1).rsqrt()
+        loops = (2.0 if improved else 1.0) * add_self_loops
+        out = out + loops * torch.eye(graph.num_nodes).double()
+        scale = out.sum(dim=1).rsqrt().nan_to_num(posinf=0)
         out = scale[:, None] * out * scale
     return out
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from torch_geometric import EdgeIndex
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.nn import HGCNConv
-from pyg_hyperbolic.testing.graphs import to_form
+from pyg_hyperbolic.testing import check_conv
+from pyg_hyperbolic.testing.graphs import FORMS, to_form
+from tests.where import each
 
 Gradients = Callable[..., dict[str, Tensor]]
 
@@ -60,81 +63,62 @@ def assert_same(
     torch.testing.assert_close(actual, wanted, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("improved", [True, False])
-def test_every_form_is_normalized_alike(
-    graph: Any, gradients: Gradients, form: str, improved: bool
-) -> None:
-    for add_self_loops in (True, False):
-        conv = build(3, 4, improved=improved, add_self_loops=add_self_loops)
-        for weights in ("fixed", "none"):
-            assert_same(conv, graph, gradients, lambda w: graph.form(form, w), weights)
+@pytest.mark.parametrize(
+    "options",
+    [{"improved": True}, {"add_self_loops": False}, {"cached": True}],
+    ids=str,
+)
+def test_every_form_is_normalized_alike(options: dict[str, Any]) -> None:
+    check_conv(partial(HGCNConv, **options), only=["forms of graphs"])
+
+
+def other_forms(graph: Any) -> dict[str, tuple[Tensor, EdgeIndex, Tensor | None]]:
+    """Edges, the same in a form that `FORMS` has not, and the order of weights."""
+    there_and_back = torch.tensor([[0, 1, 1, 2, 2, 3, 0, 3], [1, 0, 2, 1, 3, 2, 3, 0]])
+    undirected = EdgeIndex(there_and_back, sparse_size=(6, 6), is_undirected=True)
+    out: dict[str, Any] = {}
+    for i, order in enumerate(("row", "col")):
+        out[f"undirected by {order}"] = there_and_back, *undirected.sort_by(order)
+        perm = graph.edge_index[i].argsort()
+        unsized = EdgeIndex(graph.edge_index[:, perm], sort_order=order)
+        out[f"unsized by {order}"] = graph.edge_index, unsized, perm
+    unsized = EdgeIndex(graph.edge_index)
+    return out | {"unsized": (graph.edge_index, unsized, None)}
 
 
 @PAIRS
-@pytest.mark.parametrize("order", ["row", "col"])
-def test_undirected_edge_index(
-    graph: Any,
-    gradients: Gradients,
-    aggregation: str,
-    order: str,
-    normalize: bool,
-    weights: str,
+def test_edge_index_in_other_forms(
+    graph: Any, gradients: Gradients, aggregation: str, normalize: bool, weights: str
 ) -> None:
     conv = build(3, 4, aggregation=aggregation, normalize=normalize)
-    graph.edge_index = torch.tensor(
-        [[0, 1, 1, 2, 2, 3, 0, 3], [1, 0, 2, 1, 3, 2, 3, 0]]
-    )
-    graph.edge_weight = graph.edge_weight[:8].detach()  # not symmetric
+    all_weights = graph.edge_weight
+    for edge_index, other, perm in other_forms(graph).values():
+        graph.edge_index = edge_index
+        graph.edge_weight = all_weights[: edge_index.size(1)].detach()  # not symmetric
 
-    def form(weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        undirected = EdgeIndex(graph.edge_index, sparse_size=(6, 6), is_undirected=True)
-        undirected, perm = undirected.sort_by(order)
-        return undirected, None if weight is None else weight[perm]
+        def form(
+            weight: Tensor | None, other: Any = other, perm: Any = perm
+        ) -> tuple[Tensor, Tensor | None]:
+            given = weight if weight is None or perm is None else weight[perm]
+            return other, given
 
-    assert_same(conv, graph, gradients, form, weights)
+        for _ in range(2):  # the second time with what PyG has cached meanwhile
+            assert_same(conv, graph, gradients, form, weights)
 
 
 @PAIRS
-@pytest.mark.parametrize("order", ["by_row", "by_col", "unsorted"])
 def test_edge_index_in_target_to_source_flow(
-    graph: Any,
-    gradients: Gradients,
-    aggregation: str,
-    order: str,
-    normalize: bool,
-    weights: str,
+    graph: Any, gradients: Gradients, aggregation: str, normalize: bool, weights: str
 ) -> None:
-    conv = build(
-        3, 4, aggregation=aggregation, normalize=normalize, flow="target_to_source"
-    )
-    name = f"edge_index_{order}"
-    assert_same(conv, graph, gradients, lambda w: graph.form(name, w), weights)
+    options: dict[str, Any] = {"aggregation": aggregation, "normalize": normalize}
+    conv = build(3, 4, **options, flow="target_to_source")
+    for name in FORMS[2:]:
+        assert_same(
+            conv, graph, gradients, lambda w, name=name: graph.form(name, w), weights
+        )
 
 
-@PAIRS
-@pytest.mark.parametrize("order", ["row", "col", None])
-def test_edge_index_that_was_not_told_its_size(
-    graph: Any,
-    gradients: Gradients,
-    aggregation: str,
-    order: str | None,
-    normalize: bool,
-    weights: str,
-) -> None:
-    conv = build(3, 4, aggregation=aggregation, normalize=normalize)
-    perm = torch.arange(9)
-    if order is not None:
-        perm = graph.edge_index[0 if order == "row" else 1].argsort()
-    edge_index = EdgeIndex(graph.edge_index[:, perm], sort_order=order)
-
-    def form(weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        return edge_index, None if weight is None else weight[perm]
-
-    for _ in range(2):  # the second time with what PyG has cached meanwhile
-        assert_same(conv, graph, gradients, form, weights)
-
-
-@pytest.mark.parametrize("weights", ["none", "fixed"])
+@each("weights", ["none", "fixed"])
 def test_edge_index_that_is_too_small_loses_no_node(
     graph: Any, aggregation: str, weights: str
 ) -> None:
@@ -164,9 +148,11 @@ def _no_tensor_of(size: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
-@pytest.mark.parametrize("normalize", [True, False])
-@pytest.mark.parametrize("form", ["edge_index", "csr", "coo", "edge_index_by_col"])
+@each("aggregation", ["midpoint", "tangent"])
+@each(
+    ("normalize", "form"),
+    [(True, "edge_index"), (False, "csr"), (True, "coo"), (False, "edge_index_by_col")],
+)
 def test_aggregation_makes_no_tensor_of_edges_times_channels(
     aggregation: str, normalize: bool, form: str
 ) -> None:
@@ -195,8 +181,8 @@ def bipartite() -> tuple[Tensor, Tensor]:
     return edge_index, torch.rand(5, dtype=torch.float64) + 0.2
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@each("weighted", [False, True])
+@each("flow", ["source_to_target", "target_to_source"])
 def test_two_sets_of_nodes_equal_the_dense_reference(
     reference: Callable[..., Tensor],
     gradients: Gradients,
@@ -221,29 +207,23 @@ def test_two_sets_of_nodes_equal_the_dense_reference(
     )
 
 
-@pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
-def test_targets_without_features(aggregation: str) -> None:
-    edge_index, weight = bipartite()
-    x, y = torch.randn(4, 3).double(), torch.randn(3, 3).double()
-    conv = build(3, 4, normalize=False, aggregation=aggregation)
-    expected = conv((x, y), edge_index, weight)
-    out = conv((x, None), edge_index, weight, size=(4, 3))
-    torch.testing.assert_close(out, expected)
-    conv.flow = "target_to_source"
-    expected = conv((x, y), edge_index, weight)
-    out = conv((None, y), edge_index, weight, size=(4, 3))
-    torch.testing.assert_close(out, expected)
-
-
-@pytest.mark.parametrize("order", ["row", "col"])
-def test_edge_index_of_two_sets_that_was_not_told_its_size(
-    aggregation: str, order: str
+def test_targets_without_features_and_edge_index_without_a_size(
+    aggregation: str,
 ) -> None:
     edge_index, weight = bipartite()
     x, y = torch.randn(4, 3).double(), torch.randn(3, 3).double()
     conv = build(3, 4, normalize=False, aggregation=aggregation)
-    perm = edge_index[0 if order == "row" else 1].argsort()
-    unsized = EdgeIndex(edge_index[:, perm], sort_order=order)
     expected = conv((x, y), edge_index, weight)
-    for _ in range(2):
-        torch.testing.assert_close(conv((x, y), unsized, weight[perm]), expected)
+    for row, order in enumerate(("row", "col")):
+        perm = edge_index[row].argsort()
+        unsized = EdgeIndex(edge_index[:, perm], sort_order=order)
+        for _ in range(2):
+            out = conv((x, y), unsized, weight[perm])
+            torch.testing.assert_close(out, expected)
+    if aggregation != "local":
+        out = conv((x, None), edge_index, weight, size=(4, 3))
+        torch.testing.assert_close(out, expected)
+        conv.flow = "target_to_source"
+        expected = conv((x, y), edge_index, weight)
+        out = conv((None, y), edge_index, weight, size=(4, 3))
+        torch.testing.assert_close(out, expected)

@@ -9,6 +9,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.explain import Explainer, GNNExplainer
 
 from pyg_hyperbolic.nn import HGCNConv
+from pyg_hyperbolic.testing.graphs import FORMS
+from tests.where import each
 
 
 def build(*args: Any, **kwargs: Any) -> HGCNConv:
@@ -60,7 +62,7 @@ def test_cached_graph_serves_several_backward_passes(
     assert perm.numel() == 9
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@each("weighted", [False, True])
 def test_midpoint_is_a_mean_whatever_aggr_says(graph: Any, weighted: bool) -> None:
     x, w = graph.x(), graph.edge_weight if weighted else None
     outs = []
@@ -74,14 +76,15 @@ def test_midpoint_is_a_mean_whatever_aggr_says(graph: Any, weighted: bool) -> No
         torch.testing.assert_close(out, outs[0])
 
 
-@pytest.mark.parametrize("aggregation", ["tangent", "local"])
-@pytest.mark.parametrize("aggr", ["mean", "max"])
-def test_other_reductions(graph: Any, aggregation: str, aggr: str, form: str) -> None:
+@each("aggregation", ["tangent", "local"])
+@each("aggr", ["mean", "max"])
+def test_other_reductions(graph: Any, aggregation: str, aggr: str) -> None:
     conv = build(3, 4, aggregation=aggregation, aggr=aggr, normalize=False, bias=False)
     x, w = graph.x(), graph.edge_weight
     with torch.no_grad():
         out = conv(x, graph.edge_index, w)
-        torch.testing.assert_close(conv(x, *graph.form(form, w)), out)
+        for form in FORMS:
+            torch.testing.assert_close(conv(x, *graph.form(form, w)), out)
     if aggregation == "tangent":
         h = x @ conv.lin.weight.T
         messages = torch.stack([w[1] * h[0], w[2] * h[1]])  # to node 2
@@ -89,8 +92,8 @@ def test_other_reductions(graph: Any, aggregation: str, aggr: str, form: str) ->
         torch.testing.assert_close(out[2], expected)
 
 
-@pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
-@pytest.mark.parametrize("channels", [4, 5, 6])
+@each("aggregation", ["midpoint", "tangent"])
+@each("channels", [4, 5, 6])
 def test_decomposed_layers_change_nothing(
     graph: Any, aggregation: str, channels: int
 ) -> None:
@@ -117,11 +120,11 @@ def test_a_node_without_neighbors_stays_where_it_is(
     assert_close(out[5], x[5], factor=factor)
 
 
-def test_explainer_finds_an_edge_mask(graph: Any, aggregation: str) -> None:
+def test_explainer_finds_an_edge_mask(graph: Any) -> None:
     class Classifier(Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = HGCNConv(3, 4, aggregation=aggregation)
+            self.conv = HGCNConv(3, 4)
 
         def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
             return self.conv(x, edge_index)

@@ -1,18 +1,14 @@
-"""Against the docstring's formula at all pairs of nodes, and against SAGEConv."""
+"""Against the docstring's formula at all pairs of nodes."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.nn import SAGEConv
-from torch_geometric.nn.aggr import PowerMeanAggregation
 
-from pyg_hyperbolic import Curvature, geometry
+from pyg_hyperbolic import geometry
 from pyg_hyperbolic.nn import HSAGEConv
+from tests.where import each
 
 
 def build(*args: Any, **kwargs: Any) -> HSAGEConv:
@@ -43,22 +39,18 @@ def reference(conv: HSAGEConv, x: Tensor, dense: Tensor, y: Tensor) -> Tensor:
     return torch.nn.functional.normalize(out, dim=-1) if conv.normalize else out
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(
+@each("weighted", [False, True])
+@each(
     "options",
     [
-        {},
         {"aggr": "max"},
         {"aggr": "add"},
         {"normalize": True},
         {"root_weight": False},
         {"project": True},
-        {"bias": False},
-        {"flow": "target_to_source"},
-        {"curvature": 0.2},
-        {"curvature": 4.0},
+        {"bias": False, "curvature": 0.2},
+        {"flow": "target_to_source", "curvature": 4.0},
     ],
-    ids=str,
 )
 def test_equals_the_dense_reference_with_its_gradients(
     graph: Any,
@@ -83,34 +75,7 @@ def test_equals_the_dense_reference_with_its_gradients(
     )
 
 
-@pytest.mark.parametrize(
-    "aggr",
-    [
-        "mean",
-        "max",
-        "add",
-        "min",
-        "median",
-        "lstm",
-        ["mean", "max", "std"],
-        PowerMeanAggregation(learn=True),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"project": True}])
-def test_without_curvature_it_is_sage_conv(
-    graph: Any, aggr: Any, options: dict[str, Any]
-) -> None:
-    sage = SAGEConv(3, 4, copy.deepcopy(aggr), **options).double()
-    conv = build(3, 4, copy.deepcopy(aggr), curvature=Curvature(1e-12), **options)
-    conv.load_state_dict(sage.state_dict(), strict=False)
-    x = graph.x().abs()  # PowerMean takes roots
-    edge_index = graph.edge_index[:, graph.edge_index[1].argsort()]  # for the LSTM
-    out, expected = conv(x, edge_index), sage(x, edge_index)
-    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("lazy", [False, True])
+@each("lazy", [False, True])
 def test_two_sets_of_nodes_of_different_width(lazy: bool) -> None:
     conv = build(-1 if lazy else (3, 5), 4)
     x = torch.randn(4, 3, dtype=torch.float64)
@@ -123,21 +88,3 @@ def test_two_sets_of_nodes_of_different_width(lazy: bool) -> None:
     alone = conv((x, None), edge_index, size=(4, 2))
     conv.root_weight = False
     torch.testing.assert_close(alone, reference(conv, x, dense, y))
-
-
-def test_a_sampled_neighborhood_is_that_of_the_batch(graph: Any) -> None:
-    """As a loader gives it: targets first, edges of the batch alone."""
-    conv = build(3, 4)
-    data = Data(x=graph.x(), edge_index=graph.edge_index)
-    into = data.edge_index[1] < 2
-    out = conv((data.x, data.x[:2]), data.edge_index[:, into])
-    torch.testing.assert_close(out, conv(data.x, data.edge_index)[:2])
-
-
-def test_errors() -> None:
-    with pytest.raises(ValueError, match=r"lazy initialization with project=True .*-1"):
-        HSAGEConv(-1, 4, project=True)
-    conv = HSAGEConv((3, 5), 4)
-    x = torch.randn(2, 3)
-    with pytest.raises(ValueError, match=r"'x' must have 5 features per node \(got 3"):
-        conv((x, x), torch.tensor([[0], [1]]))

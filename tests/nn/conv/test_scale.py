@@ -10,9 +10,7 @@ from torch_geometric.nn import GCNConv
 
 from pyg_hyperbolic import geometry
 from pyg_hyperbolic.nn import HGCNConv, HyboNetConv
-
-# An isolated node, one without neighbors but a bias, and weights of any sum.
-OPTIONS = [{}, {"normalize": False}, {"improved": True}, {"bias": False}]
+from tests.where import each
 
 
 def twins(kind: Any, c: float, **options: Any) -> tuple[Any, GCNConv]:
@@ -32,14 +30,19 @@ def twins(kind: Any, c: float, **options: Any) -> tuple[Any, GCNConv]:
 
 
 @pytest.mark.parametrize("kind", [HGCNConv, HyboNetConv])
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("watched", [False, True])
+@each(
+    ("options", "weighted", "watched"),
+    [  # an isolated node, one without neighbors but a bias, and weights of any sum
+        ({}, True, False),
+        ({}, False, True),
+        ({"normalize": False}, True, True),
+        ({"improved": True}, True, False),
+        ({"bias": False}, False, False),
+    ],
+)
 def test_flat_limit_is_gcn(
     graph: Any, kind: Any, options: dict[str, Any], weighted: bool, watched: bool
 ) -> None:
-    if options.get("improved") and not weighted:
-        pytest.skip("PyG's normalization ignores it without weights")
     conv, gcn = twins(kind, 1e-14, **options)
     x = graph.x().requires_grad_()
     weight = graph.edge_weight.requires_grad_() if weighted else None
@@ -80,18 +83,3 @@ def test_weights_that_change_are_seen(graph: Any) -> None:
             conv(x, graph.edge_index, weight), gcn(x, graph.edge_index, weight)
         )
         weight.mul_(1.7)
-
-
-@pytest.mark.parametrize("node_dim", [0, -2])
-def test_static_graphs(graph: Any, node_dim: int) -> None:
-    conv, gcn = twins(HGCNConv, 1e-14, node_dim=node_dim)
-    x = torch.randn(2, 6, 3).double().movedim(1, node_dim)
-    out = conv(x, graph.edge_index).movedim(node_dim, 1)
-    for part, points in zip(out, x.movedim(node_dim, 1), strict=True):
-        torch.testing.assert_close(part, gcn(points, graph.edge_index))
-
-
-@pytest.mark.parametrize("aggregation", ["tangent", "local"])
-def test_sums_are_not_scaled(aggregation: str) -> None:
-    with pytest.raises(ValueError, match=r"'scale' is for aggregation='midpoint'.*got"):
-        HGCNConv(3, 4, aggregation=aggregation, scale=True)
