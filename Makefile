@@ -34,7 +34,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 
 check: lint
 	$(PYTEST) -q -m "not slow and not compile and not network" \
-		tests/geometry tests/curvature tests/nn/conv tests/nn/dense tests/test_mistakes.py
+		tests/geometry tests/curvature tests/nn/conv tests/nn/dense
 
 test: lint
 	$(PYTEST)

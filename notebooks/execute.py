@@ -26,21 +26,26 @@ NAMES = (
 QUIET = "ignore:IProgress not found,ignore:Sparse,ignore:Using 'NeighborSampler'"
 
 
-def execute(name: str, folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
-    """Runs a notebook in a folder.
+def prepared(name: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """A notebook as it is saved.
 
     Args:
         name: Name of the notebook.
-        folder: Where it runs, and where its files go.
         settings: What to set after the cell that is tagged ``parameters``.
     """
-    os.environ["PYTHONWARNINGS"] = QUIET
     notebook = nbformat.read(HERE / f"{name}.ipynb", as_version=4)
     if settings:
         cells = notebook.cells
         at = [c.metadata.get("tags") == ["parameters"] for c in cells].index(True)
         lines = "\n".join(f"{key} = {value!r}" for key, value in settings.items())
         cells.insert(at + 1, nbformat.v4.new_code_cell(lines))
+    return notebook
+
+
+def execute(name: str, folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
+    """Runs a notebook in a folder, where its files go, too."""
+    os.environ["PYTHONWARNINGS"] = QUIET
+    notebook = prepared(name, settings)
     place = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=1800, resources=place).execute()
     for cell in notebook.cells:

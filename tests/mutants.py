@@ -114,7 +114,7 @@ kernels/cuda/scalars.py by kernels/test_cuda_scalars.py
 nn/points.py by nn/conv/test_hgcn_conv_values.py
 - return kernels.gyro_add(h, bias, c)
 + return kernels.gyro_add(bias.expand_as(h), h, c)
-nn/conv/hgcn_conv.py by nn/conv/test_family.py
+nn/conv/hgcn_conv.py by nn/conv/test_family.py -k local
 - log(target_i, x_j, c)
 + log(x_j, target_i, c)
 nn/conv/hgcn_conv.py by nn/conv/test_hgcn_conv_values.py
@@ -125,7 +125,7 @@ nn/conv/hgat_conv.py by nn/conv/test_hgat_conv.py
 + self.log_beta.exp() * distance
 - (h_target * self.att_dst).sum(dim=-1)[target]
 + (h_target * self.att_dst).sum(dim=-1)[source]
-nn/conv/attention.py by nn/conv/test_family.py
+nn/conv/attention.py by nn/conv/test_family.py -k HGAT
 - softmax(score.to(wide), target,
 + softmax(score.to(wide), target * 0,
 nn/conv/hsage_conv.py by nn/conv/test_hsage_conv.py
@@ -156,7 +156,7 @@ nn/losses.py by nn/test_losses.py
 + return halves[0]
 - (self.margin - self.energy(embedding, others, c))
 + (self.margin + self.energy(embedding, others, c))
-nn/dense/embedding.py by utils/test_embedding.py nn/dense
+nn/dense/embedding.py by nn/test_losses.py
 - largest=False
 + largest=True
 nn/kge/givens.py by nn/kge/test_scores.py

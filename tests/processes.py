@@ -11,7 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["examples.distributed", "pytest"])
+# The second is what optimizers import when they are first made.
+CONTEXT.set_forkserver_preload(
+    ["examples.distributed", "torch._dynamo", "pyg_hyperbolic.kernels.cpu", "pytest"]
+)
 
 # Seconds for what takes ten: a busy machine has been seen to stand still for minutes.
 PATIENCE = 300

@@ -11,10 +11,10 @@ from torch import Tensor
 from pyg_hyperbolic import Curvature, project_curvatures
 from pyg_hyperbolic.curvature import PARAMETRIZATIONS
 from pyg_hyperbolic.nn import HGCN
+from tests.where import each
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-each = pytest.mark.parametrize("name", PARAMETRIZATIONS)
-dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+names = each("name", PARAMETRIZATIONS)
 
 
 def saved(module: torch.nn.Module) -> dict[str, Any]:
@@ -34,8 +34,8 @@ def trained(name: str, init: float = 0.3) -> Curvature:
     return c
 
 
-@dtypes
-@each
+@each("dtype", DTYPES)
+@names
 def test_the_same_c_in_another_dtype_but_for_rounding(
     name: str, dtype: torch.dtype
 ) -> None:
@@ -51,8 +51,8 @@ def test_the_same_c_in_another_dtype_but_for_rounding(
     assert torch.equal(back(), there())
 
 
-@pytest.mark.parametrize("others", [[], [1e-9, -1e-9]])
-@each
+@each("others", [[], [1e-9, -1e-9]])
+@names
 def test_a_checkpoint_with_what_rounding_took_loads(
     name: str, others: list[float]
 ) -> None:
@@ -86,8 +86,8 @@ def curvatures(model: torch.nn.Module) -> list[Tensor]:
     return [child() for child in model.modules() if isinstance(child, Curvature)]
 
 
-@pytest.mark.parametrize("other", PARAMETRIZATIONS)
-@each
+@each("other", PARAMETRIZATIONS)
+@names
 def test_another_parametrization_is_an_error(name: str, other: str) -> None:
     c = Curvature(0.5, parametrization=name)
     target = torch.nn.Sequential(Curvature(parametrization=other))
@@ -104,7 +104,7 @@ def test_another_parametrization_is_an_error(name: str, other: str) -> None:
     target.load_state_dict(rest, strict=False)
 
 
-@each
+@names
 def test_other_bounds_are_an_error_where_c_depends_on_them(name: str) -> None:
     c = Curvature(0.5, parametrization=name, bounds=(0.1, 1.0))
     target = Curvature(0.5, parametrization=name, bounds=(0.1, 2.0))

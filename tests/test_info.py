@@ -13,16 +13,6 @@ from pyg_hyperbolic.info import info
 ROOT = Path(__file__).parents[1]
 
 
-def test_it_is_printed_one_line_each() -> None:
-    command = [sys.executable, "-m", "pyg_hyperbolic.info"]
-    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = dict(line.split("  ", 1) for line in out.stdout.splitlines())
-    found = {name: line.strip() for name, line in lines.items()}
-    assert list(found) == list(info())
-    assert torch.__version__.startswith(found["torch"])
-    assert found["Python"].startswith(f"3.{sys.version_info.minor}.")
-
-
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         if name in ("numba", "pyg-lib"):
@@ -60,14 +50,16 @@ def test_without_numba_there_are_neither_its_threads_nor_its_cache(
     assert lines["threads of numba"] == lines["compiled loops"] == "none"
 
 
-def test_compiled_loops_are_counted_where_numba_keeps_them(tmp_path: Path) -> None:
+def test_it_is_printed_and_counts_compiled_loops_where_numba_keeps_them(
+    tmp_path: Path,
+) -> None:
     pytest.importorskip("numba")
     code = """
-import torch
+import runpy, torch
+runpy.run_module("pyg_hyperbolic.info", run_name="__main__")
 from pyg_hyperbolic.info import info
-from pyg_hyperbolic.kernels import gyro_add
-print(info()["compiled loops"])
-gyro_add(torch.ones(1, 2), torch.ones(1, 2), 1.0)
+from pyg_hyperbolic.kernels import Graph
+Graph(torch.tensor([0]), torch.tensor([0]), 1, 1)  # whose check is a loop
 print(info()["compiled loops"])
 """
     out = subprocess.run(
@@ -78,7 +70,11 @@ print(info()["compiled loops"])
         text=True,
         check=True,
     )
-    before, after = out.stdout.splitlines()
-    assert before.startswith(f"none yet in {tmp_path}")
+    *lines, after = out.stdout.splitlines()
+    found = {name: rest.strip() for name, rest in (x.split("  ", 1) for x in lines)}
+    assert list(found) == list(info())
+    assert torch.__version__.startswith(found["torch"])
+    assert found["Python"].startswith(f"3.{sys.version_info.minor}.")
+    assert found["compiled loops"].startswith(f"none yet in {tmp_path}")
     kept = len(list(tmp_path.rglob("*.nbc")))
     assert kept > 0 and after.startswith(f"{kept} in {tmp_path}")

@@ -7,8 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import matplotlib
 import nbformat
 import pytest
+from matplotlib import pyplot
 
 from pyg_hyperbolic.datasets.root import data_root
 from tests.scripts import load_script
@@ -23,11 +25,12 @@ SMALL: dict[str, dict[str, Any]] = {
         "LINK_SEEDS": 1,
         "LINK_EPOCHS": 5,
     },
-    "gradient_blocking": {"STEPS": 40},
+    "gradient_blocking": {"STEPS": 20},
     "seeing_hyperbolic_space": {"STEPS": 6, "NODES": 40, "SEEDS": 1, "FRAMES": 2},
     "large_graphs": {"NODES": 300, "REPEATS": 1, "EPOCHS": 2},
     "wordnet": {"EPOCHS": 1, "STEPS": 2},
 }
+KERNEL = "seeing_hyperbolic_space"
 NEEDED = {
     "quickstart": ("planetoid/Cora/raw/ind.cora.x", "hgcn/disease_lp"),
     "wordnet": ("wordnet",),
@@ -43,21 +46,37 @@ def test_all_notebooks_are_here(script: ModuleType) -> None:
     assert set(SMALL) == set(script.NAMES) == {p.stem for p in FOLDER.glob("*.ipynb")}
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_notebook_runs(
-    name: str, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, root = SMALL[name], data_root()
+def settings_of(name: str) -> dict[str, Any]:
+    root = data_root()
     for needed in NEEDED.get(name, ()):
         if not (root / needed).exists():
             pytest.skip(f"no {needed} in {root}: set PYG_HYPERBOLIC_DATA")
-    if name == "quickstart":
-        settings = {**settings, "ROOT": str(root)}
-    package = str(FOLDER.parent)
-    monkeypatch.setenv("PYTHONPATH", package)
+    own = {"ROOT": str(root)} if name == "quickstart" else {}
+    return SMALL[name] | own
+
+
+def test_the_script_runs_a_notebook_in_a_kernel(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONWARNINGS", "")  # the script sets it, and it is put back
-    script.execute(name, tmp_path, settings)
+    script.execute(KERNEL, tmp_path, settings_of(KERNEL))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [x for x in SMALL if x != KERNEL])
+def test_cells_run(
+    name: str, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here, which takes no time to start: they have Python alone, and no magic."""
+    monkeypatch.chdir(tmp_path)
+    notebook, scope = script.prepared(name, settings_of(name)), {"__name__": name}
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    with matplotlib.rc_context({"backend": "Agg"}):
+        for number, source in enumerate(code):
+            exec(compile(source, f"{name}, cell {number + 1}", "exec"), scope)
+        pyplot.close("all")
 
 
 def test_tuned_settings_are_those_of_the_tables() -> None:

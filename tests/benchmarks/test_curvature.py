@@ -10,6 +10,7 @@ import torch
 from benchmarks import curvature
 from benchmarks.common import runs
 from benchmarks.curvature import STARTS, WAYS, make_curvature, planned, summary, table
+from tests.where import each
 
 OUTSIDE = ("below", "above", "out below", "out above")
 
@@ -24,7 +25,7 @@ def recovered() -> list[runs.Run]:
     return group
 
 
-@pytest.mark.parametrize("name", ["softplus", "sigmoid", "projected"])
+@each("name", ["softplus", "sigmoid", "projected"])
 def test_a_curvature_that_met_a_bound_comes_back(
     name: str, recovered: list[runs.Run]
 ) -> None:
@@ -53,8 +54,8 @@ def test_a_clamp_stalls_at_the_bound(recovered: list[runs.Run]) -> None:
             assert run["zero_gradient"] > 0.5
 
 
-@pytest.mark.parametrize("name", WAYS)
-@pytest.mark.parametrize("start", STARTS)
+@each("name", WAYS)
+@each("start", STARTS)
 def test_curvatures_start_where_they_were_asked_to(name: str, start: str) -> None:
     init = STARTS[start].init
     c = make_curvature(name, init)().item()

@@ -20,6 +20,7 @@ from benchmarks.common.negatives import HEURISTICS, hard_negatives, ranking
 from benchmarks.common.presets import CLASSES, LINKS, Preset
 from benchmarks.common.training import Evaluation, Task, fit
 from pyg_hyperbolic.datasets import DiseaseTree
+from tests.where import each
 
 CPU = torch.device("cpu")
 
@@ -149,7 +150,7 @@ def test_weight_decay_leaves_curvature_alone(tree: Data) -> None:
     task = LinkPrediction(tree, "hgcn", Preset(), 0, CPU)
     before = task.encoder.curvature().item()
     task.loss = lambda: 0.0 * sum(p.sum() for p in task.module.parameters())  # type: ignore[method-assign]
-    fit(task, Preset(weight_decay=1.0, epochs=20, lr=0.1))
+    fit(task, Preset(weight_decay=1.0, epochs=3, lr=0.1))
     assert task.encoder.curvature().item() == before
 
 
@@ -170,8 +171,8 @@ def test_adjacencies_are_the_dense_ones() -> None:
         prepare_graph(data, "column")
 
 
-@pytest.mark.parametrize("change", [{}, {"norm": True, "residual": True, "layers": 3}])
-@pytest.mark.parametrize("model", MODELS)
+@each("change", [{}, {"norm": True, "residual": True, "layers": 3}])
+@each("model", MODELS)
 def test_sparse_features_are_encoded_as_dense_ones(
     model: str, change: dict[str, Any]
 ) -> None:

@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from benchmarks import reconstruction
 from benchmarks.common import ancestors, runs
 from pyg_hyperbolic.geometry import dist
+from tests.where import each
 
 ABOVE: dict[int, list[int]] = {0: []}
 for node in range(1, 31):
@@ -17,8 +18,8 @@ for node in range(1, 31):
 EDGES = torch.tensor([(i, j) for i, row in ABOVE.items() for j in row]).t()
 
 
-@pytest.mark.parametrize("radius", [0.01, 1.0, 20.0])
-@pytest.mark.parametrize("c", [0.0, 0.5, 1.0])
+@each("radius", [0.01, 1.0, 20.0])
+@each("c", [0.0, 0.5, 1.0])
 def test_ranks_are_those_of_a_loop(
     c: float, radius: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -28,7 +29,7 @@ def test_ranks_are_those_of_a_loop(
     points[9] = points[4]
     ranks, precisions = [], []
     for node, own in ABOVE.items():
-        far = {j: dist(points[node], points[j], c).item() for j in range(31)}
+        far = dist(points[node], points, c).tolist()
         others = [far[j] for j in range(31) if j != node and j not in own]
         before = sorted(sum(d <= far[j] for d in others) for j in own)
         ranks += [1 + n for n in before]

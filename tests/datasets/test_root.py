@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pyg_hyperbolic.datasets import data_root
+from tests.where import each
 
 
 def test_given_root_wins_over_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,7 +13,7 @@ def test_given_root_wins_over_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert data_root() == Path("/from/environment")
 
 
-@pytest.mark.parametrize("empty", [None, ""])
+@each("empty", [None, ""])
 def test_default_is_in_the_user_cache(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: str | None
 ) -> None:

@@ -3,12 +3,11 @@ import torch
 from torch_geometric.utils import is_undirected
 
 from pyg_hyperbolic.datasets import SyntheticTree
+from tests.where import each
 
 
-@pytest.mark.parametrize("unit_rows", [False, True])
-@pytest.mark.parametrize(
-    "branching, depth, gamma", [(1, 3, 1.0), (3, 2, 0.3), (2, 4, 0)]
-)
+@each("unit_rows", [False, True])
+@each(("branching", "depth", "gamma"), [(1, 3, 1.0), (3, 2, 0.3), (2, 4, 0)])
 def test_features_are_those_of_a_slow_loop(
     branching: int, depth: int, gamma: float, unit_rows: bool
 ) -> None:
@@ -49,12 +48,3 @@ def test_seeds_and_the_global_state() -> None:
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), state)
     assert str(SyntheticTree(2, 2, 4, seed=1)) == "SyntheticTree(gamma=0.5, seed=1)"
-
-
-@pytest.mark.parametrize(
-    "change", [{"branching": 0}, {"depth": 0}, {"num_features": 0}, {"gamma": 1.5}]
-)
-def test_arguments_out_of_range_are_named(change: dict[str, float]) -> None:
-    ((name, value),) = change.items()
-    with pytest.raises(ValueError, match=rf"'{name}' must be .* \(got {value}\)"):
-        SyntheticTree(**change)  # type: ignore[arg-type]

@@ -143,12 +143,6 @@ def test_half_a_gzip_file_is_named(tmp_path: Path) -> None:
         WordNet(tmp_path)
 
 
-@pytest.mark.parametrize("wrong", ["noun", None, 3])
-def test_unknown_names(wrong: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'name' must be 'nouns', 'mammals' or 'ver"):
-        WordNet(tmp_path, wrong)
-
-
 def test_ancestors_of_a_deep_chain() -> None:
     above = [[i + 1] for i in range(2000)] + [[]]
     assert [len(row) for row in wordnet.ancestors(above)] == list(range(2000, -1, -1))

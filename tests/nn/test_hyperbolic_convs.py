@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
 from torch.nn import Linear
@@ -13,6 +12,7 @@ from torch_geometric.nn import conv as pyg
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import Hyperbolic
 from pyg_hyperbolic.testing.graphs import FORMS
+from tests.where import each
 
 Build = Callable[[], pyg.MessagePassing]
 # Those that take edge weights, features of edges, a relation of each, the first
@@ -79,7 +79,7 @@ def features(graph: Any, name: str) -> Tensor:
     return torch.cat([x, x[:, :1]], dim=1) if name == "GatedGraphConv" else x
 
 
-@pytest.mark.parametrize("name", {**WEIGHTED, **OTHERS})
+@each("name", {**WEIGHTED, **OTHERS})
 def test_every_form_of_a_graph(graph: Any, name: str) -> None:
     build, x = {**WEIGHTED, **OTHERS}[name], features(graph, name)
     assert check(build, x, graph.edge_index)
@@ -94,7 +94,7 @@ def test_every_form_of_a_graph(graph: Any, name: str) -> None:
     assert taken >= 3  # those of an EdgeIndex
 
 
-@pytest.mark.parametrize("name", WITH_FEATURES)
+@each("name", WITH_FEATURES)
 def test_features_of_edges(graph: Any, name: str) -> None:
     attr = torch.rand(9, 2, dtype=torch.float64)
     assert check(WITH_FEATURES[name], graph.x(), graph.edge_index, attr)
@@ -105,7 +105,7 @@ def test_relations(graph: Any) -> None:
     assert check(lambda: pyg.RGCNConv(3, 4, 3), graph.x(), graph.edge_index, relation)
 
 
-@pytest.mark.parametrize("build", [lambda: pyg.GCN2Conv(3, 0.1), lambda: pyg.FAConv(3)])
+@each("build", [lambda: pyg.GCN2Conv(3, 0.1), lambda: pyg.FAConv(3)])
 def test_first_features(graph: Any, build: Build) -> None:
     assert check(build, graph.x(), graph.x(), graph.edge_index)
 
@@ -120,22 +120,6 @@ def test_both_directions(graph: Any) -> None:
     assert not conv.conv_in.conv.root_weight
     x = graph.x(torch.float32)
     torch.testing.assert_close(conv(x, graph.edge_index), twin(x, graph.edge_index))
-
-
-@pytest.mark.parametrize(
-    ("build", "reason"),
-    [
-        (lambda: pyg.EGConv(3, 4, num_heads=2, num_bases=2), "'aggregate' of its own"),
-        (lambda: pyg.FastRGCNConv(3, 4, 2), "'aggregate' of its own"),
-        (
-            lambda: pyg.PNAConv(3, 4, ["mean"], ["identity"], torch.tensor([0, 1])),
-            "by a sum or a mean",
-        ),
-    ],
-)
-def test_what_cannot_be_replaced_is_told(build: Build, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        Hyperbolic(build())
 
 
 def test_nothing_of_a_graph_stays_behind(graph: Any) -> None:

@@ -27,183 +27,112 @@ GATS: tuple[Any, Any] = (GATConv, HGATConv)
 SAGES: tuple[Any, Any] = (SAGEConv, HSAGEConv)
 
 
-def weight(dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.linspace(0.5, 2, E, dtype=torch.float64).mul(2).to(dtype)
-
-
-def x(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
-
-
 def square(kind: Callable[..., Tensor], value: Tensor | None = None) -> Tensor:
     value = torch.ones(E, dtype=torch.float64) if value is None else value
     return kind(EDGES.flip(0), value, size=(N, N))
 
 
-def to_two(kind: Callable[..., Tensor]) -> Tensor:
+def known() -> dict[str, Any]:
+    """Whatever a call may be given, by its name."""
+    weight = torch.linspace(1, 4, E, dtype=torch.float64)
+    x, y = torch.randn(N, 3).double(), torch.randn(2, 5).double()
     ones = torch.ones(TO_TWO.size(1), dtype=torch.float64)
-    return kind(TO_TWO.flip(0), ones, size=(2, N))
+    features = torch.randn(E, 2).double()
+    return {
+        "x": x,
+        "static": torch.randn(2, N, 3).double(),
+        "sparse": x.to_sparse(),
+        "positive": x.abs(),  # PowerMean takes roots
+        "pair": (x, y),
+        "alone": (x, None),
+        "edges": EDGES,
+        "sorted": EDGES[:, EDGES[1].argsort()],  # for the LSTM
+        "none": EDGES[:, :0],
+        "index": EdgeIndex(EDGES, sparse_size=(N, N)),
+        "csr": square(to_torch_csr_tensor),
+        "coo": square(to_torch_coo_tensor),
+        "weighted": square(to_torch_csr_tensor, weight),
+        "two": TO_TWO,
+        "matrix": to_torch_csr_tensor(TO_TWO.flip(0), ones, size=(2, N)),
+        "weight": weight,
+        "float": weight.float(),
+        "long": weight.long(),
+        "column": weight[:, None],
+        "features": features,
+        "feature": features[:, 0],
+        "size": (N, 2),
+        "-": None,
+        "yes": True,
+    }
 
 
-# Arguments of the constructor behind the sizes, and those of the call.
-Case = tuple[tuple[Any, Any], Any, dict[str, Any], Callable[[], tuple[Any, ...]]]
-CASES: dict[str, Case] = {
-    "gcn": (GCNS, 3, {}, lambda: (x(N, 3), EDGES)),
-    "gcn, weights": (GCNS, 3, {}, lambda: (x(N, 3), EDGES, weight())),
-    "gcn, float32 weights": (
-        GCNS,
-        3,
-        {},
-        lambda: (x(N, 3), EDGES, weight(torch.float32)),
-    ),
-    "gcn, integer weights, as they are": (
-        GCNS,
-        3,
-        {"normalize": False},
-        lambda: (x(N, 3), EDGES, weight(torch.long)),
-    ),
-    "gcn, a column of weights, as they are": (
-        GCNS,
-        3,
-        {"normalize": False},
-        lambda: (x(N, 3), EDGES, weight()[:, None]),
-    ),
-    "gcn, improved": (GCNS, 3, {"improved": True}, lambda: (x(N, 3), EDGES, weight())),
-    "gcn, no loops": (GCNS, 3, {"add_self_loops": False}, lambda: (x(N, 3), EDGES)),
-    "gcn, no bias": (GCNS, 3, {"bias": False}, lambda: (x(N, 3), EDGES)),
-    "gcn, cached": (GCNS, 3, {"cached": True}, lambda: (x(N, 3), EDGES)),
-    "gcn, lazy": (GCNS, -1, {}, lambda: (x(N, 3), EDGES)),
-    "gcn, csr": (GCNS, 3, {}, lambda: (x(N, 3), square(to_torch_csr_tensor))),
-    "gcn, coo": (GCNS, 3, {}, lambda: (x(N, 3), square(to_torch_coo_tensor))),
-    "gcn, csr with weights": (
-        GCNS,
-        3,
-        {"normalize": False},
-        lambda: (x(N, 3), square(to_torch_csr_tensor, weight())),
-    ),
-    "gcn, EdgeIndex": (
-        GCNS,
-        3,
-        {},
-        lambda: (x(N, 3), EdgeIndex(EDGES, sparse_size=(N, N))),
-    ),
-    "gcn, sparse features": (GCNS, 3, {}, lambda: (x(N, 3).to_sparse(), EDGES)),
-    "gcn, static graph": (GCNS, 3, {}, lambda: (x(2, N, 3), EDGES)),
-    "gcn, no edges": (GCNS, 3, {}, lambda: (x(N, 3), EDGES[:, :0])),
-    "gcn, flow": (GCNS, 3, {"flow": "target_to_source"}, lambda: (x(N, 3), EDGES)),
-    "gat": (GATS, 3, {}, lambda: (x(N, 3), EDGES)),
-    "gat, heads": (GATS, 3, {"heads": 2}, lambda: (x(N, 3), EDGES)),
-    "gat, averaged": (GATS, 3, {"heads": 2, "concat": False}, lambda: (x(N, 3), EDGES)),
-    "gat, residual": (
-        GATS,
-        3,
-        {"heads": 2, "residual": True},
-        lambda: (x(N, 3), EDGES),
-    ),
-    "gat, residual of averages": (
-        GATS,
-        (3, 3),
-        {"heads": 2, "concat": False, "residual": True},
-        lambda: (x(N, 3), EDGES),
-    ),
-    "gat, features of edges": (
-        GATS,
-        3,
-        {"edge_dim": 2},
-        lambda: (x(N, 3), EDGES, x(E, 2)),
-    ),
-    "gat, one feature of edges": (
-        GATS,
-        3,
-        {"edge_dim": 1},
-        lambda: (x(N, 3), EDGES, x(E)),
-    ),
-    "gat, features that are not read": (GATS, 3, {}, lambda: (x(N, 3), EDGES, x(E, 2))),
-    **{
-        f"gat, fill value {value}": (
-            GATS,
-            3,
-            {"edge_dim": 2, "fill_value": value},
-            lambda: (x(N, 3), EDGES, x(E, 2)),
-        )
+# What is made, from inputs of which size, what it is called with, and options.
+PLAIN, ALONE = {"normalize": False}, {"add_self_loops": False}
+MEAN = {"heads": 2, "concat": False, "residual": True}
+Case = tuple[tuple[Any, Any], Any, str, dict[str, Any]]
+CASES: list[Case] = [
+    (GCNS, 3, "x edges", {}),
+    (GCNS, 3, "x edges weight", {}),
+    (GCNS, 3, "x edges float", {}),
+    (GCNS, 3, "x edges long", PLAIN),
+    (GCNS, 3, "x edges column", PLAIN),
+    (GCNS, 3, "x edges weight", {"improved": True}),
+    (GCNS, 3, "x edges", ALONE),
+    (GCNS, 3, "x edges", {"bias": False}),
+    (GCNS, 3, "x edges", {"cached": True}),
+    (GCNS, -1, "x edges", {}),
+    (GCNS, 3, "x csr", {}),
+    (GCNS, 3, "x coo", {}),
+    (GCNS, 3, "x weighted", PLAIN),
+    (GCNS, 3, "x index", {}),
+    (GCNS, 3, "sparse edges", {}),
+    (GCNS, 3, "static edges", {}),
+    (GCNS, 3, "x none", {}),
+    (GCNS, 3, "x edges", {"flow": "target_to_source"}),
+    (GATS, 3, "x edges", {}),
+    (GATS, 3, "x edges", {"heads": 2}),
+    (GATS, 3, "x edges", {"heads": 2, "concat": False}),
+    (GATS, 3, "x edges", {"heads": 2, "residual": True}),
+    (GATS, (3, 3), "x edges", MEAN),
+    (GATS, 3, "x edges features", {"edge_dim": 2}),
+    (GATS, 3, "x edges feature", {"edge_dim": 1}),
+    (GATS, 3, "x edges features", {}),  # which are not read
+    *(
+        (GATS, 3, "x edges features", {"edge_dim": 2, "fill_value": value})
         for value in ("add", "min", "max", "mul", 0.5, torch.tensor([1.0, 2.0]))
-    },
-    "gat, two kinds of nodes": (
-        GATS,
-        (3, 5),
-        {"add_self_loops": False},
-        lambda: ((x(N, 3), x(2, 5)), TO_TWO),
     ),
-    "gat, loops of two kinds": (GATS, (3, 5), {}, lambda: ((x(N, 3), x(2, 5)), TO_TWO)),
-    "gat, no targets": (
-        GATS,
-        (3, 3),
-        {"add_self_loops": False},
-        lambda: ((x(N, 3), None), EDGES),
-    ),
-    "gat, lazy": (GATS, -1, {}, lambda: (x(N, 3), EDGES)),
-    "gat, lazy pair": (
-        GATS,
-        (-1, -1),
-        {"add_self_loops": False},
-        lambda: ((x(N, 3), x(2, 5)), TO_TWO),
-    ),
-    "gat, csr": (
-        GATS,
-        3,
-        {"add_self_loops": False},
-        lambda: (x(N, 3), square(to_torch_csr_tensor)),
-    ),
-    "gat, weights of edges": (
-        GATS,
-        3,
-        {"heads": 2},
-        lambda: (x(N, 3), EDGES, None, None, True),
-    ),
-    "sage": (SAGES, 3, {}, lambda: (x(N, 3), EDGES)),
-    **{
-        f"sage, {aggr}": (SAGES, 3, {"aggr": aggr}, lambda: (x(N, 3), EDGES))
+    (GATS, (3, 5), "pair two", ALONE),
+    (GATS, (3, 5), "pair two", {}),
+    (GATS, (3, 3), "alone edges", ALONE),
+    (GATS, (3, 5), "alone matrix", ALONE),
+    (GATS, -1, "x edges", {}),
+    (GATS, (-1, -1), "pair two", ALONE),
+    (GATS, 3, "x csr", ALONE),
+    (GATS, 3, "x edges - - yes", {"heads": 2}),  # returns the weights
+    (SAGES, 3, "x edges", {}),
+    *(
+        (SAGES, 3, "x edges", {"aggr": aggr})
         for aggr in ("add", "sum", "max", "min", "median", "std", ["mean", "max"])
-    },
-    "sage, options": (
-        SAGES,
-        3,
-        {"normalize": True, "project": True, "bias": False},
-        lambda: (x(N, 3), EDGES),
     ),
-    "sage, no root": (SAGES, 3, {"root_weight": False}, lambda: (x(N, 3), EDGES)),
-    "sage, two kinds of nodes": (
-        SAGES,
-        (3, 5),
-        {},
-        lambda: ((x(N, 3), x(2, 5)), TO_TWO),
-    ),
-    "sage, no targets": (SAGES, (3, 5), {}, lambda: ((x(N, 3), None), TO_TWO, (N, 2))),
-    **{
-        f"{name}, targets of a matrix": (
-            pair,
-            (3, 5),
-            {"add_self_loops": False} if name == "gat" else {},
-            lambda: ((x(N, 3), None), to_two(to_torch_csr_tensor)),
-        )
-        for name, pair in (("gat", GATS), ("sage", SAGES))
-    },
-    "sage, lazy pair": (SAGES, (-1, -1), {}, lambda: ((x(N, 3), x(2, 5)), TO_TWO)),
-    "sage, csr with weights": (
-        SAGES,
-        3,
-        {"aggr": "add"},
-        lambda: (x(N, 3), square(to_torch_csr_tensor, weight())),
-    ),
-    "sage, static graph": (SAGES, 3, {}, lambda: (x(2, N, 3), EDGES)),
-}
+    (SAGES, 3, "x sorted", {"aggr": "lstm"}),
+    (SAGES, 3, "positive edges", {"aggr": "powermean", "aggr_kwargs": {"learn": True}}),
+    (SAGES, 3, "x edges", {"normalize": True, "project": True, "bias": False}),
+    (SAGES, 3, "x edges", {"root_weight": False}),
+    (SAGES, (3, 5), "pair two", {}),
+    (SAGES, (3, 5), "alone two size", {}),
+    (SAGES, (3, 5), "alone matrix", {}),
+    (SAGES, (-1, -1), "pair two", {}),
+    (SAGES, 3, "x weighted", {"aggr": "add"}),
+    (SAGES, 3, "static edges", {}),
+]
 
 
-def twins(case: Case, **options: Any) -> tuple[Any, Any, tuple[Any, ...]]:
+def twins(case: Case) -> tuple[Any, Any, tuple[Any, ...]]:
     """Both layers with the same parameters, and the arguments of a call."""
-    (theirs, ours), size, given, call = case
+    (theirs, ours), size, names, given = case
     torch.manual_seed(0)
-    arguments = call()
+    everything = known()
+    arguments = tuple(everything[name] for name in names.split())
     layer, twin = theirs(size, 4, **given), ours(size, 4, **given, **FLAT)
     layer, twin = layer.double(), twin.double()
     layer(*arguments)  # a lazy layer learns its sizes
@@ -228,10 +157,12 @@ def flat(out: Any) -> list[Tensor]:
     return [out] if isinstance(out, Tensor) else [o for some in out for o in flat(some)]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: " ".join(map(str, (case[0][0].__name__, *case[1:])))
+)
 @each("watched", [False, True])
-def test_values_and_gradients(name: str, watched: bool) -> None:
-    layer, twin, arguments = twins(CASES[name])
+def test_values_and_gradients(case: Case, watched: bool) -> None:
+    layer, twin, arguments = twins(case)
     if watched:
         twin.register_message_forward_hook(lambda module, given, out: None)
     given = [leaf.requires_grad_() for leaf in leaves(arguments)]

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
 from pyg_hyperbolic import Curvature, kernels
 from pyg_hyperbolic.nn.kge import AttH, HyperbolicKGEModel, MuRP, RotH
+from tests.where import each
 
 Triples = tuple[Tensor, Tensor, Tensor]
 Spread = Callable[..., HyperbolicKGEModel]
@@ -68,7 +68,7 @@ def in_the_ball(model: HyperbolicKGEModel, head: int, rel: int, tail: int) -> Te
     )
 
 
-@pytest.mark.parametrize("reciprocal", [True, False])
+@each("reciprocal", [True, False])
 def test_scores_are_the_papers(
     kind: type[HyperbolicKGEModel],
     reciprocal: bool,
@@ -138,7 +138,7 @@ def test_every_relation_learns_its_own_curvature(
     assert (grad[triples[1].unique()] != 0).all()
 
 
-@pytest.mark.parametrize("radius", [1e-8, 1.0, 40.0, 1e4])
+@each("radius", [1e-8, 1.0, 40.0, 1e4])
 def test_no_radius_is_too_large(
     kind: type[HyperbolicKGEModel],
     geometry: str,

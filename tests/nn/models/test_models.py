@@ -1,6 +1,7 @@
 """What every model owes, on whichever layer it stands."""
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
 
 from pyg_hyperbolic import Curvature
+from pyg_hyperbolic.geometry import to_poincare
 from pyg_hyperbolic.nn import (
     HGAT,
     HGCN,
@@ -24,6 +26,7 @@ from pyg_hyperbolic.nn import (
     HyboNetConv,
 )
 from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+from tests.where import each
 
 # Nothing is sampled here, and no sampler has to be installed.
 pytestmark = [
@@ -60,7 +63,7 @@ def test_is_its_layers_one_after_the_other(
     assert str(model) == f"{kind.__name__}(3, 2, num_layers=3)"
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@each("shared", [False, True])
 def test_curvatures(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None:
     model = kind(-1, 8, 3, curvature=Curvature(0.5) if shared else 0.5)
     out = model(graph.x(torch.float32), graph.edge_index)
@@ -68,6 +71,26 @@ def test_curvatures(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None
     known = {id(c): c for c in model.modules() if isinstance(c, Curvature)}
     assert len(known) == (1 if shared else 3)
     assert all(c.raw.grad.abs() > 0 for c in known.values())
+
+
+def test_hidden_layers_have_gradients_and_plain_parameters(
+    graph: Any, kind: type[HyperbolicGNN]
+) -> None:
+    model = kind(3, 8, 3, 2, act="tanh")
+    model(graph.x(torch.float32), graph.edge_index).sin().sum().backward()
+    for name, parameter in copy.deepcopy(model).named_parameters():
+        assert type(parameter) is torch.nn.Parameter, name
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.any() or "weight" not in name, name
+
+
+def test_dropout_keeps_points_points(graph: Any, kind: type[HyperbolicGNN]) -> None:
+    """On the ball, dividing by 1 - p leads out of it: here every vector is a point."""
+    model = kind(3, 8, 2, 2, dropout=0.8, curvature=4.0)
+    out = model(50 * graph.x(torch.float32), graph.edge_index)
+    ball = to_poincare(out.double(), 4.0)
+    assert out.isfinite().all() and (ball.norm(dim=-1) < 0.5 + 1e-9).all()
 
 
 def test_learns(
@@ -87,25 +110,35 @@ def test_learns(
     assert_finite(*model.parameters())
 
 
-def test_copies_give_the_same(graph: Any, kind: type[HyperbolicGNN]) -> None:
-    model, x = kind(3, 8, 2, 4, curvature=0.3), graph.x(torch.float32)
-    twin = kind(3, 8, 2, 4)
+@each("shared", [False, True])
+def test_copies_and_resets(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None:
+    options: dict[str, Any] = {"curvature": 0.3, "shared_curvature": shared}
+    model, x = kind(3, 8, 2, 4, **options), graph.x(torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    twin = kind(3, 8, 2, 4, **options)
     twin.load_state_dict(model.state_dict())
-    for other in (twin, copy.deepcopy(model)):
+    copies = [twin, copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    for other in copies:
         out = other(x, graph.edge_index)
         assert torch.equal(out, model(x, graph.edge_index))
+        assert len({id(conv.curvature) for conv in other.convs}) == 2 - shared
+    twin.reset_parameters()
+    found = [conv.curvature().item() for conv in twin.convs]
+    assert found == pytest.approx([0.3, 0.3], rel=1e-6)
 
 
-@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
-@pytest.mark.parametrize("cache", [False, True])
+@each(("flow", "cache"), [("source_to_target", True), ("target_to_source", False)])
 def test_inference_by_layers_is_that_of_the_whole_graph(
     data: Data, check: Any, kind: type[HyperbolicGNN], flow: str, cache: bool
 ) -> None:
     model = kind(3, 8, 3, 4, flow=flow, norm="batch_norm", jk="last")
     model(data.x, data.edge_index)
     check(model.eval(), cache=cache)
-    data.edge_weight = None
-    check(model, cache=cache)
+    bare = data.clone()
+    bare.edge_weight = None
+    check(model, bare, cache=cache)
 
 
 def test_inference_of_a_lazy_model(
@@ -117,14 +150,15 @@ def test_inference_of_a_lazy_model(
     check(model)
 
 
-@pytest.mark.parametrize("attr", ["edge_weight", None])
+@each("attr", ["edge_weight", None])
 def test_inference_on_a_sparse_adjacency(
     data: Data, check: Any, kind: type[HyperbolicGNN], attr: str | None
 ) -> None:
     if not torch_geometric.typing.WITH_TORCH_SPARSE:
         pytest.skip("SparseTensor needs torch-sparse, which is not installed")
-    data.edge_weight = data.edge_weight if attr else None
-    check(kind(3, 8, 2, 4).eval(), T.ToSparseTensor(attr=attr)(data))
+    given = data.clone()
+    given.edge_weight = data.edge_weight if attr else None
+    check(kind(3, 8, 2, 4).eval(), T.ToSparseTensor(attr=attr)(given))
 
 
 def test_inference_where_layers_see_different_graphs(check: Any) -> None:
@@ -134,8 +168,14 @@ def test_inference_where_layers_see_different_graphs(check: Any) -> None:
     check(model, cache=True)
 
 
-@pytest.mark.parametrize("options", [{}, {"fill_value": "add"}, {"heads": 2}], ids=str)
-@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@each(
+    ("options", "flow"),
+    [
+        ({}, "source_to_target"),
+        ({"fill_value": "add"}, "target_to_source"),
+        ({"heads": 2}, "source_to_target"),
+    ],
+)
 def test_inference_with_features_of_edges(
     data: Data, flow: str, options: dict[str, Any]
 ) -> None:
@@ -146,7 +186,7 @@ def test_inference_with_features_of_edges(
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, {"norm": "batch_norm"}, {"jk": "last"}])
+@each("options", [{}, {"norm": "batch_norm"}, {"jk": "last"}])
 def test_inference_of_a_model_without_a_graph(
     data: Data, options: dict[str, Any]
 ) -> None:
