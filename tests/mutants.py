@@ -125,7 +125,7 @@ nn/conv/hgat_conv.py by nn/conv/test_hgat_conv.py
 + self.log_beta.exp() * distance
 - (h_target * self.att_dst).sum(dim=-1)[target]
 + (h_target * self.att_dst).sum(dim=-1)[source]
-nn/conv/attention.py by nn/conv/test_family.py -k HGAT
+nn/conv/attention.py by nn/conv/test_hgat_conv.py
 - softmax(score.to(wide), target,
 + softmax(score.to(wide), target * 0,
 nn/conv/hsage_conv.py by nn/conv/test_hsage_conv.py

@@ -51,12 +51,18 @@ def test_flat_limit() -> None:
     torch.testing.assert_close(norm(x), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_running_statistics_are_those_of_many_batches() -> None:
-    norm = HyperbolicBatchNorm(2, momentum=0.05).double()
-    offset = torch.tensor([1.0, -0.5], dtype=torch.float64)
-    for _ in range(100):
-        norm(gyro_add(offset, torch.randn(100, 2).double() / 2, 1.0))
-    torch.testing.assert_close(norm.running_mean, offset, rtol=0, atol=0.05)
+def test_running_statistics_go_a_share_of_the_way_to_each_batch() -> None:
+    norm = HyperbolicBatchNorm(2, momentum=0.2, curvature=0.7).double()
+    mean, var = torch.zeros(2).double(), 1.0
+    for shift in (1.0, -2.0, 0.5):
+        x = shift + torch.randn(9, 2, dtype=torch.float64)
+        norm(x)
+        center, variance = spread(x, norm.curvature().detach())
+        share = torch.tensor([0.8, 0.2], dtype=torch.float64)
+        mean = midpoint(torch.stack([mean, center]), norm.curvature().detach(), share)
+        var = 0.8 * var + 0.2 * variance.item()
+        torch.testing.assert_close(norm.running_mean, mean)
+        assert norm.running_var.item() == pytest.approx(var)
     before = copy.deepcopy(norm.state_dict())
     norm.eval()
     x = torch.randn(1, 2, dtype=torch.float64)
