@@ -24,6 +24,7 @@ from pyg_hyperbolic.geometry.charts import (
     to_proper_velocity,
 )
 from pyg_hyperbolic.geometry.cones import cone_angle, half_aperture
+from pyg_hyperbolic.geometry.frechet import frechet_mean
 from pyg_hyperbolic.geometry.gyro import (
     dist,
     exp,
@@ -39,6 +40,7 @@ __all__ = [
     "cone_angle",
     "dist",
     "exp",
+    "frechet_mean",
     "from_klein",
     "from_lorentz",
     "from_poincare",

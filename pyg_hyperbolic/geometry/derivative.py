@@ -105,7 +105,7 @@ def of_sum(c: Tensor, u: Tensor, triangle: Triangle) -> tuple[Tensor, Tensor, Te
     turn = turn * r / frame.ww
     p = torch.where(frame.apart, radial * frame.along - turn * (r * frame.xx), 0.0)
     # At w = 0 the derivative is 0, but has one with respect to the points.
-    at_origin = triangle.r * triangle.vv * _half_excess(c * triangle.vv)
+    at_origin = triangle.r * triangle.vv * half_excess(c * triangle.vv)
     return (
         p,
         torch.where(frame.apart, radial * r + turn * frame.by_u, at_origin),
@@ -131,7 +131,7 @@ def of_transport(c: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     z = c * uu
     # d/dz (a / sinh a) = (a / sinh a) (1 - a coth a) / (2 z)
     shift = special.natural_shift(z)
-    return -uu * _half_excess(z) * (-shift).exp() / special.sinhc(z, shift), x
+    return -uu * half_excess(z) * (-shift).exp() / special.sinhc(z, shift), x
 
 
 class _Frame(NamedTuple):
@@ -197,7 +197,7 @@ def _flat(z: Tensor) -> float:
     return 500 * torch.finfo(z.dtype).eps
 
 
-def _half_excess(z: Tensor) -> Tensor:
+def half_excess(z: Tensor) -> Tensor:
     r""":math:`(a \coth a - 1) / (2 a^2)` with :math:`z = a^2`."""
     bent = z > _flat(z)
     a = torch.where(bent, z, 1.0).sqrt()

@@ -125,8 +125,16 @@ def midpoints(v: Tensor, weight: Tensor | None, c: Curved, groups: Groups) -> Te
     return special.artanhc(c * dot(k, k), torch.where(bent, both, unbent)) * k
 
 
-def _column(weight: Tensor, v: Tensor) -> Tensor:
-    """Weights of points, shape [*, n], as row scalars."""
+def check_mean(v: Tensor, weight: Tensor | None) -> None:
+    """Raises for what are no points along an axis, or no weights of these."""
+    check_floating(v, "v")
+    if v.dim() < 2:
+        raise ValueError(
+            f"'v' must hold points of shape [*, n, d], to be averaged over n "
+            f"(got shape {list(v.shape)})"
+        )
+    if weight is None:
+        return
     check_real(weight, "weight")
     check_device(weight.device, v.device, "weight", "'v'")
     fits = 0 < weight.dim() < v.dim() and broadcast(weight.shape, v.shape[:-1])
@@ -135,7 +143,11 @@ def _column(weight: Tensor, v: Tensor) -> Tensor:
             f"'weight' must have a number for each point, shape {list(v.shape[:-1])} "
             f"(got {list(weight.shape)})"
         )
-    return weight.unsqueeze(-1)
+
+
+def per_point(c: Curved) -> Curved:
+    """A curvature of shape [*] for points [*, n, d] that lie along an axis."""
+    return c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() > 0 else c
 
 
 class _Axis:
@@ -175,16 +187,10 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
         ValueError: If :obj:`v` has no axis to average over, or :obj:`c` is a number
             that is negative or not finite.
     """
-    check_floating(v, "v")
-    if v.dim() < 2:
-        raise ValueError(
-            f"'v' must hold points of shape [*, n, d], to be averaged over n "
-            f"(got shape {list(v.shape)})"
-        )
-    per_point = c.unsqueeze(-1) if isinstance(c, Tensor) and c.dim() > 0 else c
-    per_point, (points,), _ = prepare(per_point, v=v.to(wide_dtype(v.device)))
-    shares = None if weight is None else _column(weight, v)
-    return midpoints(points, shares, per_point, _Axis()).squeeze(-2).to(v.dtype)
+    check_mean(v, weight)
+    c, (points,), _ = prepare(per_point(c), v=v.to(wide_dtype(v.device)))
+    shares = None if weight is None else weight.unsqueeze(-1)
+    return midpoints(points, shares, c, _Axis()).squeeze(-2).to(v.dtype)
 
 
 def lift(v: Tensor, c: Curved, largest: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -9,10 +9,12 @@ from torch_geometric.utils import scatter
 
 from pyg_hyperbolic.checks import check_flags, check_number, check_whole, number
 from pyg_hyperbolic.curvature import CurvatureLike, as_curvature
-from pyg_hyperbolic.geometry.midpoint import midpoint
+from pyg_hyperbolic.geometry import exp, frechet_mean, log, midpoint
 from pyg_hyperbolic.nn.aggr import hyperbolic_mean_pool
 from pyg_hyperbolic.nn.curved import Curved
 from pyg_hyperbolic.nn.points import add
+
+MEANS = ("midpoint", "frechet")
 
 
 class _Norm(Curved):
@@ -76,8 +78,9 @@ class HyperbolicBatchNorm(_Norm):
         \sigma^2 = \frac{1}{n} \sum_i d_c(\mathbf{m}, \mathbf{x}_i)^2
 
     The Lorentz centroid :math:`\mathbf{m}` stands for the Fréchet mean, which has no
-    closed form.  Hyperbolic space has no preferred directions, so there is one
-    deviation for all coordinates, and one :math:`\gamma`.
+    closed form; :obj:`mean="frechet"` takes the latter, by
+    :func:`~pyg_hyperbolic.geometry.frechet_mean`.  Hyperbolic space has no preferred
+    directions, so there is one deviation for all coordinates, and one :math:`\gamma`.
 
     Args:
         in_channels (int): Size of each input sample.
@@ -88,6 +91,9 @@ class HyperbolicBatchNorm(_Norm):
             :math:`\mathbf{b}`. (default: :obj:`True`)
         track_running_stats (bool, optional): If set to :obj:`False`, batches are
             normalized by their own statistics in evaluation too. (default: :obj:`True`)
+        mean (str, optional): ``"midpoint"``, the Lorentz centroid, or ``"frechet"``,
+            the Fréchet mean: that of the output is then :math:`\mathbf{b}`, without
+            which it is the origin. (default: :obj:`"midpoint"`)
         curvature (CurvatureLike, optional): Initial :math:`c > 0`, learned from
             there on, or a :class:`~pyg_hyperbolic.Curvature`. (default: :obj:`1.0`)
 
@@ -97,7 +103,8 @@ class HyperbolicBatchNorm(_Norm):
 
     Raises:
         ValueError: If a batch that is normalized by its own statistics has fewer than
-            two points, or :obj:`momentum` is not between 0 and 1.
+            two points, :obj:`momentum` is not between 0 and 1, or :obj:`mean` is
+            unknown.
     """
 
     running_mean: OptTensor
@@ -111,17 +118,21 @@ class HyperbolicBatchNorm(_Norm):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        mean: str = "midpoint",
         curvature: CurvatureLike = 1.0,
     ) -> None:
         super().__init__(in_channels, eps, affine, curvature)
         check_flags(track_running_stats=track_running_stats)
         if not 0 < number(momentum) <= 1:
             raise ValueError(f"'momentum' must be in (0, 1] (got {momentum})")
+        if mean not in MEANS:
+            raise ValueError(f"'mean' must be one of {', '.join(MEANS)} (got {mean!r})")
+        self.mean = mean
         self.momentum = momentum
         self.track_running_stats = track_running_stats
-        mean = torch.empty(in_channels) if track_running_stats else None
-        self.register_buffer("running_mean", mean)
-        self.register_buffer("running_var", None if mean is None else torch.empty(()))
+        point = torch.empty(in_channels) if track_running_stats else None
+        self.register_buffer("running_mean", point)
+        self.register_buffer("running_var", None if point is None else torch.empty(()))
         self._reset_weights()
 
     def _reset_weights(self) -> None:
@@ -139,7 +150,10 @@ class HyperbolicBatchNorm(_Norm):
                     f"'x' must hold two points or more to be normalized by their own "
                     f"statistics (got {len(x)}); call eval() to use the running ones"
                 )
-            mean = hyperbolic_mean_pool(x, None, c=c)[0]
+            if self.mean == "frechet":
+                mean = frechet_mean(x, c)
+            else:
+                mean = hyperbolic_mean_pool(x, None, c=c)[0]
             centered = add(-mean, x, c)
             variance = centered.square().sum(dim=-1).mean()
             if self.training and self.running_mean is not None:
@@ -151,12 +165,16 @@ class HyperbolicBatchNorm(_Norm):
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, c: Tensor) -> None:
         assert self.running_mean is not None and self.running_var is not None
+        self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
+        if self.mean == "frechet":  # of two points it is on the line between them
+            away = log(self.running_mean, mean, c)
+            self.running_mean.copy_(exp(self.running_mean, self.momentum * away, c))
+            return
         means = torch.stack([self.running_mean, mean.to(self.running_mean.dtype)])
         # filled on the device, which would wait for a copy from the host
         share = means.new_full((2,), self.momentum)
         share[0] = 1 - self.momentum
         self.running_mean.copy_(midpoint(means, c.view(()), share))
-        self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
 
 
 class HyperbolicLayerNorm(_Norm):

@@ -33,8 +33,9 @@ def function(name: str, radius: float | Tensor = 1.0, rows: int = 4) -> Function
     u, v = v
     weight, offset = torch.rand(rows).double(), torch.randn(2).double()
     normal = torch.nn.functional.normalize(torch.randn(2, 3).double(), dim=-1)
-    if name == "midpoint":
-        return Function(lambda v, w, c: geometry.midpoint(v, c, w), (u, weight, c))
+    if name in ("frechet_mean", "midpoint"):
+        mean = getattr(geometry, name)
+        return Function(lambda v, w, c: mean(v, c, w), (u, weight, c))
     if name == "hyperplane_dist":
         return Function(geometry.hyperplane_dist, (u, normal, offset, c))
     if name == "lorentz_map":

@@ -101,6 +101,10 @@ LAYERS: dict[str, tuple[Callable[[], Module], str]] = {
     "HyperbolicMLR": (partial(HyperbolicMLR, 3, 4), ""),
     "CentroidDistance": (partial(CentroidDistance, 3, 4), ""),
     "HyperbolicBatchNorm": (partial(HyperbolicBatchNorm, 3), ""),
+    "HyperbolicBatchNorm frechet": (
+        partial(HyperbolicBatchNorm, 3, mean="frechet"),
+        "",
+    ),
     "HyperbolicLayerNorm": (partial(HyperbolicLayerNorm, 3), "batch"),
     "HyperbolicAggregation": (HyperbolicAggregation, "batch"),
     "hyperbolic_mean_pool": (partial(Curved, hyperbolic_mean_pool), "batch"),

@@ -45,7 +45,8 @@ def of_geometry() -> dict[str, Row]:
         rows[back.__name__] = (back, {"x": x, "c": values.c()} | clip)
     weight = values.weights(torch.rand(N), "have a number for each")
     mean = {"v": points(U, *each("hold points", U[0])), "weight": weight}
-    rows["midpoint"] = (geometry.midpoint, mean | {"c": Arg(1.0, values.c().wrong[:9])})
+    mean |= {"c": Arg(1.0, values.c().wrong[:9])}
+    rows |= {f.__name__: (f, mean) for f in (geometry.frechet_mean, geometry.midpoint)}
     shape = r"'normal' must have the shape \[2, \d\] to fit 'v'"
     normal, offset = torch.nn.functional.normalize(torch.randn(2, 3)), torch.randn(2)
     more = each(r"'\w+' must have the shape", normal[0], normal[None], normal[:1])

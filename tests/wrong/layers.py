@@ -42,6 +42,7 @@ def constructors() -> dict[str, Row]:
     dense = {"in_channels": whole(3), "curvature": curvature()}
     norm = dense | flags("affine") | {"eps": number(1e-5, -1.0)}
     batch = norm | flags("track_running_stats") | {"momentum": number(0.1, 2.0)}
+    batch |= {"mean": choice("frechet", "be one of", "centroid", 3)}
     form = {"form": choice("space", "be one of", "ball", None, 3)}
     fermi = flags("learnable") | {"r": number(2.0), "t": number(1.0, -1.0, 0.0)}
     model = sizes | flags("act_first", "shared_curvature") | {"curvature": curvature()}

@@ -1,0 +1,159 @@
+"""Against a minimization of its own, in many digits."""
+
+from itertools import product
+
+import mpmath as mp
+import pytest
+import torch
+from torch import Tensor
+
+from pyg_hyperbolic.geometry import frechet_mean, gyro_add, midpoint
+from tests.numerics import textbook
+from tests.numerics.textbook import Vector, minus, norm, vector
+from tests.where import each
+
+# Curvatures, radii in their units, and angles between points: None is any direction.
+SETS = [(0.0, 1.0, None)]
+SETS += product([0.5], [0.1, 1.0, 10.0, 50.0], [None, 1e-3, 1e-12])
+
+
+def directions(*shape: int) -> Tensor:
+    return torch.nn.functional.normalize(torch.randn(shape).double(), dim=-1)
+
+
+def sets(n: int, d: int, equal: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Points at equal radii, with equal weights, or at others with any."""
+    rows = []
+    for c, radius, angle in SETS:
+        u = directions(n, d)
+        u = u if angle is None else u[:1] + angle * directions(n, d)
+        u = torch.nn.functional.normalize(u, dim=-1) * radius * (c or 1.0) ** -0.5
+        rows.append(u * (1 if equal else 0.5 + torch.rand(n, 1).double() / 2))
+    c = torch.tensor([c for c, _, _ in SETS], dtype=torch.float64)
+    weight = torch.rand(len(rows), n).double() + 0.1
+    return torch.stack(rows), torch.ones_like(weight) if equal else weight, c
+
+
+def minimum(x: Vector, rows: list[Vector], weights: Vector, c: mp.mpf) -> Vector:
+    """Where the gradient is 0."""
+    s, axes = mp.sqrt(c), range(len(x))
+    for _ in range(100):
+        pull, hessian = mp.zeros(len(x), 1), mp.zeros(len(x))
+        for w, row in zip(weights, rows, strict=True):
+            y = textbook.gyro_add([-k for k in x], row, c)
+            a = s * norm(y)
+            across = a * mp.coth(a) if a else mp.mpf(1)
+            bend = (1 - across) / mp.fdot(y, y) if a else mp.mpf(0)
+            for i, j in product(axes, axes):
+                hessian[i, j] += w * (across * (i == j) + bend * y[i] * y[j])
+            pull += w * mp.matrix(y)
+        step = mp.lu_solve(hessian, pull)
+        length = s * mp.norm(step)
+        share = 1 / length if length > 1 else mp.mpf(1)
+        x = textbook.gyro_add(x, [share * k for k in step], c)
+        if length < mp.mpf(10) ** -40:  # the next one has twice as many digits
+            return x
+    raise AssertionError("the reference has not converged")
+
+
+def reference(x: Tensor, v: Tensor, weight: Tensor, c: float) -> tuple[Vector, Tensor]:
+    """The mean, and its derivatives by v[1, 0], weight[0] and c, by differences.
+
+    The search starts beside x: on the nearest ray, off which roundings lead far out.
+    """
+    rows, h = [vector(row) for row in v], mp.mpf(10) ** -20
+    ray = rows[int(torch.cosine_similarity(v, x[None], dim=-1).argmax())]
+    start = [norm(vector(x)) / norm(ray) * k for k in ray]
+    mean = minimum(start, rows, vector(weight), mp.mpf(c))
+
+    def at(of: int, h: mp.mpf) -> mp.matrix:
+        moved, weights = [list(row) for row in rows], vector(weight)
+        moved[1][0] += h * (of == 0)
+        weights[0] += h * (of == 1)
+        return mp.matrix(minimum(mean, moved, weights, c + h * (of == 2)))
+
+    twice = (4 * at(k, h) - at(k, 2 * h) - 3 * mp.matrix(mean) for k in range(3))
+    slopes = [[float(x / (2 * h)) for x in slope] for slope in twice]
+    return mean, torch.tensor(slopes, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("d", "equal"), [(2, True), (2, False), (5, True)])
+def test_values_and_derivatives(d: int, equal: bool) -> None:
+    leaves = [x.requires_grad_() for x in sets(3, d, equal)]
+    v, weight, c = leaves
+    out = frechet_mean(v, c, weight)
+    grads = [torch.autograd.grad(x.sum(), leaves, retain_graph=True) for x in out.T]
+    got = torch.stack(
+        [torch.stack([a[:, 1, 0], b[:, 0], c], dim=-1) for a, b, c in grads], dim=-1
+    )
+    for k, (x, *given) in enumerate(zip(out.detach(), v, weight, c, strict=True)):
+        with mp.workdps(70 + int(3 * SETS[k][1])):
+            mean, slopes = reference(x, given[0].detach(), given[1], given[2].item())
+            assert norm(minus(vector(x), mean)) <= 1e-10 * norm(mean), SETS[k]
+        bound = 1e-7 * slopes.norm(dim=-1) + 1e-15 * SETS[k][1]
+        assert ((got[k] - slopes).norm(dim=-1) <= bound).all(), SETS[k]
+
+
+@each(("radius", "c"), [(1e-30, 1.0), (1.0, 0.0), (50.0, 1.0), (1e3, 1.0)])
+def test_points_that_need_no_search(radius: float, c: float) -> None:
+    v, weight = radius * directions(4, 3), torch.rand(4).double()
+    close = {"rtol": 1e-10, "atol": 1e-10 * radius}
+    torch.testing.assert_close(frechet_mean(v[:1].expand(5, 3), c), v[0], **close)
+    both = frechet_mean(torch.cat([v, -v]), c)
+    torch.testing.assert_close(both, torch.zeros(3).double(), **close)
+    weight[1::2] = 0
+    expected = frechet_mean(v[::2], c, weight[::2])
+    torch.testing.assert_close(frechet_mean(v, c, weight), expected, **close)
+    assert torch.equal(frechet_mean(v, c, 0 * weight), torch.zeros(3).double())
+
+
+def test_of_nothing_it_is_the_origin_and_of_no_number_none() -> None:
+    assert torch.equal(frechet_mean(torch.empty(2, 0, 3), 1.0), torch.zeros(2, 3))
+    assert frechet_mean(torch.empty(0, 2, 3), 1.0).shape == (0, 3)
+    v = torch.randn(2, 4, 3).double()
+    v[0, 0, 0] = torch.nan
+    out = frechet_mean(v, 1.0)
+    assert out[0].isnan().all() and torch.equal(out[1], frechet_mean(v[1], 1.0))
+    assert frechet_mean(v[1], torch.tensor(torch.nan)).isnan().all()
+
+
+@each("shape", [(), (3, 1)])
+def test_moves_with_the_points_at_any_curvature(shape: tuple[int, ...]) -> None:
+    v, weight = torch.randn(3, 4, 5, 2).double(), torch.rand(4, 5).double()
+    a, c = torch.randn(2).double(), torch.rand(shape).double() + 0.1
+    out = frechet_mean(v, c, weight)
+    own = frechet_mean(v[2, 1], c.expand(3, 4)[2, 1].item(), weight[1])
+    torch.testing.assert_close(out[2, 1], own)
+    moved = frechet_mean(gyro_add(a, v, c[..., None]), c, 1e30 * weight)
+    torch.testing.assert_close(moved, gyro_add(a, out, c), rtol=1e-9, atol=1e-9)
+    assert (out - midpoint(v, c, weight)).abs().max() > 0.01
+
+
+@each("dtype", [torch.bfloat16, torch.float32])
+def test_lower_precision_is_rounded(dtype: torch.dtype) -> None:
+    v, weight = (4 * torch.randn(8, 5, 3)).to(dtype), torch.rand(8, 5).to(dtype)
+    expected = frechet_mean(v.double(), 0.7, weight.double()).to(dtype)
+    assert torch.equal(frechet_mean(v, 0.7, weight), expected)
+
+
+@each("radius", [100.0, 600.0])
+def test_far_out_a_mean_turns_with_its_points(radius: float) -> None:
+    """Of opposite points, too: they turn it by as much as they are turned."""
+    v = radius * torch.tensor([[0.6, 0.8], [-0.06, -0.08]], dtype=torch.float64)
+    v, share = v.requires_grad_(), torch.tensor([0.95, 0.05], dtype=torch.float64)
+    out = frechet_mean(v, 1.0, share)
+    for way, scale in (([0.6, 0.8], 0.95), ([-0.8, 0.6], 0.945)):
+        way = torch.tensor(way, dtype=torch.float64)
+        (grad,) = torch.autograd.grad(out @ way, v, retain_graph=True)
+        torch.testing.assert_close(grad[0], scale * way, rtol=1e-9, atol=1e-9)
+
+
+def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    v = 20 * torch.randn(3, 2)
+    with pytest.raises(ValueError, match=r"'weight' must .* >= 0 \(got -1.9\).* drop"):
+        frechet_mean(v, 1.0, torch.tensor([1.0, 1.0, -1.9]))
+    with pytest.raises(RuntimeError, match=r"vmap"):
+        torch.vmap(lambda v: frechet_mean(v, 1.0))(v.expand(2, 3, 2))
+    monkeypatch.setattr("pyg_hyperbolic.geometry.frechet.STEPS", 1)
+    with pytest.raises(RuntimeError, match=r"no Fréchet mean .* 1 of 1 .*midpoint"):
+        frechet_mean(v, 1.0)
