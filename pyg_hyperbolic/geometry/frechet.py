@@ -48,7 +48,7 @@ def frechet_mean(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
     and ``torch.vmap`` raises an error.
 
     First and second derivatives are those of an implicit function.  Across the mean's
-    ray they vanish where it is farther out than :math:`600/\sqrt c`, or
+    ray they vanish where it is farther out than :math:`500/\sqrt c`, or
     :math:`70/\sqrt c` on devices without float64.
 
     Args:

@@ -13,6 +13,9 @@ from pyg_hyperbolic.geometry import (
 from tests.geometry.functions import NAMES, function
 
 every = pytest.mark.parametrize("name", NAMES)
+# A mean that is searched for has no batches of its own, and slow second derivatives,
+# which layers' tests have.
+formulas = pytest.mark.parametrize("name", [n for n in NAMES if n != "frechet_mean"])
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
 
@@ -27,7 +30,7 @@ def test_jacobians_in_both_modes(name: str) -> None:
             torch.testing.assert_close(mine, true, **CLOSE)
 
 
-@every
+@formulas
 def test_gradients_and_hessians(name: str) -> None:
     f, inputs = function(name, rows=2)
     cotangent = torch.randn_like(f(*inputs))
@@ -53,7 +56,7 @@ def test_gradients_and_hessians(name: str) -> None:
                 torch.testing.assert_close(block, exact, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "frechet_mean"])
+@formulas
 def test_batches(name: str) -> None:
     """Of every input, c among them, and of gradients."""
     f, inputs = function(name)
