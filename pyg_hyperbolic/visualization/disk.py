@@ -198,10 +198,15 @@ def _check(
                 f"'y' must have one entry for each of the {number} points "
                 f"(got shape {list(y.shape)})"
             )
-    if names is not None and len(names) != number:
+    if names is not None and (
+        not isinstance(names, Sequence)
+        or isinstance(names, str)
+        or len(names) != number
+    ):
         raise ValueError(
-            f"'names' must have one word for each of the {number} points (got "
-            f"{len(names)}); empty for those without a name"
+            f"'names' must have one word for each of the {number} points, empty for "
+            f"those without a name (got "
+            f"{len(names) if isinstance(names, Sequence) else names!r})"
         )
     if size is not None:
         check_number(0, math.inf, size=size)

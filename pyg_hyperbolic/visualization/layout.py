@@ -69,7 +69,7 @@ def disk_layout(
     if root >= num_nodes:
         raise ValueError(f"'root' must be below 'num_nodes' = {num_nodes} (got {root})")
     level = hops[whole(root)]
-    inward = torch.cat([edge_index, edge_index.flip(0)], dim=1).cpu()
+    inward = torch.cat([edge_index, edge_index.flip(0)], dim=1).long().cpu()
     inward = inward[:, level[inward[0]] > level[inward[1]]]
     neighbor = torch.zeros(num_nodes, dtype=torch.long)
     neighbor[inward[0]] = inward[1]

@@ -212,11 +212,22 @@ def of_pictures() -> dict[str, Row]:
     label.wrong.extend(each("have one entry", BATCH[:3], BATCH[:, None]))
     disk = drawn | {"edge_index": optional(drawn["edge_index"])}
     disk |= {"y": optional(label), "size": number(None, -1.0)}
+    disk["names"] = choice(None, "have one word for each", ["a"], "a" * len(V), 3)
+    path = torch.stack([torch.arange(N - 1), torch.arange(1, N)])
+    layout = {
+        "edge_index": values.edges(path, *each("connect all", path[:, 1:])),
+        "num_nodes": whole(N),
+        "root": whole(0, 0),
+        "length": number(1.0, 0.0, -1.0, math.inf),
+        "steps": whole(2, 0),
+        "seed": whole(0, -9),
+    }
     distances = drawn | {"num_sources": whole(3), "seed": whole(0, -9)}
     history = each("be a (Sequence|CurvatureReport)", None, [1, 2], nn.HNN(3, 2, 2))
     history += [*each("hold a report", []), *each("be of one model", [report, other])]
     plotted = {"history": Arg([report, report], history), "ax": drawn["ax"]}
     return {
+        "disk_layout": (visualization.disk_layout, layout),
         "plot_disk": (visualization.plot_disk, disk),
         "plot_distortion": (visualization.plot_distortion, distances),
         "plot_curvature": (visualization.plot_curvature, plotted),
