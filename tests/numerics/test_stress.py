@@ -8,10 +8,16 @@ import torch
 
 from pyg_hyperbolic.nn import HGCNConv
 from tests.numerics.stress import HARDER, MODELS, Setting, stress
+from tests.where import each
 
-AGGREGATIONS = ["midpoint", "tangent", "local"]
-aggregations = pytest.mark.parametrize("aggregation", AGGREGATIONS)
-dtypes = pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+DTYPES = ["float32", "bfloat16"]
+# Another model than the first meets each dtype, and settings in turn.
+LARGE = [(model, DTYPES[i % 2]) for i, model in enumerate(MODELS)]
+HARD = [("hgcn", name, dtype) for name in HARDER for dtype in DTYPES]
+HARD += [
+    (model, list(HARDER)[i % len(HARDER)], DTYPES[i // 3 % 2])
+    for i, model in enumerate(model for model in MODELS if model != "hgcn")
+]
 
 
 def survives(setting: Setting, seed: int) -> None:
@@ -22,31 +28,21 @@ def survives(setting: Setting, seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("lr", "steps"), [(0.01, 40), (0.1, 60), (1.0, 200)])
-def test_two_layers_on_small_trees(lr: float, steps: int) -> None:
-    survives(Setting(lr=lr, steps=steps), seed=0)
+def test_many_large_steps() -> None:
+    survives(Setting(lr=1.0, steps=100), seed=0)
 
 
-@dtypes
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("model", "dtype"), LARGE)
 def test_large_steps(model: str, dtype: str) -> None:
     setting = Setting(lr=1.0, steps=20, model=model, dtype=dtype)
     survives(setting, seed=1)
 
 
-@dtypes
-@pytest.mark.parametrize("name", HARDER)
-def test_harder_runs(name: str, dtype: str) -> None:
-    setting = HARDER[name]
-    steps = 3 if setting.layers > 2 else 15
-    survives(dataclasses.replace(setting, steps=steps, dtype=dtype), seed=0)
-
-
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "hgcn"])
-@pytest.mark.parametrize("name", ["features x 1e4", "lr 10", "c from 1e3"])
-def test_harder_runs_of_other_models(name: str, model: str) -> None:
-    setting = dataclasses.replace(HARDER[name], steps=10, model=model)
-    survives(setting, seed=0)
+@pytest.mark.parametrize(("model", "name", "dtype"), HARD)
+def test_harder_runs(model: str, name: str, dtype: str) -> None:
+    steps = 3 if HARDER[name].layers > 2 else 12
+    change = {"steps": steps, "model": model, "dtype": dtype}
+    survives(dataclasses.replace(HARDER[name], **change), seed=0)
 
 
 def smooth(losses: Sequence[float]) -> torch.Tensor:
@@ -63,8 +59,8 @@ def test_loss_curves_of_bfloat16_are_those_of_float32() -> None:
     assert expected[-1] < 0.6 * expected[0]  # it learns at all
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-@aggregations
+@each("dtype", [torch.bfloat16, torch.float16])
+@each("aggregation", ["midpoint", "tangent", "local"])
 def test_half_precision_layers_lose_one_rounding_at_the_end(
     aggregation: str, dtype: torch.dtype
 ) -> None:
