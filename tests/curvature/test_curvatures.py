@@ -40,7 +40,7 @@ def test_each_learns_by_itself(parametrization: str) -> None:
     if parametrization == "projected":
         project_curvatures(optimizer, curvature)
     target = torch.tensor([2.0, 0.2, 1.5], dtype=torch.float64)
-    for _ in range(1500):
+    for _ in range(600):
         optimizer.zero_grad()
         (curvature() - target).square().sum().backward()
         optimizer.step()

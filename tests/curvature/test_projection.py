@@ -82,6 +82,29 @@ def test_several_optimizers_and_groups() -> None:
     assert (first().item(), second().item()) == (0.5, 2.0)
 
 
+def test_nothing_to_project_is_an_error() -> None:
+    optimizer = torch.optim.SGD(projected().parameters(), lr=1.0)
+    fixed = Curvature(parametrization="projected", learnable=False)
+    for model in (torch.nn.Linear(2, 2), Curvature(), fixed):
+        with pytest.raises(ValueError, match=rf"no learnable .*{type(model).__name__}"):
+            project_curvatures(optimizer, model)
+
+
+def test_removing_the_handle_ends_the_projection() -> None:
+    curvature = projected()
+    optimizer = torch.optim.SGD(curvature.parameters(), lr=1.0)
+    handle = project_curvatures(optimizer, curvature)
+    for pull, expected in ((-9.0, 2.0), (0.25, 1.75)):  # inwards in full
+        optimizer.zero_grad()
+        (pull * curvature()).backward()
+        optimizer.step()
+        assert curvature().item() == expected
+    handle.remove()
+    for _ in range(6):
+        optimizer.step()
+    assert curvature().item() == 0.25
+
+
 def test_a_frozen_curvature_need_not_be_held() -> None:
     first, second = projected(), projected()
     second.requires_grad_(False)
@@ -119,16 +142,23 @@ def test_accumulated_gradients_and_a_schedule_of_the_learning_rate() -> None:
         assert curvature().item() == 2.0
 
 
-def test_bounds_that_change_while_training() -> None:
-    curvature = projected()
-    optimizer = torch.optim.SGD(curvature.parameters(), lr=10.0)
-    project_curvatures(optimizer, curvature)
+def test_bounds_and_modules_may_change_while_training() -> None:
+    model = torch.nn.ModuleList([projected()])
+    optimizer = torch.optim.SGD(model.parameters(), lr=10.0)
+    project_curvatures(optimizer, model)
     for high in (2.0, 1.5, 1.1, 3.0):
-        curvature.bounds = (0.5, high)
+        model[0].bounds = (0.5, high)
         optimizer.zero_grad()
-        (-curvature()).backward()
+        (-model[0]()).backward()
         optimizer.step()
-        assert curvature().item() == pytest.approx(high)
+        assert model[0]().item() == pytest.approx(high)
+    optimizer.zero_grad()
+    model[0].bounds = (5.0, 9.0)  # which it is not in
+    model.append(projected())
+    optimizer.add_param_group({"params": [model[1].raw]})
+    model[1]().backward()
+    optimizer.step()
+    assert [c().item() for c in model] == [5.0, 0.5]
 
 
 def test_a_copy_is_not_projected_and_a_moved_model_is() -> None:

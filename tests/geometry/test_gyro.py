@@ -1,4 +1,4 @@
-"""Laws, other libraries, shapes and dtypes; values and gradients: tests/numerics."""
+"""Laws, other libraries, shapes and dtypes; values and properties: tests/numerics."""
 
 import math
 from collections.abc import Callable
@@ -6,8 +6,6 @@ from collections.abc import Callable
 import geoopt
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import (
@@ -105,12 +103,6 @@ def test_gyrovector_algebra(c: float) -> None:
     torch.testing.assert_close(transport(u, u, c), u)
 
 
-def test_left_translation_is_an_isometry(c: float) -> None:
-    a, u, v = points(3, 64, 4)
-    moved = dist(gyro_add(a, u, c), gyro_add(a, v, c), c)
-    torch.testing.assert_close(moved, dist(u, v, c), rtol=1e-8, atol=0)
-
-
 def test_zero_curvature_is_euclidean(dtype: torch.dtype) -> None:
     u, v = points(2, 64, 3).to(dtype)
     u[:8], v[8:16] = 0, u[8:16]
@@ -119,17 +111,6 @@ def test_zero_curvature_is_euclidean(dtype: torch.dtype) -> None:
         torch.testing.assert_close(log(u, v, c), v - u)
         torch.testing.assert_close(dist(u, v, c), (u - v).norm(dim=-1))
         torch.testing.assert_close(transport(u, v, c), v)
-
-
-@settings(deadline=None, max_examples=100, derandomize=True, database=None)
-@given(st.lists(st.floats(-3, 3), min_size=9, max_size=9), st.floats(0, 4))
-def test_distance_is_a_metric(coordinates: list[float], c: float) -> None:
-    u, v, w = torch.tensor(coordinates, dtype=torch.float64).view(3, 3)
-    uv, vw, uw, vu = (dist(*p, c) for p in ((u, v), (v, w), (u, w), (v, u)))
-    slack = 1e-9 * (1 + uv + vw)
-    assert uw <= uv + vw + slack
-    assert abs(uv - vu) <= slack
-    assert uv >= (u - v).norm() - slack  # curvature -c pushes points apart
 
 
 @each("radius", [0.0, 0.3, 5.0, 30.0])

@@ -69,7 +69,7 @@ def test_far_out_and_near_the_origin_all_is_finite(name: str) -> None:
     assert all(x.isfinite().all() for x in got)
 
 
-@each("radius", [0.1, 5.0, 1e3])
+@each("radius", [5.0, 1e3])
 @pytest.mark.parametrize("which", ["midpoint", "log_sum", "dist"])
 def test_graphs(which: str, radius: float) -> None:
     x = torch.nn.functional.normalize(torch.randn(7, 2, 3), dim=-1) * radius

@@ -87,6 +87,7 @@ def test_triangle_inequality(example: tuple[Tensor, float], dtype: torch.dtype) 
     slack = 1e3 * torch.finfo(dtype).eps * points.norm(dim=-1).max().item()
     assert dist(u, w, c) <= dist(u, v, c) + dist(v, w, c) + slack
     assert abs(dist(u, v, c) - dist(v, u, c)) <= slack
+    assert dist(u, v, c) >= (u - v).norm() - slack  # curvature pushes points apart
 
 
 def rotation(seed: int) -> Tensor:
@@ -183,15 +184,3 @@ def test_layers_know_no_unit_of_length(
     torch.testing.assert_close(
         scaled(scale * x, edge_index), expected, rtol=1e-6, atol=1e-6 * scale
     )
-
-
-@few
-@given(aggregations, numbers)
-def test_layers_do_not_see_the_order_of_nodes_and_edges(
-    aggregation: str, seed: int
-) -> None:
-    conv, x, edge_index = layer(aggregation, 0.7, seed)
-    nodes, edges = torch.randperm(12), torch.randperm(30)
-    place = nodes.argsort()
-    out = conv(x[nodes], place[edge_index][:, edges])
-    torch.testing.assert_close(out, conv(x, edge_index)[nodes], rtol=1e-10, atol=1e-10)
