@@ -41,7 +41,6 @@ SLOW = (
     "kernels/test_backends",
     "kernels/test_corners",
     "kernels/test_cuda",
-    "kernels/test_portable",
     "nn/conv/test_hgat_conv",
     "nn/kge/test_ranking",
     "nn/kge/test_training",

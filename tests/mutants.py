@@ -96,16 +96,14 @@ curvature/groups.py by curvature/test_groups.py
 curvature/projection.py by curvature/test_projection.py
 - curvature.project_()
 + pass
-kernels/portable.py by kernels/test_portable.py
+kernels/portable.py by kernels/test_operations.py -k portable
 - geometry.log(u, v, c), weight
 + geometry.log(v, u, c), weight
-kernels/portable.py by kernels/test_operations.py -k portable
 - x if column is None else column * x
 + x
-kernels/portable.py by kernels/test_portable_midpoint.py
 - gyro_add(points, bias.to(points.dtype), c)
 + gyro_add(bias.to(points.dtype), points, c)
-kernels/cpu/gyro.py by kernels/test_operations.py -k loops
+kernels/cpu/gyro.py by kernels/test_operations.py -k cpu
 - s_excess += (p + q) * (p - q)
 + s_excess += (p + q) * (q - p)
 kernels/cuda/scalars.py by kernels/test_cuda_scalars.py

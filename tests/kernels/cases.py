@@ -30,10 +30,11 @@ class Case:
     target: Tensor
     leaves: dict[str, Tensor]
     sources: int = SOURCES
+    targets: int = TARGETS
 
     @property
     def graph(self) -> kernels.Graph:
-        return kernels.Graph(self.source, self.target, self.sources, TARGETS)
+        return kernels.Graph(self.source, self.target, self.sources, self.targets)
 
     def to(self, dtype: torch.dtype) -> "Case":
         """The same numbers in another dtype, the curvature in float64."""

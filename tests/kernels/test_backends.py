@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, available, backend
-from tests.kernels.cases import OPERATIONS, case, expected
+from tests.kernels.cases import DOUBLE, OPERATIONS, Case, case, expected
 
 every = pytest.mark.parametrize("name", OPERATIONS)
 
@@ -53,20 +53,6 @@ def test_back_ends_are_nested(calls: list[str]) -> None:
         assert calls == ["gyro_add"]
     kernels.gyro_add(x, x, 1.0)
     assert calls == ["gyro_add", "gyro_add"]
-
-
-def test_the_reference_computes_in_float64() -> None:
-    given, operation = case(20.0), OPERATIONS["midpoint"]
-    single = given.to(torch.float32)
-    with backend("reference"):
-        out = operation.fast(single, *single.at(operation.arguments))
-    true = operation.slow(given, *given.at(operation.arguments))
-    assert torch.equal(out, true.float())
-
-
-def test_unknown_back_ends() -> None:
-    with pytest.raises(ValueError, match=r"^'name' must be one of .* \(got 'tpu'\)"):
-        backend("tpu").__enter__()
 
 
 def test_without_triton_its_back_end_cannot_be_had(
@@ -137,32 +123,17 @@ def large(name: str, n: int = 4000) -> list[Tensor]:
     source = torch.Generator().manual_seed(0)  # threads share the global one
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, dtype=torch.float64, generator=source)
+        return torch.randn(*shape, dtype=DOUBLE, generator=source)
 
-    e, width = 12000, 16
-    ends = torch.randint(n, (2, e), generator=source).unbind()
-    graph = Graph(*ends, n, n)
-    x, u, w = normal(n, 2, width), normal(n, 2, width), normal(e, 2).abs()
-    one, c = normal(2, width), torch.tensor(0.8, dtype=torch.float64)
-    f, leaves = {
-        "sum_of_rows": (lambda x, u, c: kernels.gyro_add(x, u, c), [x, u, c]),
-        "sum_with_one": (lambda x, u, c: kernels.gyro_add(x, u, c), [x, one, c]),
-        "midpoint": (lambda x, w, c: kernels.midpoint(x, graph, c, w), [x, w, c]),
-        "midpoint_of_sums": (
-            lambda x, w, c, b: kernels.midpoint(x, graph, c, w, b),
-            [x, w, c, one],
-        ),
-        "weighted_sum": (lambda x, w: kernels.weighted_sum(x, graph, w), [x, w]),
-        "log_sum": (
-            lambda x, u, w, c: kernels.log_sum(x, u, graph, c, w),
-            [x, u, w, c],
-        ),
-        "dist": (lambda x, u, c: kernels.dist(x, u, c, *ends), [x, u, c]),
-        "sqdist": (lambda x, u, c: kernels.sqdist(x, u, c, *ends), [x, u, c]),
-    }[name]
-    leaves = [leaf.requires_grad_() for leaf in leaves]
-    out = f(*leaves)
-    return [out, *torch.autograd.grad(out, leaves, out.detach())]
+    points, edges = (n, 2, 16), (12000, 2)
+    ends = torch.randint(n, (2, 12000), generator=source)
+    leaves = {name: normal(*points) for name in ("x", "target", "other")}
+    leaves |= {"bias": normal(2, 16), "signed": normal(*edges)}
+    leaves |= {"weight": normal(*edges).abs(), "c": torch.tensor(0.8)}
+    given, operation = Case(*ends, leaves, n, n).to(DOUBLE), OPERATIONS[name]
+    inputs = given.at(operation.arguments)
+    out = operation.fast(given, *inputs)
+    return [out, *torch.autograd.grad(out, inputs, out.detach())]
 
 
 def near(got: list[Tensor], true: list[Tensor]) -> None:

@@ -225,11 +225,13 @@ def test_midpoints_as_by_the_textbook(
 
 @backends
 @pytest.mark.parametrize("name", NAMES)
-@each("radius", [1.0, 20.0])
+@each("radius", [1.0, 20.0, 300.0])
 def test_weights_of_all_sizes(
     name: str, radius: float, by: str, dtype: torch.dtype
 ) -> None:
     """Some are 0, some 1e-30, some 1e30; their gradients by their logarithms."""
+    if radius > 80 and dtype != DOUBLE:
+        return  # derivatives by weights of 0 are out of its range
     given, operation = case(radius), OPERATIONS[name]
     size = 10 ** (60 * torch.rand(40, 2) - 30)
     size[::6] = 0
@@ -274,6 +276,45 @@ def test_an_edge_of_weight_zero_is_none_but_for_its_derivative(
                 )
             slopes.append(torch.autograd.grad(out.sin().sum(), w)[0])
     torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-6, atol=1e-9)
+
+
+@backends
+@each("scale", [1e-280, 1e-30, 1e30, 1e250])
+def test_weights_near_the_ends_of_all_numbers(scale: float, by: str) -> None:
+    given = case(2.0)
+    x, weight, c = given.at(("x", "weight", "c"))
+    scaled = (scale * weight).detach().requires_grad_()
+    with backend(by):
+        out = kernels.midpoint(x, given.graph, c, scaled)
+        torch.testing.assert_close(out, kernels.midpoint(x, given.graph, c, weight))
+        (slope,) = torch.autograd.grad(out.sum(), scaled)
+    assert slope.isfinite().all() and (slope != 0).any()
+
+
+def test_zero_weights_far_beyond_the_others_are_no_infinity() -> None:
+    x = torch.tensor([[1.0, 0.0], [300.0, 0.0], [0.0, 900.0]], requires_grad=True)
+    weight = torch.tensor([1.0, 0.0, 0.0], requires_grad=True)
+    c = torch.tensor(1.0, requires_grad=True)
+    graph = Graph(torch.arange(3), torch.zeros(3).long(), 3, 1)
+    with backend("portable"):
+        out = kernels.midpoint(x, graph, c, weight)
+        torch.testing.assert_close(out[0], x[0])
+        for gradient in torch.autograd.grad(out.sum(), (x, weight, c)):
+            assert gradient.isfinite().all()
+
+
+@backends
+def test_a_far_point_and_the_origin_meet_half_way(by: str) -> None:
+    """Though the mass of one is e^1000 that of the other."""
+    x = torch.tensor([[600.0, 800.0], [0.0, 0.0]], dtype=DOUBLE, requires_grad=True)
+    graph = Graph(torch.arange(2), torch.zeros(2).long(), 2, 1)
+    with backend(by):
+        out = kernels.midpoint(x, graph, 1.0)
+        (slope,) = torch.autograd.grad(out[0, 0], x)
+    torch.testing.assert_close(out, x[:1] / 2)
+    # The origin moves it along the line alone: across it, that far out, by nothing.
+    expected = torch.tensor([[0.5, 0.0], [0.18, 0.24]], dtype=DOUBLE)
+    torch.testing.assert_close(slope, expected)
 
 
 @backends

@@ -12,9 +12,9 @@ from tests.kernels.cases import OPERATIONS, Case, case
 every = pytest.mark.parametrize("name", OPERATIONS)
 
 
-def small() -> Case:
+def small(radius: float = 1.0) -> Case:
     """Few edges, and no point where a distance has no derivative."""
-    given = case(1.0)
+    given = case(radius)
     leaves = {name: x.detach() for name, x in given.leaves.items()}
     leaves["x"][0] = leaves["target"][1] = 0.3
     for name in ("weight", "signed"):
@@ -22,8 +22,10 @@ def small() -> Case:
     return Case(given.source[8:20], given.target[8:20], leaves).to(torch.float64)
 
 
-def function(name: str) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
-    given, operation = small(), OPERATIONS[name]
+def function(
+    name: str, radius: float = 1.0
+) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+    given, operation = small(radius), OPERATIONS[name]
     inputs = given.at(operation.arguments)
     return lambda *x: operation.fast(given, *x), tuple(inputs)
 
@@ -42,7 +44,7 @@ def test_gradients_with_gradients_are_those_without(name: str) -> None:
 
 @every
 def test_first_and_second_derivatives_are_central_differences(name: str) -> None:
-    f, inputs = function(name)
+    f, inputs = function(name, 3.0)
     assert gradcheck(f, inputs, fast_mode=True)
     assert gradgradcheck(f, inputs, fast_mode=True)
 

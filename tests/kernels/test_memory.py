@@ -9,6 +9,7 @@ from torch import Tensor
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, backend
 from pyg_hyperbolic.nn import HGCNConv
+from tests.where import each
 
 N, E, WIDTH = 3000, 9000, 64
 LARGE = N * WIDTH  # twice what all edges have
@@ -64,18 +65,7 @@ def test_sums_of_log_maps_keep_their_points_and_nothing_else_of_that_size(
     assert sum(found.values()) <= N + 9 * E + 9
 
 
-@pytest.mark.parametrize("learned", [False, True])
-def test_weighted_sums_keep_points_for_learned_weights_alone(
-    learned: bool, graph: Graph
-) -> None:
-    x, weight = leaf(N, WIDTH), leaf(E).detach().requires_grad_(learned)
-    found = kept(lambda: kernels.weighted_sum(x, graph, weight))
-    assert (x.data_ptr() in found) == learned
-    found.pop(x.data_ptr(), None)
-    assert sum(found.values()) <= N + 9 * E + 9
-
-
-@pytest.mark.parametrize("f", [kernels.dist, kernels.sqdist])
+@each("f", [kernels.dist, kernels.sqdist])
 def test_distances_keep_their_points_and_pairs(f: Callable[..., Tensor]) -> None:
     x, u, c = leaf(N, WIDTH), leaf(N, WIDTH), leaf()
     pairs = torch.randint(N, (E,)), torch.randint(N, (E,))
@@ -84,25 +74,30 @@ def test_distances_keep_their_points_and_pairs(f: Callable[..., Tensor]) -> None
     assert sum(found.values()) <= 2 * E + 9
 
 
-@pytest.mark.parametrize("learned", [False, True])
-@pytest.mark.compile
-def test_compiled_weighted_sums_keep_no_more(learned: bool, graph: Graph) -> None:
-    torch.compiler.reset()
+@pytest.mark.parametrize(
+    "compiled", [False, pytest.param(True, marks=pytest.mark.compile)]
+)
+@each("learned", [False, True])
+def test_weighted_sums_keep_points_for_learned_weights_alone(
+    learned: bool, compiled: bool, graph: Graph
+) -> None:
     x, weight = leaf(N, WIDTH), leaf(E).detach().requires_grad_(learned)
     rows = graph.source, graph.target
 
     def f(x: Tensor, weight: Tensor) -> Tensor:
         return kernels.weighted_sum(x, Graph(*rows, N, N), weight)
 
-    compiled = torch.compile(f, fullgraph=True, backend="aot_eager")
-    found = kept(lambda: compiled(x, weight))
+    if compiled:
+        torch.compiler.reset()
+        f = torch.compile(f, fullgraph=True, backend="aot_eager")
+    found = kept(lambda: f(x, weight))
     assert (x.data_ptr() in found) == learned
     found.pop(x.data_ptr(), None)
     assert sum(found.values()) <= N + 9 * E + 9
 
 
-@pytest.mark.parametrize("scale", [1.0, 30.0])
-@pytest.mark.parametrize("aggregation", ["midpoint", "tangent", "local"])
+@each("scale", [1.0, 30.0])
+@each("aggregation", ["midpoint", "tangent", "local"])
 def test_layers_keep_nothing_of_the_size_of_edges_times_channels(
     aggregation: str, scale: float
 ) -> None:
