@@ -156,19 +156,6 @@ def test_any_shapes_broadcast(f: Callable[..., Tensor], shape: tuple[int, ...]) 
             torch.testing.assert_close(f(u[i, 0], v[j], number), expected)
 
 
-@each("half", [torch.float16, torch.bfloat16])
-@operation
-def test_half_precision_is_rounded_single_precision(
-    f: Callable[..., Tensor], half: torch.dtype
-) -> None:
-    r = torch.tensor([0.0, 1e-4, 1e-2, 0.5, 3.0, 60.0, 300.0])[:, None]
-    u = (r * torch.tensor([0.6, 0.8])).to(half)[:, None]
-    v, c = (r * torch.tensor([0.6, -0.8])).to(half), torch.tensor(0.7)
-    out = f(u, v, c)
-    assert out.dtype == half
-    torch.testing.assert_close(out, f(u.float(), v.float(), c).to(half))
-
-
 @operation
 def test_dtypes_promote_over_the_points(f: Callable[..., Tensor]) -> None:
     u, v, c = points(4, 3), points(4, 3), points().abs().requires_grad_()
