@@ -98,15 +98,17 @@ def measure(data: Data, run: Run) -> Tensor:
 
 
 def table(done: Sequence[Run]) -> str:
-    """A row for each graph, geometry and dimension."""
-    head = ["graph", "geometry", "dimensions", "mean rank", "MAP", "median radius"]
-    rows = [[*head, "CPU seconds", "seeds", "published rank", "published MAP", "by"]]
+    """A row for each graph, geometry, dimension and number of epochs."""
+    head = ["graph", "geometry", "dimensions", "epochs", "mean rank", "MAP"]
+    rows = [[*head, "median radius", "CPU seconds", "seeds", "published rank", "published MAP", "by"]]
 
-    def row(run: Run) -> tuple[str, str, int]:
-        return run["dataset"], run["model"], run["preset"]["dim"]
+    def row(run: Run) -> tuple[str, str, int, int]:
+        preset = run["preset"]
+        return run["dataset"], run["model"], preset["dim"], preset["epochs"]
 
-    for dataset, geometry, dim in sorted(unique(map(row, done))):
-        own = [run for run in done if row(run) == (dataset, geometry, dim)]
+    for key in sorted(unique(map(row, done))):
+        dataset, geometry, dim, epochs = key
+        own = [run for run in done if row(run) == key]
 
         def mean(name: str, digits: int, own: list[Run] = own) -> str:
             values = [run[name] for run in own]
@@ -119,7 +121,7 @@ def table(done: Sequence[Run]) -> str:
             others = ("", "", "")
         found = [mean("mean_rank", 2), mean("mean_average_precision", 3)]
         found += [mean("radius", 1), mean("seconds", 0), str(len(own))]
-        rows.append([dataset, geometry, str(dim), *found, *others])
+        rows.append([dataset, geometry, str(dim), str(epochs), *found, *others])
     return markdown(rows)
 
 
