@@ -100,7 +100,17 @@ def measure(data: Data, run: Run) -> Tensor:
 def table(done: Sequence[Run]) -> str:
     """A row for each graph, geometry, dimension and number of epochs."""
     head = ["graph", "geometry", "dimensions", "epochs", "mean rank", "MAP"]
-    rows = [[*head, "median radius", "CPU seconds", "seeds", "published rank", "published MAP", "by"]]
+    rows = [
+        [
+            *head,
+            "median radius",
+            "CPU seconds",
+            "seeds",
+            "published rank",
+            "published MAP",
+            "by",
+        ]
+    ]
 
     def row(run: Run) -> tuple[str, str, int, int]:
         preset = run["preset"]

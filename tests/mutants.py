@@ -50,6 +50,13 @@ geometry/charts.py by geometry/test_charts.py
 + cosh(z)
 - (2 * special.artanhc(z) * x)
 + (special.artanhc(z) * x)
+geometry/frechet.py by geometry/test_frechet.py
+- pull = _sum(shares, y)
++ pull = y.sum(dim=-2, keepdim=True)
+- across = _sum(shares, 1 + curved
++ across = _sum(0 * shares + 1, 1 + curved
+- y = gyro_add(-x, z, c)
++ y = gyro_add(-z, x, c)
 geometry/midpoint.py by geometry/test_midpoint.py
 - klein = special.tanhc(z) * v
 + klein = v

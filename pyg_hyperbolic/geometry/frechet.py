@@ -33,7 +33,7 @@ from pyg_hyperbolic.geometry.gyro import gyro_add
 from pyg_hyperbolic.geometry.midpoint import check_mean, per_point
 from pyg_hyperbolic.geometry.rows import Curved, dot, is_readable, prepare, wide_dtype
 
-POLES = 20
+POLES = 5
 STEPS = 100  # for each pole
 # In units of the curvature:
 REACH = 4.0  # the longest step

@@ -78,8 +78,8 @@ class HyperbolicBatchNorm(_Norm):
         \sigma^2 = \frac{1}{n} \sum_i d_c(\mathbf{m}, \mathbf{x}_i)^2
 
     The Lorentz centroid :math:`\mathbf{m}` stands for the Fréchet mean, which has no
-    closed form; :obj:`mean="frechet"` takes the latter, by
-    :func:`~pyg_hyperbolic.geometry.frechet_mean`.  Hyperbolic space has no preferred
+    closed form; :obj:`mean="frechet"` searches for the latter, by
+    :func:`~pyg_hyperbolic.geometry.frechet_mean`, which waits for the device.  Hyperbolic space has no preferred
     directions, so there is one deviation for all coordinates, and one :math:`\gamma`.
 
     Args:

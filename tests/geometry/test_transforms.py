@@ -14,7 +14,8 @@ from pyg_hyperbolic.geometry import (
 from tests.geometry.functions import NAMES, function
 
 every = pytest.mark.parametrize("name", NAMES)
-# What is searched for, value by value, has no batches.
+# A mean that is searched for looks at values, so it has no batches; its second
+# derivatives, which take long, are those of a layer's tests.
 formulas = pytest.mark.parametrize("name", [n for n in NAMES if n != "frechet_mean"])
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -30,7 +31,7 @@ def test_jacobians_in_both_modes(name: str) -> None:
             torch.testing.assert_close(mine, true, **CLOSE)
 
 
-@every
+@formulas
 def test_gradients_and_products_with_the_hessian(name: str) -> None:
     """By reverse mode over reverse mode, and by forward mode over it."""
     f, inputs = function(name)

@@ -16,6 +16,7 @@ from tests.nn.test_derivatives import LAYERS, derivatives, problem
 
 # Of graphs in a batch PyG's layers too ask how many there are, if nobody tells.
 COUNTED = {"HyperbolicLayerNorm", "HyperbolicAggregation", "hyperbolic_mean_pool"}
+SEARCHED = {"HyperbolicBatchNorm frechet"}  # until values say that the mean is found
 
 
 class Waits(TorchDispatchMode):
@@ -96,4 +97,5 @@ def test_no_layer_waits(name: str, by: str, monkeypatch: pytest.MonkeyPatch) -> 
     loss, leaves = problem(name, 1.0, torch.float32)
     with kernels.backend(by), Waits() as waits:
         derivatives(loss(), leaves)
-    assert waits.seen == ({"_local_scalar_dense"} if name in COUNTED else set())
+    asked = {"_local_scalar_dense"} if name in COUNTED | SEARCHED else set()
+    assert waits.seen == asked
