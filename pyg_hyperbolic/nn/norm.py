@@ -79,8 +79,9 @@ class HyperbolicBatchNorm(_Norm):
 
     The Lorentz centroid :math:`\mathbf{m}` stands for the Fréchet mean, which has no
     closed form; :obj:`mean="frechet"` searches for the latter, by
-    :func:`~pyg_hyperbolic.geometry.frechet_mean`, which waits for the device.  Hyperbolic space has no preferred
-    directions, so there is one deviation for all coordinates, and one :math:`\gamma`.
+    :func:`~pyg_hyperbolic.geometry.frechet_mean`, which waits for the device.
+    Hyperbolic space has no preferred directions, so there is one deviation for all
+    coordinates, and one :math:`\gamma`.
 
     Args:
         in_channels (int): Size of each input sample.
