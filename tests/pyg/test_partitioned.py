@@ -49,6 +49,7 @@ def part(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo")
     init_rpc(context, "127.0.0.1", int(os.environ["MASTER_PORT"]) + 1, 2, 30.0)
     store.set_rpc_router(RPCRouter(rpc_partition_to_workers(context, 2, rank)))
+    dist.barrier()  # neither asks before the other one can answer
     sources, ends = edge_index[0].unique(return_inverse=True)
     neighbors = store.lookup_features(sources).wait()
     label = torch.full((30,), -1).index_copy(0, mine, torch.arange(len(mine)))
