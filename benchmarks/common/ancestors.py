@@ -78,8 +78,9 @@ def _may_be_within(points: Tensor, c: float, nodes: Tensor, reach: Tensor) -> Te
         return between <= reach.square() + eps * both
     radii = math.sqrt(c) * points.norm(dim=1)
     klein = to_klein(points, c) * math.sqrt(c)
-    most = _log_cosh(math.sqrt(c) * reach) - _log_cosh(radii[nodes, None])
-    return 1 - klein[nodes] @ klein.T <= most.exp() / _log_cosh(radii).exp() + eps
+    sizes = _log_cosh(radii)
+    most = _log_cosh(math.sqrt(c) * reach) - sizes[nodes, None] - sizes
+    return 1 - klein[nodes] @ klein.T <= most.exp() + eps
 
 
 def _log_cosh(x: Tensor) -> Tensor:

@@ -18,14 +18,17 @@ for node in range(1, 31):
 EDGES = torch.tensor([(i, j) for i, row in ABOVE.items() for j in row]).t()
 
 
-@each("radius", [0.01, 1.0, 20.0])
+@each(
+    ("radius", "width"),
+    [(0.01, 2.0), (1.0, 2.0), (20.0, 2.0), (1e3, 2.0), (25.0, 1e-6), (1.0, 1e-6)],
+)
 @each("c", [0.0, 0.5, 1.0])
 def test_ranks_are_those_of_a_loop(
-    c: float, radius: float, monkeypatch: pytest.MonkeyPatch
+    c: float, radius: float, width: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In several blocks, edges in any order, and with two points at one place."""
     monkeypatch.setattr(ancestors, "PAIRS", 100)
-    points = radius * torch.randn(31, 2)
+    points = radius * (torch.ones(2) + width * torch.randn(31, 2))
     points[9] = points[4]
     ranks, precisions = [], []
     for node, own in ABOVE.items():
