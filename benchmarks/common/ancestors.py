@@ -26,7 +26,6 @@ class Reconstruction(NamedTuple):
 
 
 @torch.no_grad()
-@torch.no_grad()
 def reconstruction(points: Tensor, c: float, edge_index: Tensor) -> Reconstruction:
     """Ranks of each node's ancestors, exactly, block by block.
 
