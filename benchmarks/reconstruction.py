@@ -2,10 +2,12 @@
 
 Each synset is a point, each of its ancestors a neighbor; points are trained by the
 softmax over sampled nodes of Nickel & Kiela (2017), with Adam on normal coordinates,
-and Euclidean points by the same with c = 0.  Then all ancestors of each node are ranked
-among all nodes, exactly.  There is no test set: the question is what fits into so many
-dimensions.  Runs are appended to ``reconstruction.jsonl`` as they end, and are not
-repeated; two hyperbolic dimensions are drawn.
+and Euclidean points by the same with c = 0.  Hyperbolic points are trained from coarse
+to fine: what is above others first, then all, with the leaves starting beside their
+parents; Euclidean ones, for which that is worse, all at once.  Then all ancestors of
+each node are ranked among all nodes, exactly.  There is no test set: the question is
+what fits into so many dimensions.  Runs are appended to ``reconstruction.jsonl`` as
+they end, and are not repeated; two hyperbolic dimensions are drawn.
 """
 
 import sys
@@ -14,16 +16,18 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from torch_geometric.data import Data
 from tqdm import tqdm
 
 from benchmarks.common import cli, runs
 from benchmarks.common.ancestors import reconstruction
 from benchmarks.common.graphs import MissingDataset, read_graph
+from benchmarks.common.hierarchy import Hierarchy
 from benchmarks.common.report import figure, markdown, unique
 from benchmarks.common.runs import Run
 from pyg_hyperbolic.datasets import WordNet, data_root
@@ -31,10 +35,27 @@ from pyg_hyperbolic.nn import HyperbolicEmbedding, SampledSoftmaxLoss
 from pyg_hyperbolic.visualization import plot_disk
 
 PREFIX = "wordnet-"
-GEOMETRIES = {"hyperbolic": 1.0, "euclidean": 0.0}  # c
+
+
+class Geometry(NamedTuple):
+    """The space of the points, and how they are trained, for each as it does best."""
+
+    c: float
+    inner: float  # share of the sampled nodes that are above others
+    coarse: bool  # whether what is above others is trained first, then the leaves
+
+
+GEOMETRIES = {
+    "hyperbolic": Geometry(1.0, inner=0.6, coarse=True),
+    "euclidean": Geometry(0.0, inner=0.0, coarse=False),
+}
 NEGATIVES, BATCH, RATE = 50, 256, 0.5
 # The rate starts at a tenth for the layout's sake, and falls to a hundredth.
 BURN_IN, SLOW, END = 0.1, 0.1, 0.01
+# From coarse to fine, as long as there are so many inner nodes, and at this rate.
+COARSEST, FINER = 100, 0.4
+OUT, SCATTER = 2.0, 0.1  # how far leaves are at first from their parents
+LEAST_STEPS = 16  # an epoch, of small graphs
 # Figures of others: mean rank and mean average precision.
 README = "README of the Poincaré embeddings' code"
 PUBLISHED = {
@@ -57,40 +78,68 @@ def load(name: str, root: str | None) -> Data:
         raise MissingDataset(str(error)) from error
 
 
-def rate(progress: float, lr: float) -> float:
+def rate(progress: float, lr: float, start: Tensor | None) -> float:
     """The learning rate after a share of the steps."""
+    if start is not None:
+        return lr * FINER * END**progress
     return lr * END**progress * (SLOW if progress < BURN_IN else 1)
 
 
-def train(data: Data, run: Run) -> HyperbolicEmbedding:
-    """Trains points as a run says, and notes the last loss and the seconds."""
-    torch.manual_seed(run["seed"])
-    edges, c, settings = data.edge_index, GEOMETRIES[run["model"]], run["preset"]
-    embedding = HyperbolicEmbedding(data.num_nodes, settings["dim"])
-    loss_of = SampledSoftmaxLoss(edges, data.num_nodes, NEGATIVES)
-    optimizer = torch.optim.Adam(embedding.parameters(), lr=settings["lr"])
-    start, total = time.process_time(), 0.0
-    label = f"{run['dataset']} {run['model']} {settings['dim']}"
+def leaves_beside_parents(graph: Hierarchy, points: Tensor) -> Tensor:
+    """Points of all nodes from those of the inner ones: leaves a bit further out."""
+    inner, start = graph.inner, points.new_zeros(graph.num_nodes, points.size(1))
+    start[inner] = points
+    parents = start[graph.parents()[~inner]]
+    away = OUT * normalize(parents) + SCATTER * torch.randn_like(parents)
+    start[~inner] = parents + away
+    return start
+
+
+def embed(
+    graph: Hierarchy, settings: dict[str, Any], geometry: Geometry
+) -> tuple[Tensor, float]:
+    """Points of a hierarchy, and the loss of the last epoch."""
+    start: Tensor | None = None
+    inner, size = graph.inner, settings["batch"]
+    if geometry.coarse and inner.sum() >= COARSEST:
+        points, _ = embed(graph.inner_part(), settings, geometry)
+        start = leaves_beside_parents(graph, points)
+    embedding = HyperbolicEmbedding(graph.num_nodes, settings["dim"])
+    if start is not None:
+        embedding.weight.data.copy_(start)
+    # Few of the uniformly drawn nodes are inner ones, which are harder to keep away.
+    more = geometry.inner * inner / inner.sum()
+    weight = (1 - geometry.inner) / graph.num_nodes + more
+    loss_of = SampledSoftmaxLoss(graph.edge_index, graph.num_nodes, NEGATIVES, weight)
+    optimizer = torch.optim.Adam(embedding.parameters(), fused=True)
+    size = min(size, max(graph.num_nodes // LEAST_STEPS, 1))
+    total, label = 0.0, f"{graph.num_nodes} nodes"
     for epoch in tqdm(range(settings["epochs"]), label, leave=False, disable=None):
         progress = epoch / settings["epochs"]
-        optimizer.param_groups[0]["lr"] = rate(progress, settings["lr"])
+        optimizer.param_groups[0]["lr"] = rate(progress, settings["lr"], start)
         total = 0.0
-        for batch in torch.randperm(edges.size(1)).split(settings["batch"]):
+        for edges in graph.batches(size):
             optimizer.zero_grad()
-            loss = loss_of(embedding, edges[:, batch], c)
+            loss = loss_of(embedding, edges, geometry.c)
             loss.backward()
             optimizer.step()
-            total += loss.item() * len(batch)
-    run["seconds"] = time.process_time() - start
-    run["loss"] = total / edges.size(1)
-    return embedding
+            total += loss.item() * edges.size(1)
+    return embedding.weight.detach(), total / graph.edge_index.size(1)
+
+
+def train(data: Data, run: Run) -> Tensor:
+    """Trains points as a run says, and notes the last loss and the seconds."""
+    torch.manual_seed(run["seed"])
+    graph, begin = Hierarchy(data.edge_index, data.num_nodes), time.process_time()
+    points, run["loss"] = embed(graph, run["preset"], GEOMETRIES[run["model"]])
+    run["seconds"] = time.process_time() - begin
+    return points
 
 
 def measure(data: Data, run: Run) -> Tensor:
     """Trains and ranks; returns the points."""
-    points = train(data, run).weight.detach()
-    c = GEOMETRIES[run["model"]]
-    found = reconstruction(points, c, data.edge_index)
+    points = train(data, run)
+    found = reconstruction(points, GEOMETRIES[run["model"]].c, data.edge_index)
     radii = points.norm(dim=1)
     run |= found._asdict()
     run |= {"radius": radii.median().item(), "largest_radius": radii.max().item()}
@@ -183,8 +232,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     cli.several(options, "--dim", [2, 5, 10], type=int)
     cli.several(options, "--geometry", GEOMETRIES, choices=GEOMETRIES)
     cli.several(options, "--seeds", range(3), type=int)
-    options.add_argument("--epochs", type=int, default=250, help="(default: 250)")
-    options.add_argument("--batch", type=int, default=BATCH, help=f"(default: {BATCH})")
+    options.add_argument("--epochs", type=int, default=150, help="(default: 150)")
+    nodes = f"nodes whose edges are a batch (default: {BATCH})"
+    options.add_argument("--batch", type=int, default=BATCH, help=nodes)
     options.add_argument("--lr", type=float, default=RATE, help=f"(default: {RATE})")
     cli.data_root(options)
     cli.report(options)

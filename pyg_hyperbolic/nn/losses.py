@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from pyg_hyperbolic.checks import check_flags, check_whole, number
+from pyg_hyperbolic.checks import (
+    check_device,
+    check_flags,
+    check_real,
+    check_shape,
+    check_whole,
+    number,
+)
 from pyg_hyperbolic.geometry import cone_angle, half_aperture
 from pyg_hyperbolic.geometry.rows import Curved
 from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
@@ -20,30 +27,42 @@ class SampledSoftmaxLoss(torch.nn.Module):
 
     The loss of an edge :math:`(u, v)` is :math:`d(u, v) + \log \sum_w e^{-d(u, w)}`,
     where the sum is over v and a sample of nodes that are not neighbors of u; the mean
-    over the edges is returned.  Nodes are drawn uniformly; neighbors of u that are
-    drawn, and u itself, are left out.
+    over the edges is returned.  Nodes are drawn once for each u of a batch, so that a
+    batch of all edges of some nodes costs least; neighbors of u that are drawn, and u
+    itself, are left out.
 
     Args:
         edge_index: All edges, shape :math:`(2, E)`, from each node to its neighbors:
             for a hierarchy those of its transitive closure.
         num_nodes: Number of nodes.
-        num_negatives: How many nodes are drawn for each edge.
+        num_negatives: How many nodes are drawn.
+        weight: How often each node is drawn, compared with others, shape :math:`(N)`;
+            all equally often by default.
 
     Raises:
-        ValueError: If an edge names a node that does not exist, or a number is not
-            positive.
+        ValueError: If an edge names a node that does not exist, a number is not
+            positive, or weights are negative or all 0.
     """
 
     keys: Tensor
+    weight: Tensor | None
 
     def __init__(
-        self, edge_index: Tensor, num_nodes: int, num_negatives: int = 50
+        self,
+        edge_index: Tensor,
+        num_nodes: int,
+        num_negatives: int = 50,
+        weight: Tensor | None = None,
     ) -> None:
         super().__init__()
         check_whole(1, num_nodes=num_nodes, num_negatives=num_negatives)
         check_pairs(edge_index, "edge_index", None)
         check_graph(edge_index, None, (num_nodes, num_nodes), nonnegative=False)
+        if weight is not None:
+            _check_weight(weight, num_nodes, edge_index.device)
+            weight = weight.float()
         self.num_nodes, self.num_negatives = num_nodes, num_negatives
+        self.register_buffer("weight", weight, persistent=False)
         own = torch.arange(num_nodes, device=edge_index.device)
         keys = torch.cat([self._key(*edge_index), self._key(own, own)])
         self.register_buffer("keys", keys.unique(), persistent=False)
@@ -68,20 +87,38 @@ class SampledSoftmaxLoss(torch.nn.Module):
             c: Absolute value of the curvature.
         """
         check_pairs(edges, "edges", embedding.weight.device)
-        source, number = edges[0], self.num_negatives
-        size = (edges.size(1), number)
-        drawn = torch.randint(self.num_nodes, size, device=edges.device)
-        ends = torch.cat([edges[1, :, None], drawn], dim=1)
-        pairs = torch.stack([source.repeat_interleave(number + 1), ends.flatten()])
-        score = -embedding.dist(pairs, c).view(-1, number + 1)
-        none = torch.zeros_like(ends[:, :1], dtype=torch.bool)
-        skipped = torch.cat([none, self.is_neighbor(source[:, None], drawn)], dim=1)
-        score = score.masked_fill(skipped, -math.inf)
-        return cross_entropy(score, torch.zeros_like(source, dtype=torch.long))
+        source, row = edges[0].unique(return_inverse=True)
+        drawn = self._draw(source)
+        pairs = torch.stack([source[:, None].expand_as(drawn), drawn]).flatten(1)
+        all_pairs = torch.cat([edges, pairs], dim=1)
+        score = -embedding.dist(all_pairs, c)
+        near, others = score[: len(row)], score[len(row) :].view_as(drawn)
+        skipped = self.is_neighbor(source[:, None], drawn)
+        others = others.masked_fill(skipped, -math.inf)
+        score = torch.cat([near[:, None], others[row]], dim=1)
+        return cross_entropy(score, torch.zeros_like(row))
+
+    def _draw(self, source: Tensor) -> Tensor:
+        """Nodes for each source, shape [S, n]."""
+        size = (len(source), self.num_negatives)
+        if self.weight is None:
+            return torch.randint(self.num_nodes, size, device=source.device)
+        return self.weight.multinomial(math.prod(size), replacement=True).view(size)
 
     def extra_repr(self) -> str:
         """The module's settings, for ``repr``."""
         return f"num_nodes={self.num_nodes}, num_negatives={self.num_negatives}"
+
+
+def _check_weight(weight: Tensor, num_nodes: int, device: torch.device) -> None:
+    check_real(weight, "weight")
+    check_shape(weight, "weight", (num_nodes,), fits="num_nodes")
+    check_device(weight.device, device, "weight", "'edge_index'")
+    if not (bool((weight >= 0).all()) and 0 < weight.sum() < math.inf):
+        raise ValueError(
+            f"'weight' must have numbers >= 0, of a positive sum (got {weight}); "
+            f"leave it out to draw all nodes equally often"
+        )
 
 
 def _check_both(embedding: HyperbolicEmbedding, edges: Tensor, others: Tensor) -> None:

@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from benchmarks import reconstruction
 from benchmarks.common import ancestors, runs
+from benchmarks.common.hierarchy import Hierarchy
 from pyg_hyperbolic.geometry import dist
 from tests.where import each
 
@@ -46,10 +47,35 @@ def test_ranks_are_those_of_a_loop(
     assert found.mean_average_precision == pytest.approx(mean)
 
 
+def test_from_coarse_to_fine() -> None:
+    """Without leaves, level by level; each leaf is beside its parent at first."""
+    graph = Hierarchy(EDGES[:, torch.randperm(EDGES.size(1))], 31)
+    parents = [0] + [row[0] for row in ABOVE.values() if row]
+    assert graph.parents().tolist() == parents
+    assert graph.inner.tolist() == 15 * [True] + 16 * [False]
+    coarse = graph.inner_part()
+    assert (coarse.num_nodes, coarse.parents().tolist()) == (15, parents[:15])
+    points = 100 * torch.randn(15, 3)
+    start = reconstruction.leaves_beside_parents(graph, points)
+    far = (start[:, None] - points).norm(dim=2)
+    assert (
+        torch.equal(start[:15], points) and far[15:].argmin(1).tolist() == parents[15:]
+    )
+
+
+def test_batches_have_all_edges_of_their_nodes() -> None:
+    batches = list(Hierarchy(EDGES, 31).batches(7))
+    edges = torch.cat(batches, dim=1)
+    assert {*map(tuple, edges.t().tolist())} == {*map(tuple, EDGES.t().tolist())}
+    nodes = [batch[0].unique() for batch in batches]
+    assert [len(some) for some in nodes] == [7, 7, 7, 7, 2]
+    assert torch.cat(nodes).unique().tolist() == list(range(1, 31))
+
+
 def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "tree.pt"
     torch.save(Data(edge_index=EDGES, num_nodes=31), path)
-    args = ["--dataset", str(path), "--dim", "2", "--epochs", "300"]
+    args = ["--dataset", str(path), "--dim", "2", "--epochs", "40"]
     args += ["--out", str(tmp_path)]
     assert reconstruction.main([*args, "--seeds", "0"]) == 0
     once = runs.read(tmp_path / "reconstruction.jsonl")

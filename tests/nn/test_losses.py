@@ -70,15 +70,21 @@ def test_nearest_points(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @each("c", [0.0, 1.0])
-def test_sampled_softmax(c: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All nodes are drawn once, so that a loop over those that count is the same."""
-    emb, loss = table(), SampledSoftmaxLoss(EDGES, 15, 15)
+@each("only", [None, 9])
+def test_sampled_softmax(
+    only: int | None, c: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All nodes are drawn once, or one alone, so that a loop has the same value."""
+    drawn = range(15) if only is None else 15 * [only]
+    weight = None if only is None else (torch.arange(15) == only).float()
+    emb, loss = table(), SampledSoftmaxLoss(EDGES, 15, 15, weight)
+    size = (14, 15)  # for each node with an ancestor
     monkeypatch.setattr(
-        torch, "randint", lambda *_, **__: torch.arange(15).expand(EDGES.size(1), 15)
+        torch, "randint", lambda n, shape, **_: torch.arange(n).expand(size)
     )
     total = 0.0
     for u, v in EDGES.t().tolist():
-        others = [w for w in range(15) if w != u and w not in ABOVE[u]]
+        others = [w for w in drawn if w != u and w not in ABOVE[u]]
         far = dist(emb.weight[u], emb.weight[[v, *others]], c).tolist()
         total += far[0] + math.log(sum(math.exp(-d) for d in far))
     assert loss(emb, EDGES, c).item() == pytest.approx(total / EDGES.size(1), rel=1e-12)

@@ -51,6 +51,8 @@ def constructors() -> dict[str, Row]:
     model |= {
         name: choice(None, "be a function or None", 3) for name in ("act", "norm")
     }
+    draws = values.weights(torch.rand(N), "have the shape")
+    draws.wrong.extend(each("have numbers >= 0", -torch.rand(N), torch.zeros(N)))
     table = {
         "HGCNConv": gcn | {"aggregation": choice("midpoint", "be one of", "mean", 3)},
         "HyboNetConv": gcn | flags("bounded") | form,
@@ -74,6 +76,7 @@ def constructors() -> dict[str, Row]:
             "edge_index": values.edges(EDGES),
             "num_nodes": whole(N),
             "num_negatives": whole(3),
+            "weight": draws,
         },
         "FermiDiracLoss": fermi,
         "EntailmentConeLoss": {
