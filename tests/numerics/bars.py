@@ -13,12 +13,13 @@ one on the first axis, so has a gradient of its own to be right.  Of the derivat
 the curvature the vector is that of all components of the result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 VALUE = {torch.float32: 1e-5, torch.float64: 1e-12}
 GRADIENT = {torch.float32: 1e-4, torch.float64: 1e-10}
@@ -61,6 +62,38 @@ def error(
         ratio[~np.isfinite(got).all(axis=-1)] = np.inf
         ratio[~(length + slack <= info.max * (1 - info.eps))] = 0
     return Error(name, ratio, got, true)
+
+
+def array(x: Tensor) -> np.ndarray:
+    """In double precision."""
+    return x.detach().double().numpy()
+
+
+def gradients(out: Tensor, given: Sequence[Tensor]) -> list[np.ndarray]:
+    """Derivatives of each component of the result, shapes [cases, components, ...]."""
+    rows = [torch.autograd.grad(x.sum(), given, retain_graph=True) for x in out.T]
+    return [np.stack([*map(array, by)], axis=1) for by in zip(*rows, strict=True)]
+
+
+def errors(
+    out: Tensor, given: dict[str, Tensor], known: Sequence[np.ndarray]
+) -> list[Error]:
+    """Those of a function of points of two coordinates, by name, and of a last c.
+
+    What is known are its values, derivatives [cases, components, inputs], and slack.
+    """
+    out = out.view(len(out), -1)
+    value, jacobian, slack = known
+    *by_points, by_c = gradients(out, [*given.values()])
+    jacobian, slack = jacobian.reshape(*by_c.shape, -1), [*slack.T]
+    found = [error("value", array(out), value, slack.pop(0), out.dtype, VALUE)]
+    for i, (name, got) in enumerate(zip(given, by_points, strict=False)):
+        for k in range(out.shape[1]):
+            title, true = f"d{k}/d{name}", jacobian[:, k, 2 * i : 2 * i + 2]
+            one = error(title, got[:, k], true, slack.pop(0), out.dtype, GRADIENT)
+            found.append(one)
+    last = error("d/dc", by_c, jacobian[..., -1], slack.pop(0), out.dtype, GRADIENT)
+    return [*found, last]
 
 
 def check(

@@ -1,14 +1,15 @@
-"""Writes the reference tables: python -m tests.numerics.make_tables [DTYPE ...].
+"""Writes the reference tables: python -m tests.numerics.make_tables [TABLE ...].
 
-Takes one or two minutes a dtype.  A table holds the inputs, rounded to the dtype, and
-for each operation the values and derivatives at these very inputs, with how far each
-of them moves when the inputs move by 4 ulp.
+Takes some minutes a table.  One holds the inputs, rounded to its dtype, and for each
+operation the values and derivatives at these very inputs, with how far each of them
+moves when the inputs move by 4 ulp.
 """
 
 import argparse
 import math
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import mpmath as mp
@@ -16,13 +17,31 @@ import numpy as np
 import torch
 
 from tests.numerics.cases import Case, cases
-from tests.numerics.reference import DIGITS, Exact, evaluate, of_pair
+from tests.numerics.constellations import SLOTS, Constellation, constellations
+from tests.numerics.reference import (
+    DIGITS,
+    OPERATIONS,
+    Exact,
+    Function,
+    evaluate,
+    of_points,
+)
+from tests.numerics.textbook import minus, norm
 
-DTYPES = ("float32", "float64", "bfloat16", "float16")
+PAIRS = ("float32", "float64", "bfloat16", "float16")
+MIDPOINTS = ("midpoint_float32", "midpoint_float64")
 TABLES = Path(__file__).parent / "tables"
-OPERATIONS = ("gyro_add", "sqdist", "transport")  # the distance follows from its square
 
-Array = np.ndarray
+Table = dict[str, np.ndarray]
+Inputs = list[mp.mpf]
+
+
+@cache
+def table(name: str | torch.dtype) -> Table:
+    """The table of pairs in a dtype, or that of a name."""
+    name = str(name).removeprefix("torch.")
+    with np.load(TABLES / f"{name}.npz") as file:
+        return dict(file)
 
 
 def ulp4(dtype: torch.dtype) -> float:
@@ -30,79 +49,48 @@ def ulp4(dtype: torch.dtype) -> float:
     return 4 * min(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps)
 
 
-def moves(x: Sequence[float], by: float) -> list[list[list[mp.mpf]]]:
-    """Inputs (u, v, c) with one coordinate moved up and down, coordinate by coordinate.
+def moves(
+    x: Sequence[float], by: float, pairs: Iterable[tuple[int, int]] = ()
+) -> list[list[Inputs]]:
+    """Inputs with one coordinate moved up and down, coordinate by coordinate.
 
-    If points lie on one line to within such moves, the last move puts them on it: far
-    out the gradient and even the distance are very different there.
+    If points of a pair lie on one line to within such moves, the last moves put the
+    second on it: far out gradients and even distances are very different there.
     """
-    out = []
-    exact = [mp.mpf(k) for k in x]
+    exact, out = [mp.mpf(k) for k in x], []
     for i, k in enumerate(exact):
         if k:
-            pair = [
-                [*exact[:i], k * (1 + sign * by), *exact[i + 1 :]] for sign in (1, -1)
-            ]
-            out.append(pair)
-    u1, u2, v1, v2, c = exact
-    cross = u1 * v2 - u2 * v1
-    if cross and abs(cross) <= by * (abs(u1 * v2) + abs(u2 * v1)):
-        share = (u1 * v1 + u2 * v2) / (u1 * u1 + u2 * u2)
-        out.append([[u1, u2, share * u1, share * u2, c]])
+            ends = (k * (1 + by), k * (1 - by))
+            out.append([[*exact[:i], end, *exact[i + 1 :]] for end in ends])
+    for i, j in pairs:
+        u1, u2, v1, v2 = *exact[2 * i : 2 * i + 2], *exact[2 * j : 2 * j + 2]
+        cross = u1 * v2 - u2 * v1
+        if cross and abs(cross) <= by * (abs(u1 * v2) + abs(u2 * v1)):
+            share = (u1 * v1 + u2 * v2) / (u1 * u1 + u2 * u2)
+            line = [share * u1, share * u2]
+            out.append([[*exact[: 2 * j], *line, *exact[2 * j + 2 :]]])
     return out
 
 
-def norm(x: Sequence[mp.mpf]) -> mp.mpf:
-    """Euclidean length."""
-    return mp.sqrt(mp.fsum(k * k for k in x))
-
-
-def change(a: Exact, b: Exact) -> list[mp.mpf]:
-    """Lengths of differences: value, rows' derivatives by u and by v, and by c."""
-    rows = [
-        [p - q for p, q in zip(*pair, strict=True)]
-        for pair in zip(a.jacobian, b.jacobian, strict=True)
-    ]
+def change(a: Exact, b: Exact, blocks: Sequence[slice]) -> list[mp.mpf]:
+    """Lengths of differences: value, rows' derivatives by each block, and by c."""
+    rows = [minus(*pair) for pair in zip(a.jacobian, b.jacobian, strict=True)]
     return [
-        norm([p - q for p, q in zip(a.value, b.value, strict=True)]),
-        *(norm(row[:2]) for row in rows),
-        *(norm(row[2:4]) for row in rows),
-        norm([row[4] for row in rows]),
+        norm(minus(a.value, b.value)),
+        *(norm(row[block]) for block in blocks for row in rows),
+        norm([row[-1] for row in rows]),
     ]
 
 
-def root(square: Exact) -> Exact:
-    """The distance from its square."""
-    d = mp.sqrt(square.value[0])
-    scale = 1 / (2 * d) if d else mp.mpf(0)
-    return Exact([d], [[scale * k for k in square.jacobian[0]]])
-
-
-def table_row(case: Case, by: float) -> dict[str, list[float]]:
-    """All numbers of one case."""
-    x = [*case.u, *case.v, case.c]
-    out = {"x": x, "label": list(case.label)}
-    with mp.workdps(DIGITS):
-        moved = moves(x, by)
-        for name in OPERATIONS:
-            f = of_pair(name)
-            start = evaluate(f, x)
-            ends = [[evaluate(f, y) for y in pair] for pair in moved]
-            add(out, name, start, ends)
-            if name == "sqdist":
-                add(out, "dist", root(start), [[root(y) for y in p] for p in ends])
-    return out
-
-
-def add(out: dict[str, list[float]], name: str, start: Exact, ends: list) -> None:
-    """The numbers of one operation."""
-    slack = [mp.mpf(0)] * len(change(start, start))
-    for pair in ends:
-        changes = zip(*(change(start, end) for end in pair), strict=True)
-        slack = [s + max(c) for s, c in zip(slack, changes, strict=True)]
-    out[f"{name}_value"] = [number(k) for k in start.value]
-    out[f"{name}_jacobian"] = [number(k) for row in start.jacobian for k in row]
-    out[f"{name}_slack"] = [number(k) for k in slack]
+def slack(
+    f: Function, start: Exact, moved: list[list[Inputs]], blocks: Sequence[slice]
+) -> list[float]:
+    """How far all of these move, a move of each input after the other."""
+    out = [mp.mpf(0) for _ in change(start, start, blocks)]
+    for ends in moved:
+        changes = [change(start, evaluate(f, end), blocks) for end in ends]
+        out = [s + max(k) for s, *k in zip(out, *changes, strict=True)]
+    return [number(k) for k in out]
 
 
 def number(x: mp.mpf) -> float:
@@ -112,31 +100,75 @@ def number(x: mp.mpf) -> float:
     return float(x)
 
 
-def _row(job: tuple[Case, float]) -> dict[str, list[float]]:
-    return table_row(*job)
+def numbers(rows: Sequence[Inputs]) -> list[list[float]]:
+    """All of them, so."""
+    return [[number(k) for k in row] for row in rows]
+
+
+def pair_row(case: Case, by: float) -> dict[str, list[float]]:
+    """All numbers of one pair of points."""
+    x = [*case.u, *case.v, case.c]
+    out = {"x": x, "label": list(case.label)}
+    for name, f in OPERATIONS.items():
+        start, blocks = evaluate(f, x), (slice(0, 2), slice(2, 4))
+        out[f"{name}_value"], *rows = numbers([start.value, *start.jacobian])
+        out[f"{name}_jacobian"] = [k for row in rows for k in row]
+        out[f"{name}_slack"] = slack(f, start, moves(x, by, [(0, 1)]), blocks)
+    return out
+
+
+def midpoint_row(case: Constellation, by: float) -> dict[str, list[float]]:
+    """All numbers of one midpoint, the points filled up with NaN."""
+    n = len(case.points)
+    x = [k for point in case.points for k in point] + case.weights + [case.c]
+    f, pairs = of_points(n), [(i, j) for i in range(n) for j in range(i)]
+    start, empty = evaluate(f, x), [math.nan] * (SLOTS - n)
+    rows = numbers(start.jacobian)
+    return {
+        "points": [*x[: 2 * n], *empty, *empty],
+        "weights": [*case.weights, *empty],
+        "c": [case.c],
+        "value": [number(k) for k in start.value],
+        "by_points": [k for row in rows for k in (*row[: 2 * n], *empty, *empty)],
+        "by_weights": [k for row in rows for k in (*row[2 * n : 3 * n], *empty)],
+        "by_c": [row[-1] for row in rows],
+        "slack": slack(f, start, moves(x, by, pairs), [slice(0, 2 * n)]),
+    }
+
+
+def table_row(case: Case | Constellation, by: float) -> dict[str, list[float]]:
+    """All numbers of one row of a table."""
+    with mp.workdps(DIGITS):
+        return (pair_row if isinstance(case, Case) else midpoint_row)(case, by)
+
+
+def listed(name: str) -> tuple[list[Case] | list[Constellation], float]:
+    """What a table has rows of, and how far their inputs move."""
+    dtype = getattr(torch, name.removeprefix("midpoint_"))
+    return (cases if name in PAIRS else constellations)(dtype), ulp4(dtype)
 
 
 def make(name: str, processes: int) -> None:
-    """Writes the table of one dtype."""
-    dtype = getattr(torch, name)
-    jobs = [(case, ulp4(dtype)) for case in cases(dtype)]
+    """Writes a table."""
+    rows, by = listed(name)
     with multiprocessing.Pool(processes) as pool:
-        rows = pool.map(_row, jobs, chunksize=16)
-    exact = np.float64 if name == "float64" else np.float32
-    arrays: dict[str, Array] = {}
+        made = pool.starmap(table_row, [(row, by) for row in rows], chunksize=4)
+    exact = np.float64 if name.endswith("64") or name in MIDPOINTS else np.float32
     with np.errstate(over="ignore", under="ignore"):
-        for key in rows[0]:
-            column = np.array([row[key] for row in rows])
-            arrays[key] = column.astype(np.float32 if key == "label" else exact)
-    TABLES.mkdir(exist_ok=True)
+        arrays = {
+            key: np.array([row[key] for row in made]).astype(
+                np.float32 if key == "label" else exact
+            )
+            for key in made[0]
+        }
     np.savez_compressed(TABLES / f"{name}.npz", **arrays)  # type: ignore[arg-type]
-    print(f"{name}: {len(rows)} cases")
+    print(f"{name}: {len(rows)} rows")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dtypes", nargs="*", metavar="DTYPE", help=", ".join(DTYPES))
+    parser.add_argument("tables", nargs="*", help=", ".join(PAIRS + MIDPOINTS))
     parser.add_argument("--processes", type=int, default=1)
     args = parser.parse_args()
-    for chosen in args.dtypes or DTYPES:
+    for chosen in args.tables or PAIRS + MIDPOINTS:
         make(chosen, args.processes)

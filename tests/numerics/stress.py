@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 from torch_geometric.utils import to_undirected
 
+from benchmarks.numerics import FEATURES, HIDDEN, NODES, OUT, hops
 from pyg_hyperbolic import Curvature, geometry
+from pyg_hyperbolic.datasets.sir import random_tree
 from pyg_hyperbolic.nn import HGAT, HGCN, HNN, HGraphSAGE, HyboNet
 
-NODES, FEATURES, HIDDEN, OUT = 48, 16, 16, 8
 MODELS: dict[str, Callable[..., torch.nn.Module]] = {
     "hgcn": partial(HGCN, cached=True),
     "hgcn-tangent": partial(HGCN, aggregation="tangent", cached=True),
@@ -70,45 +70,6 @@ class Outcome(NamedTuple):
         return finite and min(self.curvatures) > 0
 
 
-class Tree(NamedTuple):
-    """A random tree, with the numbers of steps between its nodes."""
-
-    edge_index: Tensor
-    hops: Tensor
-    x: Tensor
-
-
-def random_tree(seed: int) -> Tree:
-    """Every node hangs on one of those before it."""
-    generator = torch.Generator().manual_seed(seed)
-    child = torch.arange(1, NODES)
-    parent = (torch.rand(NODES - 1, generator=generator) * child).long()
-    hops = torch.zeros(NODES, NODES)
-    for i, j in zip(child.tolist(), parent.tolist(), strict=True):
-        hops[i, :i] = hops[:i, i] = hops[j, :i] + 1
-    edge_index = to_undirected(torch.stack([child, parent]))
-    return Tree(edge_index, hops, torch.randn(NODES, FEATURES, generator=generator))
-
-
-class Ours(torch.nn.Module):
-    """This package's model, as its users build it."""
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__()
-        sizes = (FEATURES, HIDDEN, setting.layers, OUT)
-        self.model: Any = MODELS[setting.model](*sizes, curvature=setting.c)
-
-    def forward(self, x: Tensor, tree: Tree) -> tuple[Tensor, Tensor]:
-        """Points and their curvature."""
-        c: Tensor = self.model.convs[-1].curvature()
-        return self.model(x, tree.edge_index), c
-
-    def curvatures(self) -> list[float]:
-        """All of them."""
-        modules = self.model.modules()
-        return [m().item() for m in modules if isinstance(m, Curvature)]
-
-
 def stress(setting: Setting, seed: int) -> Outcome:
     """Trains once, to the end or to the first loss that is not finite.
 
@@ -117,21 +78,24 @@ def stress(setting: Setting, seed: int) -> Outcome:
         seed: Seed of the tree, the features and the weights.
     """
     torch.manual_seed(seed)
-    tree, dtype = random_tree(seed), getattr(torch, setting.dtype)
-    model = Ours(setting).to(dtype)
-    x = (setting.features * tree.x).to(dtype)
+    dtype = getattr(torch, setting.dtype)
+    parent = random_tree(NODES, 2.0, torch.Generator().manual_seed(seed))
+    tree = to_undirected(torch.stack([torch.arange(NODES), parent])[:, 1:])
+    sizes = (FEATURES, HIDDEN, setting.layers, OUT)
+    model: Any = MODELS[setting.model](*sizes, curvature=setting.c).to(dtype)
+    x = (setting.features * torch.randn(NODES, FEATURES)).to(dtype)
     i, j = torch.triu_indices(NODES, NODES, 1)
-    hops = tree.hops[i, j]
+    steps = hops(parent)[i, j]
     optimizer = torch.optim.Adam(model.parameters(), lr=setting.lr)
     losses: list[float] = []
     finite = True
     for _ in range(setting.steps):
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=setting.autocast):
-            out, c = model(x, tree)
+            out, c = model(x, tree), model.convs[-1].curvature()
             # The logarithm, so that a start far out is a start and not an overflow.
             finite &= bool(out.isfinite().all())
-            stretch = geometry.dist(out[i], out[j], c).float() / hops
+            stretch = geometry.dist(out[i], out[j], c).float() / steps
         loss = (stretch - 1).square().mean().log1p()
         losses.append(loss.item())
         if not (finite and math.isfinite(losses[-1])):
@@ -139,4 +103,5 @@ def stress(setting: Setting, seed: int) -> Outcome:
         loss.backward()
         optimizer.step()
     finite &= all(bool(p.isfinite().all()) for p in model.parameters())
-    return Outcome(losses, model.curvatures(), finite)
+    curvatures = [m().item() for m in model.modules() if isinstance(m, Curvature)]
+    return Outcome(losses, curvatures, finite)

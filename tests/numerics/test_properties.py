@@ -7,15 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pyg_hyperbolic.geometry import dist, gyro_add, midpoint, to_klein, transport
-from pyg_hyperbolic.nn import HGCNConv
+from pyg_hyperbolic.geometry import dist, gyro_add, midpoint, to_klein
 
 EPS = torch.finfo(torch.float64).eps
 
 few = settings(deadline=None, max_examples=40, derandomize=True, database=None)
 numbers = st.integers(0, 2**32 - 1)
 curvatures = st.sampled_from([0.0, 1e-6, 0.3, 1.0, 40.0])
-aggregations = st.sampled_from(["midpoint", "tangent", "local"])
 
 
 @st.composite
@@ -53,28 +51,20 @@ def boost(u: Tensor, c: float) -> Tensor:
 
 
 @few
-@given(places(2))
-def test_left_cancellation(example: tuple[Tensor, float]) -> None:
-    points, c = example
-    u, v = points
-    close(gyro_add(-u, gyro_add(u, v, c), c), v, points, c)
-
-
-@few
 @given(places(3, reach=2.0))
 def test_gyro_associativity(example: tuple[Tensor, float]) -> None:
     """The gyration is what two boosts turn by, in matrices."""
     points, c = example
     u, v, w = points
     uv = gyro_add(u, v, c)
-    turn = boost(-uv, c) @ boost(u, c) @ boost(v, c)
-    gyration = turn[1:, 1:]
-    left = gyro_add(u, gyro_add(v, w, c), c)
-    close(left, gyro_add(uv, gyration @ w, c), points, c)
-    close(
-        gyro_add(gyration @ v, gyration @ u, c), gyration @ gyro_add(v, u, c), points, c
-    )
-    close(uv, gyration @ gyro_add(v, u, c), points, c)  # gyro-commutativity
+    turn = (boost(-uv, c) @ boost(u, c) @ boost(v, c))[1:, 1:]
+    for out, expected in (
+        (gyro_add(-u, uv, c), v),
+        (gyro_add(uv, turn @ w, c), gyro_add(u, gyro_add(v, w, c), c)),
+        (gyro_add(turn @ v, turn @ u, c), turn @ gyro_add(v, u, c)),
+        (uv, turn @ gyro_add(v, u, c)),  # gyro-commutativity
+    ):
+        close(out, expected, points, c)
 
 
 @few
@@ -90,35 +80,20 @@ def test_triangle_inequality(example: tuple[Tensor, float], dtype: torch.dtype) 
     assert dist(u, v, c) >= (u - v).norm() - slack  # curvature pushes points apart
 
 
-def rotation(seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=generator))[
-        0
-    ]
-
-
-@few
-@given(places(3, reach=2.0), numbers)
-def test_isometries_keep_distances(example: tuple[Tensor, float], seed: int) -> None:
-    points, c = example
-    a, u, v = points
-    turn = rotation(seed)
-    expected = dist(u, v, c)
-    moved = dist(gyro_add(a, u @ turn, c), gyro_add(a, v @ turn, c), c)
-    # Near each other, points lose relative to their radius, not to their distance.
-    close(moved, expected, points, c)
-
-
 @few
 @given(places(6, reach=1.5), numbers)
-def test_isometries_move_the_midpoint_along(
+def test_isometries_keep_distances_and_move_the_midpoint_along(
     example: tuple[Tensor, float], seed: int
 ) -> None:
     points, c = example
-    a, v, turn = points[0], points[1:], rotation(seed)
-    weight = torch.rand(5, dtype=torch.float64)
-    moved = midpoint(gyro_add(a, v @ turn, c), c, weight)
-    close(moved, gyro_add(a, midpoint(v, c, weight) @ turn, c), points, c)
+    generator = torch.Generator().manual_seed(seed)
+    matrix = torch.randn(3, 3, dtype=torch.float64, generator=generator)
+    turn, a, v = torch.linalg.qr(matrix)[0], points[0], points[1:]
+    moved, weight = gyro_add(a, v @ turn, c), torch.rand(5, dtype=torch.float64)
+    # Near each other, points lose relative to their radius, not to their distance.
+    close(dist(moved[1:], moved[0], c), dist(v[1:], v[0], c), points, c)
+    expected = gyro_add(a, midpoint(v, c, weight) @ turn, c)
+    close(midpoint(moved, c, weight), expected, points, c)
 
 
 @few
@@ -128,9 +103,8 @@ def test_midpoint_is_inside_the_hull(example: tuple[Tensor, float], seed: int) -
     points, c = example
     v, q = points[:4], points[4]
     generator = torch.Generator().manual_seed(seed)
-    weight = 10 ** (6 * torch.randn(4, dtype=torch.float64, generator=generator)).clamp(
-        -6, 6
-    )
+    size = 6 * torch.randn(4, dtype=torch.float64, generator=generator)
+    weight = 10 ** size.clamp(-6, 6)
     middle = midpoint(v, c, weight)
     slack = 1e-9 * points.norm(dim=-1).max()
     assert dist(middle, q, c) <= dist(v, q, c).max() + slack
@@ -139,48 +113,3 @@ def test_midpoint_is_inside_the_hull(example: tuple[Tensor, float], seed: int) -
     slack = 1e-12 * normals.norm(dim=-1) * to_klein(v, c).norm(dim=-1).max()
     assert (inside <= corners.amax(dim=-1) + slack).all()
     assert (inside >= corners.amin(dim=-1) - slack).all()
-
-
-@few
-@given(places(2, reach=1.0), st.sampled_from([1e-7, 1e-9, 1e-14]))
-def test_small_curvatures_come_to_the_euclidean_result(
-    example: tuple[Tensor, float], c: float
-) -> None:
-    points, scale = example
-    points = points * (scale**0.5 or 1)  # radii up to 1, whatever the curvature drawn
-    u, v = points
-    weight = torch.tensor([0.3, 0.7], dtype=torch.float64)
-    for out, flat in [
-        (gyro_add(u, v, c), u + v),
-        (dist(u, v, c), (u - v).norm()),
-        (transport(u, v, c), v),
-        (midpoint(points, c, weight), weight @ points),
-    ]:
-        # What curvature does is c r^2 times the length, here with r = 2 at most.
-        torch.testing.assert_close(out, flat, rtol=0, atol=4 * c + 8 * EPS)
-
-
-def layer(aggregation: str, c: float, seed: int) -> tuple[HGCNConv, Tensor, Tensor]:
-    torch.manual_seed(seed)
-    conv = HGCNConv(4, 3, curvature=c, aggregation=aggregation).double()
-    torch.nn.init.normal_(conv.bias)
-    edge_index = torch.randint(0, 12, (2, 30))
-    return conv, torch.randn(12, 4, dtype=torch.float64), edge_index
-
-
-@few
-@given(aggregations, st.sampled_from([1e-3, 0.5, 30.0]), numbers)
-def test_layers_know_no_unit_of_length(
-    aggregation: str, scale: float, seed: int
-) -> None:
-    """Features and bias k times as long, c divided by k squared: outputs k times."""
-    conv, x, edge_index = layer(aggregation, 1.0, seed)
-    expected = scale * conv(x, edge_index)
-    scaled = HGCNConv(4, 3, curvature=scale**-2, aggregation=aggregation).double()
-    with torch.no_grad():
-        scaled.lin.weight.copy_(conv.lin.weight)
-        scaled.bias.copy_(scale * conv.bias)
-    # The curvature is the given one to its rounding, half of which c^(1/2) shows.
-    torch.testing.assert_close(
-        scaled(scale * x, edge_index), expected, rtol=1e-6, atol=1e-6 * scale
-    )

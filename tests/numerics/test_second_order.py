@@ -6,19 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyg_hyperbolic.geometry import (
-    dist,
-    exp,
-    gyro_add,
-    hyperplane_dist,
-    log,
-    midpoint,
-    sqdist,
-    to_klein,
-    to_poincare,
-    to_proper_velocity,
-    transport,
-)
+from pyg_hyperbolic import geometry
+from pyg_hyperbolic.geometry import dist, midpoint
+from tests.geometry.functions import CHARTS
 
 A, B = torch.tensor([0.3, -0.2, 0.5]), torch.tensor([-0.4, 0.1, 0.7])
 PLACES = {
@@ -64,9 +54,9 @@ def gradients(f: Row, z: Tensor, graph: bool = False) -> Tensor:
 @pytest.mark.parametrize(
     ("f", "places"),
     [
-        (gyro_add, [*PLACES]),
-        (sqdist, [*PLACES]),
-        (transport, [*PLACES]),
+        (geometry.gyro_add, [*PLACES]),
+        (geometry.sqdist, [*PLACES]),
+        (geometry.transport, [*PLACES]),
         (midpoint_of_three, [*PLACES]),
         (dist, APART),
     ],
@@ -87,16 +77,16 @@ def test_second_derivatives(f: Row, places: list[str]) -> None:
     torch.testing.assert_close(got, found, rtol=1e-3, atol=1e-5)
 
 
-ONE = torch.ones(1, dtype=torch.float64)
+OF_PAIRS = ("gyro_add", "exp", "log", "sqdist", "transport")
+TO_CHARTS = [f"to_{chart}" for chart in CHARTS if chart != "lorentz"]
 AT_ZERO: dict[str, Row] = {
-    **{f.__name__: f for f in (gyro_add, exp, log, sqdist, transport)},
+    **{name: getattr(geometry, name) for name in OF_PAIRS},
     "dist": lambda u, v, c: dist(u, v + 0.1, c),  # equal points have no derivative
     "midpoint": lambda u, v, c: midpoint(torch.stack([u, v], dim=-2), c),
-    "hyperplane_dist": lambda u, v, c: hyperplane_dist(u, B[None] + 0.1, ONE, c),
-    **{
-        f.__name__: lambda u, v, c, f=f: f(u, c)
-        for f in (to_klein, to_poincare, to_proper_velocity)
-    },
+    "hyperplane_dist": lambda u, v, c: geometry.hyperplane_dist(
+        u, B[None] + 0.1, torch.ones(1, dtype=torch.float64), c
+    ),
+    **{n: lambda u, v, c, n=n: getattr(geometry, n)(u, c) for n in TO_CHARTS},
 }
 
 
@@ -104,8 +94,7 @@ AT_ZERO: dict[str, Row] = {
 def test_second_derivatives_with_respect_to_c_in_flat_space(f: Row) -> None:
     """Beside differences to one side, as c = 0 is the end of its range."""
     u, v, c = rows([*PLACES], 0.0)
-    values = f(u, v, c.requires_grad_())
-    values = values.view(len(u), -1)
+    values = f(u, v, c.requires_grad_()).view(len(u), -1)
     cotangent = torch.arange(1.0, values.shape[1] + 1).sin().double()
     out = values @ cotangent
     (first,) = torch.autograd.grad(out.sum(), c, create_graph=True)
