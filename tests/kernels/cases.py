@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import pytest
@@ -72,23 +72,35 @@ class Operation(NamedTuple):
 
     def run(self, case: Case, grad: Tensor | None = None) -> list[Tensor]:
         """The result by the kernels, and all gradients."""
-        return _with_gradients(self.fast, case, self.arguments, grad)
+        return derived(partial(self.fast, case), case.at(self.arguments), grad)
 
     def run_slowly(self, case: Case, grad: Tensor | None = None) -> list[Tensor]:
         """The same by the geometry in double precision."""
-        return _with_gradients(self.slow, case.to(DOUBLE), self.arguments, grad)
+        case = case.to(DOUBLE)
+        return derived(partial(self.slow, case), case.at(self.arguments), grad)
 
 
-def _with_gradients(
-    f: Callable[..., Tensor],
-    case: Case,
-    arguments: Sequence[str],
-    grad: Tensor | None,
+def derived(
+    f: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor | None = None
 ) -> list[Tensor]:
-    inputs = case.at(arguments)
-    out = f(case, *inputs)
-    grad = out.detach().sin() if grad is None else grad.to(out.dtype)
-    return [out.detach(), *torch.autograd.grad(out, inputs, grad)]
+    """A result and its gradients, by default of cotangents of about one size."""
+    out = f(*inputs)
+    if grad is None:
+        grad = 1 + torch.arange(out.numel(), device=out.device).view(out.shape) % 5
+    return [out.detach(), *torch.autograd.grad(out, inputs, grad.to(out.dtype))]
+
+
+def agree(got: Sequence[Tensor], true: Sequence[Tensor], *bars: float) -> None:
+    """Values, then gradients: relative to the largest entry of each tensor."""
+    for i, (a, b) in enumerate(zip(got, true, strict=True)):
+        bar, b = bars[min(i, len(bars) - 1)], b.double()
+        scale = max(b.abs().max().item(), 1e-300) if b.numel() else 0.0
+        torch.testing.assert_close(a.double(), b, rtol=0, atol=bar * scale)
+
+
+def star(number: int) -> kernels.Graph:
+    """All points are neighbors of one target."""
+    return kernels.Graph(torch.arange(number), torch.zeros(number).long(), number, 1)
 
 
 def _midpoint(
@@ -157,6 +169,8 @@ OPERATIONS = {
         lambda case, *inputs: _measure(case, geometry.sqdist, *inputs),
     ),
 }  # fmt: skip
+every = pytest.mark.parametrize("name", OPERATIONS)
+backends = pytest.mark.parametrize("by", ["cpu", "portable"])
 
 
 def points(shape: tuple[int, ...], radius: float) -> Tensor:
@@ -199,6 +213,5 @@ def expected(
     """A case, the gradient of its result, and what the geometry makes of them."""
     torch.manual_seed(12345)
     given, operation = case(radius, c, heads), OPERATIONS[name]
-    out = operation.slow(given, *given.at(operation.arguments))
-    grad = torch.randn_like(out.float())
+    grad = torch.randn_like(operation.run_slowly(given)[0].float())
     return given, grad, operation.run_slowly(given, grad)

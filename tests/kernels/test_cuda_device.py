@@ -1,5 +1,7 @@
 """The back end for CUDA on a device: its results, repeats, waits and CUDA graphs."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -8,11 +10,10 @@ pytest.importorskip("triton", reason="needs Triton")
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph
-from tests.kernels.cases import DOUBLE
-from tests.kernels.test_cuda import BARS, case, check, operations, run
+from tests.kernels.cases import OPERATIONS, agree, derived, every
+from tests.kernels.test_cuda import BARS, case, check, run
 
 pytestmark = pytest.mark.cuda
-every = pytest.mark.parametrize("name", operations(case(DOUBLE)))
 
 
 @every
@@ -20,8 +21,7 @@ every = pytest.mark.parametrize("name", operations(case(DOUBLE)))
 def test_the_device_computes_what_the_reference_does(
     name: str, dtype: torch.dtype
 ) -> None:
-    true = run(name, dtype, "reference")
-    check(run(name, dtype, "cuda", "cuda"), true, case(dtype), BARS[dtype])
+    check(run(name, dtype, "cuda", "cuda"), run(name, dtype, "reference"), dtype)
 
 
 @every
@@ -30,51 +30,46 @@ def test_results_are_the_same_from_run_to_run(name: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
 
 
-def large() -> tuple[Tensor, Tensor, Graph, Tensor]:
-    """A graph in which one node has 100,000 neighbors."""
+def large() -> tuple[Callable[..., Tensor], list[Tensor]]:
+    """Midpoints of a graph in which one node has 100,000 neighbors, and leaves."""
     n, e = 2000, 100_000
     source, target = torch.randint(n, (2, 2 * e)).cuda()
     target[:e] = 0
-    x = torch.randn(n, 64, device="cuda", requires_grad=True)
-    weight = torch.rand(2 * e, device="cuda", requires_grad=True)
-    return x, weight, Graph(source, target, n, n), torch.ones(64, device="cuda")
+    graph, bias = Graph(source, target, n, n), torch.full((64,), 0.1, device="cuda")
+    leaves = torch.randn(n, 64, device="cuda"), torch.rand(2 * e, device="cuda")
+
+    def f(x: Tensor, weight: Tensor) -> Tensor:
+        return kernels.midpoint(x, graph, 1.0, weight, bias)
+
+    return f, [x.requires_grad_() for x in leaves]
 
 
 def test_a_row_of_100000_edges() -> None:
-    x, weight, graph, bias = large()
-
-    def both(by: str) -> list[Tensor]:
+    f, leaves = large()
+    results = []
+    for by in ("cuda", "reference"):
         with kernels.backend(by):
-            out = kernels.midpoint(x, graph, 1.0, weight, 0.1 * bias)
-            return [out, *torch.autograd.grad(out.sin().sum(), (x, weight))]
-
-    for a, b in zip(both("cuda"), both("reference"), strict=True):
-        scale = b.abs().max().item()
-        torch.testing.assert_close(a, b, rtol=0, atol=3e-5 * scale)
+            results.append(derived(f, leaves))
+    agree(*results, 3e-5)
 
 
 @every
 def test_nothing_waits(name: str) -> None:
     run(name, torch.float32, "cuda", "cuda")
-    given, f = operations(case(torch.float32, "cuda"))[name]
-    leaves = [x.clone().requires_grad_() for x in given]
+    given, operation = case(torch.float32, "cuda"), OPERATIONS[name]
+    leaves = given.at(operation.arguments)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        f(*leaves).sum().backward()
+        torch.autograd.grad(operation.fast(given, *leaves).sum(), leaves)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of inductor itself
 def test_cuda_graphs() -> None:
-    x, weight, graph, bias = large()
-
-    def f(x: Tensor, weight: Tensor) -> Tensor:
-        return kernels.midpoint(x, graph, 1.0, weight, 0.1 * bias)
-
-    true = torch.autograd.grad(f(x, weight).sum(), (x, weight))
+    f, leaves = large()
+    true = torch.autograd.grad(f(*leaves).sum(), leaves)
     compiled = torch.compile(f, fullgraph=True, mode="reduce-overhead")
     for _ in range(3):  # the third replays what the second recorded
-        got = torch.autograd.grad(compiled(x, weight).sum(), (x, weight))
-    for a, b in zip(got, true, strict=True):
-        torch.testing.assert_close(a, b)
+        got = torch.autograd.grad(compiled(*leaves).sum(), leaves)
+    torch.testing.assert_close(got, true)

@@ -39,39 +39,41 @@ def graph() -> Graph:
     return Graph(torch.randint(N, (E,)), torch.randint(N, (E,)), N, N)
 
 
-def test_a_sum_keeps_its_points_alone() -> None:
-    x, bias, c = leaf(N, WIDTH), leaf(WIDTH), leaf()
-    found = kept(lambda: kernels.gyro_add(x, bias, c))
-    assert {x.data_ptr(), bias.data_ptr()} <= found.keys()
-    assert sum(found.values()) <= LARGE + WIDTH + 1
-
-
-def test_midpoints_keep_their_points_and_nothing_else_of_that_size(
-    graph: Graph,
-) -> None:
-    x, bias, c, weight = leaf(N, WIDTH), leaf(WIDTH), leaf(), leaf(E)
-    found = kept(lambda: kernels.midpoint(x, graph, c, weight, bias))
-    assert found.pop(x.data_ptr()) == LARGE
+# Each with how much it may keep beside its points, or their first ones.
+ONE, BOTH = ["x"], ["x", "u"]
+KEPT: dict[str, tuple[Callable[..., Tensor], list[str], int]] = {
+    "gyro_add": (lambda x, u, b, w, c, g: kernels.gyro_add(x, b, c), ONE, WIDTH + 1),
     # edges by target and by source, weights, bias and c
-    assert sum(found.values()) <= 4 * N + 9 * E + WIDTH + 9
+    "midpoint": (
+        lambda x, u, b, w, c, g: kernels.midpoint(x, g, c, w, b),
+        ONE,
+        4 * N + 9 * E + WIDTH + 9,
+    ),
+    "log_sum": (
+        lambda x, u, b, w, c, g: kernels.log_sum(x, u, g, c, w),
+        BOTH,
+        N + 9 * E + 9,
+    ),
+    **{
+        f.__name__: (
+            lambda x, u, b, w, c, g, f=f: f(x, u, c, g.source, g.target),
+            BOTH,
+            2 * E + 9,
+        )
+        for f in (kernels.dist, kernels.sqdist)
+    },
+}
 
 
-def test_sums_of_log_maps_keep_their_points_and_nothing_else_of_that_size(
-    graph: Graph,
+@pytest.mark.parametrize("name", KEPT)
+def test_operations_keep_their_points_and_nothing_else_of_that_size(
+    name: str, graph: Graph
 ) -> None:
-    x, u, c, weight = leaf(N, WIDTH), leaf(N, WIDTH), leaf(), leaf(E)
-    found = kept(lambda: kernels.log_sum(x, u, graph, c, weight))
-    assert found.pop(x.data_ptr()) == found.pop(u.data_ptr()) == LARGE
-    assert sum(found.values()) <= N + 9 * E + 9
-
-
-@each("f", [kernels.dist, kernels.sqdist])
-def test_distances_keep_their_points_and_pairs(f: Callable[..., Tensor]) -> None:
-    x, u, c = leaf(N, WIDTH), leaf(N, WIDTH), leaf()
-    pairs = torch.randint(N, (E,)), torch.randint(N, (E,))
-    found = kept(lambda: f(x, u, c, *pairs))
-    assert found.pop(x.data_ptr()) == found.pop(u.data_ptr()) == LARGE
-    assert sum(found.values()) <= 2 * E + 9
+    f, points, most = KEPT[name]
+    given = {"x": leaf(N, WIDTH), "u": leaf(N, WIDTH)}
+    found = kept(lambda: f(*given.values(), leaf(WIDTH), leaf(E), leaf(), graph))
+    assert all(found.pop(given[key].data_ptr()) == LARGE for key in points)
+    assert sum(found.values()) <= most
 
 
 @pytest.mark.parametrize(
@@ -91,8 +93,7 @@ def test_weighted_sums_keep_points_for_learned_weights_alone(
         torch.compiler.reset()
         f = torch.compile(f, fullgraph=True, backend="aot_eager")
     found = kept(lambda: f(x, weight))
-    assert (x.data_ptr() in found) == learned
-    found.pop(x.data_ptr(), None)
+    assert (found.pop(x.data_ptr(), None) is not None) == learned
     assert sum(found.values()) <= N + 9 * E + 9
 
 

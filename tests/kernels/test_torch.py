@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,19 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph
-from tests.kernels.cases import OPERATIONS, SOURCES, TARGETS, Case, case
+from tests.kernels.cases import (
+    OPERATIONS,
+    SOURCES,
+    TARGETS,
+    Case,
+    backends,
+    case,
+    derived,
+    every,
+)
 from tests.where import each
 
-every = pytest.mark.parametrize("name", OPERATIONS)
+halves = each("half", [torch.float16, torch.bfloat16])
 # Which custom ops the compiled graph has.
 OWN = {
     "sum_of_rows": ["gyro_add"],
@@ -53,11 +63,6 @@ class Counting:
         self.graphs.append(copy.deepcopy(graph))
         return aot_eager(graph, args)
 
-    def own(self) -> list[str]:
-        """The names of the package's operations in the first graph."""
-        targets = [str(node.target) for node in self.graphs[0].graph.nodes]
-        return [t.split(".")[1] for t in targets if t.startswith("pyg_hyperbolic.")]
-
 
 @every
 @pytest.mark.compile
@@ -66,18 +71,12 @@ def test_compiled_into_one_graph_for_any_number_of_edges(name: str) -> None:
     f, compiler = function(name), Counting()
     compiled = torch.compile(f, fullgraph=True, dynamic=True, backend=compiler)
     for radius, number in ((1.0, 40), (20.0, 37)):
-        given = inputs(name, radius, number)
-        out, true = compiled(*given), f(*given)
-        torch.testing.assert_close(out, true)
-        grad = torch.randn_like(out)
-        for a, b in zip(
-            torch.autograd.grad(out, given[2:], grad),
-            torch.autograd.grad(true, given[2:], grad),
-            strict=True,
-        ):
-            torch.testing.assert_close(a, b)
-    assert len(compiler.graphs) == 1
-    assert compiler.own() == OWN[name]
+        source, target, *given = inputs(name, radius, number)
+        both = (derived(partial(g, source, target), given) for g in (compiled, f))
+        torch.testing.assert_close(*both)
+    (graph,) = compiler.graphs
+    calls = [str(node.target).split(".") for node in graph.graph.nodes]
+    assert [call[1] for call in calls if call[0] == "pyg_hyperbolic"] == OWN[name]
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"midpoint", "sqdist"}))
@@ -86,10 +85,10 @@ def test_compiled_gradients_of_some_inputs(name: str) -> None:
     torch.compiler.reset()
     f, given = function(name), [x.detach() for x in inputs(name)]
     compiled = torch.compile(f, fullgraph=True, backend="aot_eager")
-    given[-1].requires_grad_()
-    (got,) = torch.autograd.grad(compiled(*given).sum(), given[-1])
-    (true,) = torch.autograd.grad(f(*given).sum(), given[-1])
-    torch.testing.assert_close(got, true)
+    last = [given.pop().requires_grad_()]
+    torch.testing.assert_close(
+        *(derived(partial(g, *given), last) for g in (compiled, f))
+    )
 
 
 class Layer(torch.nn.Module):
@@ -126,51 +125,43 @@ def test_exported_with_any_number_of_nodes_and_edges() -> None:
 @every
 def test_fake_tensors_have_shapes_and_dtypes_alone(name: str) -> None:
     f, given = function(name), inputs(name)
-    expected = f(*given)
     mode = FakeTensorMode()
     fake = [mode.from_tensor(x) for x in given]
     with mode:
         out = f(*fake)
         grads = torch.autograd.grad(out.sum(), fake[2:])
-    assert out.shape == expected.shape and out.dtype == expected.dtype
-    for grad, x in zip(grads, given[2:], strict=True):
-        assert grad.shape == x.shape and grad.dtype == x.dtype
+    for got, true in zip((out, *grads), (f(*given), *given[2:]), strict=True):
+        assert (got.shape, got.dtype) == (true.shape, true.dtype)
 
 
 @every
-@each("half", [torch.float16, torch.bfloat16])
+@halves
 def test_autocast_changes_nothing(name: str, half: torch.dtype) -> None:
-    f, given = function(name), inputs(name)
-    true = torch.autograd.grad(f(*given).sin().sum(), given[2:])
+    source, target, *given = inputs(name)
+    f = partial(function(name), source, target)
+    true = derived(f, given)
     with torch.autocast("cpu", dtype=half):
-        out = f(*given)
-        assert torch.equal(out, f(*given))
-    for a, b in zip(torch.autograd.grad(out.sin().sum(), given[2:]), true, strict=True):
-        assert torch.equal(a, b)
+        got = derived(f, given)
+    torch.testing.assert_close(got, true, rtol=0, atol=0)
 
 
 @every
-@each("half", [torch.float16, torch.bfloat16])
-@each("by", ["cpu", "portable"])
+@halves
+@backends
 def test_half_precision_is_rounded_at_the_end(
     name: str, half: torch.dtype, by: str
 ) -> None:
-    f, given = function(name), inputs(name)
-    low = [x.detach().to(half) if x.is_floating_point() else x for x in given]
-    wide = [x.float() if x.is_floating_point() else x for x in low]
-    for x in low[2:] + wide[2:]:
-        x.requires_grad_()
+    source, target, *given = inputs(name)
+    f = partial(function(name), source, target)
+    low = [x.detach().to(half).requires_grad_() for x in given]
+    wide = [x.detach().float().requires_grad_() for x in low]
     with kernels.backend(by):
-        out, true = f(*low), f(*wide)
-        assert out.dtype == half
-        assert torch.equal(out, true.to(half))
-        grad = torch.randn_like(out)
-        got = torch.autograd.grad(out, low[2:], grad)
-        expected = torch.autograd.grad(true, wide[2:], grad.float())
+        got, true = derived(f, low), derived(f, wide)
+    assert {x.dtype for x in got} == {half}
+    true = [x.to(half) for x in true]
+    assert torch.equal(got[0], true[0])
     eps = torch.finfo(half).eps
-    for a, b in zip(got, expected, strict=True):
-        assert a.dtype == half
-        torch.testing.assert_close(a, b.to(half), rtol=eps, atol=0)
+    torch.testing.assert_close(got, true, rtol=eps, atol=0)
 
 
 def test_points_of_two_dtypes_are_computed_in_the_wider() -> None:
