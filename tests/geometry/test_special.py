@@ -1,44 +1,22 @@
+"""Functions of z = a^2 beside those of the reference."""
+
 import math
 
 import mpmath as mp
 import pytest
 import torch
-from torch import Tensor
 
 from pyg_hyperbolic.geometry import special
+from tests.numerics import reference
+from tests.where import each
 
 NEAR = [0.0, 1e-30, 1e-8, 1e-3]
 # On both sides of every bound between a series and a closed form, and far from it.
 BOUNDS = [0.00999, 0.010001, 0.1, 0.4999, 0.50001, 0.9999, 1.0001]
 FAR = [2.0, 9.0, 80.0, 1500.0]
-
-
-def root(z: mp.mpf) -> mp.mpf:
-    return mp.sqrt(z)
-
-
-def ratio(f):
-    """f(sqrt z) / sqrt z, and its limit 1 at z = 0."""
-    return lambda z: f(root(z)) / root(z) if z else mp.mpf(1)
-
-
-REFERENCES = {
-    "sinhc": ratio(mp.sinh),
-    "cosh": lambda z: mp.cosh(root(z)),
-    "coshm1c": lambda z: (mp.cosh(root(z)) - 1) / z if z else mp.mpf(1) / 2,
-    "tanhc": ratio(mp.tanh),
-    "arsinhc": ratio(mp.asinh),
-    "artanhc": ratio(mp.atanh),
-}
-# Taylor coefficient of z at z = 0, where the numerical derivative does not exist.
-SLOPES = {
-    "sinhc": 1 / 6,
-    "cosh": 1 / 2,
-    "coshm1c": 1 / 24,
-    "tanhc": -1 / 3,
-    "arsinhc": -1 / 6,
-    "artanhc": 1 / 3,
-}
+every = pytest.mark.parametrize(
+    "name", ["sinhc", "cosh", "coshm1c", "tanhc", "arsinhc", "artanhc"]
+)
 
 
 def arguments(name: str) -> list[float]:
@@ -47,13 +25,14 @@ def arguments(name: str) -> list[float]:
     return NEAR + BOUNDS + FAR
 
 
-def derivative(name: str, z: mp.mpf) -> mp.mpf:
-    if z < 1e-20:
-        return mp.mpf(SLOPES[name])
-    return mp.diff(REFERENCES[name], z, h=z * mp.mpf(10) ** -20)
+def exact(name: str, z: float) -> tuple[mp.mpf, mp.mpf]:
+    """A value and its slope."""
+    f = getattr(reference, name)
+    (value,), ((slope,),) = reference.evaluate(lambda x: [f(x[0])], [z])
+    return value, slope
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@every
 def test_values_and_slopes_are_exact_on_both_sides_of_each_bound(
     name: str, dtype: torch.dtype
 ) -> None:
@@ -61,24 +40,22 @@ def test_values_and_slopes_are_exact_on_both_sides_of_each_bound(
     value = getattr(special, name)(z)
     (slope,) = torch.autograd.grad(value.sum(), z)
     eps = torch.finfo(dtype).eps
-    with mp.workdps(100):
-        for zi, v, s in zip(z.tolist(), value.tolist(), slope.tolist(), strict=True):
-            expected = REFERENCES[name](mp.mpf(zi))
-            # exp(a) turns a rounding of a into a relative error of a times eps.
-            loss = 1 + zi**0.5 + (1 / (1 - zi) if name == "artanhc" else 0)
-            assert abs(v - expected) <= 4 * eps * loss * abs(expected), zi
-            expected = derivative(name, mp.mpf(zi))
-            # Next to its bound a closed form's slope loses two digits.
-            assert abs(s - expected) <= 150 * eps * loss * abs(expected), zi
+    for zi, v, s in zip(z.tolist(), value.tolist(), slope.tolist(), strict=True):
+        true, true_slope = exact(name, zi)
+        # exp(a) turns a rounding of a into a relative error of a times eps.
+        loss = 1 + zi**0.5 + (1 / (1 - zi) if name == "artanhc" else 0)
+        assert abs(v - true) <= 4 * eps * loss * abs(true), zi
+        # Next to its bound a closed form's slope loses two digits.
+        assert abs(s - true_slope) <= 150 * eps * loss * abs(true_slope), zi
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@every
 def test_gradients_are_exact_to_second_order(name: str) -> None:
     function = getattr(special, name)
     z = torch.tensor(arguments(name)[:-1], dtype=torch.float64)
     z = z[z < 100].requires_grad_()
-    assert torch.autograd.gradcheck(function, z)
     # At z = 0 too: the series continue to the small negative z of the differences.
+    assert torch.autograd.gradcheck(function, z)
     assert torch.autograd.gradgradcheck(function, z)
 
 
@@ -87,27 +64,22 @@ def test_divided_difference_of_sinhc(dtype: torch.dtype) -> None:
         *2 * [torch.tensor([0.0, 1e-9, 0.3, 0.300001, 1.0, 2.0], dtype=dtype)]
     ).unbind(-1)
     out = special.sinhc_difference(x + y, x * y)
-    with mp.workdps(100):
-        for xi, yi, o in zip(x.tolist(), y.tolist(), out.tolist(), strict=True):
-            f = REFERENCES["sinhc"]
-            if xi == yi:
-                expected = derivative("sinhc", mp.mpf(xi))
-            else:
-                expected = (f(mp.mpf(xi)) - f(mp.mpf(yi))) / (mp.mpf(xi) - mp.mpf(yi))
-            assert abs(o - expected) <= 4 * torch.finfo(dtype).eps * expected
+    for xi, yi, o in zip(x.tolist(), y.tolist(), out.tolist(), strict=True):
+        (f, slope), (g, _) = exact("sinhc", xi), exact("sinhc", yi)
+        with mp.workdps(100):
+            true = (f - g) / (mp.mpf(xi) - mp.mpf(yi)) if xi != yi else slope
+            assert abs(o - true) <= 4 * torch.finfo(dtype).eps * true
     x, y = (t.double().clone().requires_grad_() for t in (x, y))
     assert torch.autograd.gradgradcheck(special.sinhc_difference, (x, y))
 
 
 @pytest.mark.parametrize("name", ["sinhc", "cosh", "coshm1c"])
 def test_shift_scales_by_an_exponential(name: str, dtype: torch.dtype) -> None:
-    function = getattr(special, name)
-    for z in BOUNDS + FAR:
-        z = torch.tensor(z, dtype=dtype)
-        shift = z.sqrt() - 0.5
-        expected = function(z) * (-shift).exp()
-        rtol = 1e-5 if dtype == torch.float32 else 1e-13
-        torch.testing.assert_close(function(z, shift), expected, rtol=rtol, atol=0)
+    function, z = getattr(special, name), torch.tensor(BOUNDS + FAR, dtype=dtype)
+    shift = z.sqrt() - 0.5
+    rtol = 1e-5 if dtype == torch.float32 else 1e-13
+    expected = function(z) * (-shift).exp()
+    torch.testing.assert_close(function(z, shift), expected, rtol=rtol, atol=0)
 
 
 def test_shifted_functions_do_not_overflow(dtype: torch.dtype) -> None:
@@ -115,30 +87,22 @@ def test_shifted_functions_do_not_overflow(dtype: torch.dtype) -> None:
     z = a.square().requires_grad_()
     shift = special.natural_shift(z)
     assert not shift.requires_grad
-    half = torch.full_like(a, 0.5)
+    half, one = torch.full_like(a, 0.5), torch.ones_like(a)
     torch.testing.assert_close(special.cosh(z, shift), half)
     torch.testing.assert_close(special.sinhc(z, shift), half / a)
     torch.testing.assert_close(special.coshm1c(z, shift), half / z)
     torch.testing.assert_close(special.tanhc(z), 1 / a)
     # arsinh(e^m y) = m + log(2 y)
-    one = torch.ones_like(a)
     torch.testing.assert_close(special.arsinhc(one, a), a + one.add(1).log())
+    small = special.natural_shift(torch.tensor([0.0, 1e-9, 1.0, 4.0]))
+    assert small.tolist() == [0, 0, 0, 2]
 
 
-def test_shift_of_small_arguments_is_zero() -> None:
-    assert torch.equal(special.natural_shift(torch.tensor([0.0, 1e-9, 1.0])), zeros(3))
-    assert special.natural_shift(torch.tensor(4.0)) == 2
-
-
-def zeros(n: int) -> Tensor:
-    return torch.zeros(n)
-
-
-def test_a_given_complement_resolves_artanh_next_to_one() -> None:
+@each("radius", [9.0, 15.0, 30.0, 300.0, 1e4])
+def test_a_given_complement_resolves_artanh_next_to_one(radius: float) -> None:
     # 1 - tanh(30)^2 is lost in rounding, but known to the caller.
-    for radius in (9.0, 15.0, 30.0, 300.0, 1e4):
-        z = torch.tensor(radius, dtype=torch.float64).tanh().square()
-        log_cosh = radius + math.log1p(math.exp(-2 * radius)) - math.log(2)
-        log_complement = torch.tensor(-2 * log_cosh, dtype=torch.float64)
-        out = special.artanhc(z, log_complement) * z.sqrt()
-        assert abs(out.item() / radius - 1) < 1e-14
+    z = torch.tensor(radius, dtype=torch.float64).tanh().square()
+    log_cosh = radius + math.log1p(math.exp(-2 * radius)) - math.log(2)
+    log_complement = torch.tensor(-2 * log_cosh, dtype=torch.float64)
+    out = special.artanhc(z, log_complement) * z.sqrt()
+    assert abs(out.item() / radius - 1) < 1e-14

@@ -9,11 +9,9 @@ from torch import Tensor
 
 from pyg_hyperbolic.geometry import rows
 from pyg_hyperbolic.kernels import portable
-from tests.geometry.functions import NAMES, function
+from tests.geometry.functions import FROM, NAMES, function
 from tests.where import each
-from tests.without_float64 import taken_for_one, without_float64
-
-every = pytest.mark.parametrize("name", NAMES)
+from tests.without_float64 import without_float64
 
 
 def test_the_wide_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,38 +33,25 @@ def derivatives(f: Any, inputs: Any, cotangent: Tensor) -> Iterator[Tensor]:
     yield from torch.autograd.grad(sizes, leaves)
 
 
-@every
+@pytest.mark.parametrize("name", NAMES)
 @each("radius", [0.1, 5.0])
 def test_values_and_derivatives(name: str, radius: float) -> None:
+    """All of them finite; ``test_functions.py`` has other radii."""
     f, inputs = function(name, radius)
     single = [x.float() for x in inputs]
     cotangent = torch.randn_like(f(*inputs))
     with without_float64():
         got = list(derivatives(f, single, cotangent.float()))
     assert all(x.isfinite().all() for x in got)
-    true = list(derivatives(f, [x.double() for x in single], cotangent))
-    if name.startswith("from_") and radius > 4:  # charts end there, in float32
+    if name in FROM and radius > 4:  # charts end there, in float32
         return
-    for mine, exact in zip(got[: len(inputs) + 1], true, strict=False):
+    true = derivatives(f, [x.double() for x in single], cotangent)
+    near(got[: len(inputs) + 1], true)
+
+
+def near(got: list[Tensor], true: Iterator[Tensor]) -> None:
+    for mine, exact in zip(got, true, strict=False):
         assert (mine - exact).norm() <= 1e-3 * exact.norm()
-
-
-@every
-def test_far_out_and_near_the_origin_all_is_finite(name: str) -> None:
-    """Rows at all radii at once: a dispatch mode is slow."""
-    radii = [0.0, 1e-18, 1e-6, 12.0, 30.0, 80.0, 500.0, 1e4]
-    if name in ("to_lorentz", "to_proper_velocity"):
-        radii = radii[:5]  # beyond, these coordinates themselves are out of range
-    if name in ("from_lorentz", "from_proper_velocity"):
-        name = "to_klein"
-    rows_at = torch.tensor(radii, dtype=torch.float64).repeat_interleave(4)[:, None]
-    with taken_for_one():
-        f, inputs = function(name, rows_at, len(rows_at))
-    leaves = [x.float().requires_grad_() for x in inputs]
-    with without_float64():
-        out = f(*leaves)
-        got = [out, *torch.autograd.grad(out.sum(), leaves)]
-    assert all(x.isfinite().all() for x in got)
 
 
 @each("radius", [5.0, 1e3])
@@ -86,7 +71,6 @@ def test_graphs(which: str, radius: float) -> None:
     with without_float64():
         got = list(derivatives(f, inputs, cotangent))[:5]
     assert all(g.isfinite().all() for g in got)
-    true = list(derivatives(f, [x.double() for x in inputs], cotangent.double()))
     if radius <= 5:
-        for mine, exact in zip(got, true, strict=False):
-            assert (mine - exact).norm() <= 1e-3 * exact.norm()
+        wide = [x.double() for x in inputs]
+        near(got, derivatives(f, wide, cotangent.double()))

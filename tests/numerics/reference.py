@@ -52,6 +52,18 @@ arsinhc = analytic(
 )
 
 
+tanhc = analytic(
+    lambda n: (
+        4 ** (n + 1)
+        * (4 ** (n + 1) - 1)
+        * mp.bernoulli(2 * n + 2)
+        / mp.factorial(2 * n + 2)
+    ),
+    lambda a: mp.tanh(a) / a,
+)
+artanhc = analytic(lambda n: mp.mpf(1) / (2 * n + 1), lambda a: mp.atanh(a) / a)
+
+
 def dot(u: Vector, v: Vector) -> Number:
     """The scalar product."""
     return u[0] * v[0] + u[1] * v[1]

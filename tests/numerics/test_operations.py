@@ -19,7 +19,15 @@ from pyg_hyperbolic.geometry import dist, exp, gyro_add, log, sqdist, transport
 from tests.numerics.bars import check, errors
 from tests.numerics.make_tables import PAIRS, moves, numbers, slack, table, ulp4
 from tests.numerics.missed import MISSED
-from tests.numerics.reference import Number, Vector, arsinhc, evaluate, sinhc
+from tests.numerics.reference import (
+    Number,
+    Vector,
+    arsinhc,
+    artanhc,
+    evaluate,
+    sinhc,
+    tanhc,
+)
 
 Operation = Callable[[Tensor, Tensor, Tensor], Tensor]
 OPERATIONS: dict[str, Operation] = {
@@ -68,17 +76,6 @@ RADII = [0.0, 1e-12, 1e-6, 1e-3, 0.1, 1.0, 3.0, 8.0, 15.0, 85.0, 1e3, 1e4]
 SHARES = [0.0, 1e-12, 1e-6, 1e-3, 0.1, 0.5, 0.9, 0.999]
 TO_THE_EDGE = [4, 64, 1024]
 DIRECTION = (0.6, -0.8)
-
-
-def tanhc(z: Number) -> Number:
-    """tanh(a)/a of z = a^2."""
-    a = mp.sqrt(z)
-    return mp.tanh(a) / a if abs(z) > 1e-60 else 1 - z / 3
-
-
-def artanhc(z: Number) -> Number:
-    a = mp.sqrt(z)
-    return mp.atanh(a) / a if abs(z) > 1e-60 else 1 + z / 3
 
 
 class Chart(NamedTuple):
