@@ -117,23 +117,13 @@ def test_of_nothing_it_is_the_origin_and_of_no_number_none() -> None:
     assert frechet_mean(v[1], torch.tensor(torch.nan)).isnan().all()
 
 
-@each("shape", [(), (3, 1)])
-def test_moves_with_the_points_at_any_curvature(shape: tuple[int, ...]) -> None:
+def test_moves_with_the_points_and_is_not_the_midpoint() -> None:
     v, weight = torch.randn(3, 4, 5, 2).double(), torch.rand(4, 5).double()
-    a, c = torch.randn(2).double(), torch.rand(shape).double() + 0.1
+    a, c = torch.randn(2).double(), torch.rand(3, 1).double() + 0.1
     out = frechet_mean(v, c, weight)
-    own = frechet_mean(v[2, 1], c.expand(3, 4)[2, 1].item(), weight[1])
-    torch.testing.assert_close(out[2, 1], own)
     moved = frechet_mean(gyro_add(a, v, c[..., None]), c, 1e30 * weight)
     torch.testing.assert_close(moved, gyro_add(a, out, c), rtol=1e-9, atol=1e-9)
     assert (out - midpoint(v, c, weight)).abs().max() > 0.01
-
-
-@each("dtype", [torch.bfloat16, torch.float32])
-def test_lower_precision_is_rounded(dtype: torch.dtype) -> None:
-    v, weight = (4 * torch.randn(8, 5, 3)).to(dtype), torch.rand(8, 5).to(dtype)
-    expected = frechet_mean(v.double(), 0.7, weight.double()).to(dtype)
-    assert torch.equal(frechet_mean(v, 0.7, weight), expected)
 
 
 @each("radius", [100.0, 600.0])
