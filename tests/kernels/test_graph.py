@@ -30,49 +30,43 @@ class Made:
     """Something that has been made."""
 
 
-def rows_of(graph: Graph) -> list[list[tuple[int, int]]]:
-    """For each target its edges: source and place in the user's list."""
-    ptr, source, order = graph.rows()
+Edges = list[list[tuple[int, int]]]
+
+
+def listed(ptr: Tensor, ends: Tensor, order: Tensor) -> Edges:
+    """For each node its edges: the other end, and the place in the user's list."""
     if order.numel() == 0:
-        order = torch.arange(source.numel())
-    pairs = list(zip(source.tolist(), order.tolist(), strict=True))
+        order = torch.arange(ends.numel())
+    pairs = list(zip(ends.tolist(), order.tolist(), strict=True))
     return [pairs[a:b] for a, b in pairwise(ptr)]
+
+
+def expected(of: Tensor, others: Tensor, number: int) -> Edges:
+    pairs = list(zip(of.tolist(), others.tolist(), strict=True))
+    return [[(k, e) for e, (j, k) in enumerate(pairs) if j == i] for i in range(number)]
 
 
 @each("dtype", [torch.int64, torch.int32])
 @each("sort", [False, True])
-def test_rows_have_the_edges_of_each_target(sort: bool, dtype: torch.dtype) -> None:
+def test_edges_of_each_target_and_of_each_source(
+    sort: bool, dtype: torch.dtype
+) -> None:
     source, target = edge_index().to(dtype)
     if sort:
         order = target.argsort(stable=True)
         source, target = source[order], target[order]
     graph = Graph(source, target, *SIZE)
-    ends = list(zip(source.tolist(), target.tolist(), strict=True))
-    expected = [[(j, e) for e, (j, k) in enumerate(ends) if k == i] for i in range(5)]
-    assert rows_of(graph) == expected
-    assert graph.rows() is graph.rows()
     ptr, ordered, order = graph.rows()
     assert order.numel() == (0 if sort else 7)
-    again = Graph.of_rows(ptr, ordered, SIZE[0])
-    assert [[j for j, _ in row] for row in rows_of(again)] == [
-        [j for j, _ in row] for row in expected
-    ]
-
-
-@pytest.mark.parametrize("of_rows", [False, True])
-def test_columns_have_the_edges_of_each_source(of_rows: bool) -> None:
-    source, target = edge_index()
-    graph = Graph(source, target, *SIZE)
-    if of_rows:
-        ptr, source, order = graph.rows()
-        target = target[order]
-        graph = Graph.of_rows(ptr, source, SIZE[0])
-    ptr, targets, order = graph.columns()
-    assert ptr.numel() == SIZE[0] + 1 and graph.columns() is graph.columns()
-    for j, (a, b) in enumerate(pairwise(ptr)):
-        places = (source == j).nonzero().flatten()
-        assert order[a:b].tolist() == places.tolist()
-        assert targets[a:b].tolist() == target[places].tolist()
+    by_rows = Graph.of_rows(ptr, ordered, SIZE[0])
+    for one, places in (
+        (graph, slice(None)),
+        (by_rows, slice(None) if sort else order),
+    ):
+        ends = source[places], target[places]
+        assert listed(*one.rows()) == expected(ends[1], ends[0], SIZE[1])
+        assert listed(*one.columns()) == expected(*ends, SIZE[0])
+        assert one.rows() is one.rows() and one.columns() is one.columns()
 
 
 @each("sizes", [(0, 0), (3, 0), (0, 3), (3, 4)])
@@ -84,20 +78,15 @@ def test_rows_without_edges(sizes: tuple[int, int]) -> None:
 
 @each(("end", "value"), [(0, -1), (0, 6), (1, -1), (1, 5), (0, 10**12)])
 def test_indices_out_of_range_are_named(end: int, value: int) -> None:
-    ends = edge_index()
+    ends, name = edge_index(), ["source", "target"][end]
     ends[end, 3] = value
-    name = ["source", "target"][end]
-    expected = (
-        rf"^'edge_index' must hold {name} indices from 0 to {SIZE[end] - 1} \(got"
-    )
-    with pytest.raises(ValueError, match=expected):
+    wrong = rf"^'edge_index' must hold {name} indices from 0 to {SIZE[end] - 1} \(got"
+    with pytest.raises(ValueError, match=wrong):
         Graph(*ends, *SIZE).rows()
-
-
-def test_a_sparse_matrix_of_fewer_columns_than_it_has_indices() -> None:
-    ptr, source = torch.tensor([0, 1, 2]), torch.tensor([0, 6])
-    with pytest.raises(ValueError, match=r"^'edge_index' must hold source indices"):
-        Graph.of_rows(ptr, source, 6).rows()
+    if end == 0:  # of a sparse matrix of fewer columns than it has indices, too
+        ptr = torch.tensor([0, 1, 2])
+        with pytest.raises(ValueError, match=wrong):
+            Graph.of_rows(ptr, torch.tensor([0, value]), SIZE[0]).rows()
 
 
 @each("weighted", [True, False])
@@ -113,20 +102,16 @@ def test_all_forms_give_the_same(form: str, flow: str, weighted: bool) -> None:
     adjacency = torch.zeros(SIZE, dtype=torch.float64)
     ones = torch.ones(7, dtype=torch.float64) if weight is None else weight
     adjacency = adjacency.index_put((ends[0], ends[1]), ones, accumulate=True)
+    leaves = [x] if weight is None else [x, weight]
     true = (adjacency.t() if forward else adjacency) @ x
+    grads = torch.autograd.grad(true.sin().sum(), leaves)
     for _ in range(2):  # the second time from memory
         graph, w = graph_of(given, values, SIZE, flow)
         assert (graph.num_sources, graph.num_targets) == (number, SIZE[forward])
         out = kernels.weighted_sum(x, graph, w)
         torch.testing.assert_close(out, true)
-        leaves = [x] if weight is None else [x, weight]
-        grad = torch.randn_like(out)
-        for a, b in zip(
-            torch.autograd.grad(out, leaves, grad, retain_graph=True),
-            torch.autograd.grad(true, leaves, grad, retain_graph=True),
-            strict=True,
-        ):
-            torch.testing.assert_close(a, b)
+        got = torch.autograd.grad(out.sin().sum(), leaves, retain_graph=True)
+        torch.testing.assert_close(got, grads)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -161,43 +146,49 @@ def test_a_change_of_the_index_is_noticed() -> None:
         change()
         after = graph_of(given, None, SIZE, FLOWS[0])[0]
         assert after is not before
-        assert rows_of(after) == rows_of(Graph(*given.clone(), *SIZE))
+        assert listed(*after.rows()) == expected(given[1], given[0], SIZE[1])
 
 
 def test_what_is_made_depends_on_settings_and_on_other_tensors() -> None:
     tensor, weight = torch.rand(3), torch.rand(3)
-    made = remembered(tensor, (weight, None), "a", Made)
-    assert remembered(tensor, (weight, None), "a", Made) is made
-    assert remembered(tensor, (weight, None), "b", Made) is not made
-    assert remembered(tensor, (None, weight), "a", Made) is not made
-    assert remembered(tensor, (weight.clone(), None), "a", Made) is not made
-    assert remembered(weight, (tensor, None), "a", Made) is not made
-    assert remembered(tensor, (weight, None), "a", Made) is made
-    weight[0] = 7
-    assert remembered(tensor, (weight, None), "a", Made) is not made
-    made = remembered(tensor, (), "a", Made)
-    tensor.mul_(2)
-    assert remembered(tensor, (), "a", Made) is not made
+    given = tensor, (weight, None), "a", Made
+    made = remembered(*given)
+    assert remembered(*given) is made
+    for other in (
+        (tensor, (weight, None), "b"),
+        (tensor, (None, weight), "a"),
+        (tensor, (weight.clone(), None), "a"),
+        (weight, (tensor, None), "a"),
+        (EdgeIndex(edge_index(), sparse_size=SIZE), (), "a"),
+    ):
+        first = remembered(*other, Made)
+        assert first is not made and remembered(*other, Made) is first
+        assert remembered(*given) is made
+    for changed in (weight, tensor):
+        changed.mul_(2)
+        before, made = made, remembered(*given)
+        assert made is not before
 
 
-FORGOTTEN: dict[str, Callable[[], Tensor]] = {
-    "a gradient": lambda: torch.rand(3, requires_grad=True),
-    "a graph of gradients": lambda: torch.rand(3, requires_grad=True) * 2,
-    "inference": lambda: _in_inference(),
-}
+@torch.inference_mode()
+def in_inference() -> Tensor:
+    return torch.rand(3)
 
 
-def _in_inference() -> Tensor:
-    with torch.inference_mode():
-        return torch.rand(3)
-
-
-@pytest.mark.parametrize("kind", FORGOTTEN)
-def test_nothing_is_remembered_of_tensors_whose_changes_are_not_seen(kind: str) -> None:
-    tensor, other = FORGOTTEN[kind](), torch.rand(3)
-    assert remembered(tensor, (), "a", Made) is not remembered(tensor, (), "a", Made)
-    made = remembered(other, (tensor,), "a", Made)
-    assert remembered(other, (tensor,), "a", Made) is not made
+@each(
+    "make",
+    [
+        lambda: torch.rand(3, requires_grad=True),
+        lambda: torch.rand(3, requires_grad=True) * 2,
+        in_inference,
+    ],
+)
+def test_nothing_is_remembered_of_tensors_whose_changes_are_not_seen(
+    make: Callable[[], Tensor],
+) -> None:
+    tensor, other = make(), torch.rand(3)
+    for given in ((tensor, (), "a", Made), (other, (tensor,), "a", Made)):
+        assert remembered(*given) is not remembered(*given)
 
 
 @pytest.mark.parametrize("form", ["edge_index", *FORMS])
@@ -243,30 +234,16 @@ def test_a_second_tensor_at_the_place_of_the_first_is_not_taken_for_it() -> None
     assert len(set(places)) < 9
 
 
-def test_an_edge_index_that_knows_its_order_is_remembered() -> None:
-    given = EdgeIndex(edge_index(), sparse_size=SIZE)
-    made = remembered(given, (), "a", Made)
-    assert remembered(given, (), "a", Made) is made
-    assert remembered(given.sort_by("col")[0], (), "a", Made) is not made
-
-
 def test_work_of_a_large_graph_of_32_bit_indices_does_not_overflow() -> None:
     ptr = np.array([0, 2**31 - 1], np.int32)
     assert _work(ptr, heads=8, width=64) > 2**31
 
 
-def test_what_is_made_in_inference_mode_is_not_kept() -> None:
-    conv, x = HGCNConv(3, 4, scale=True), torch.randn(6, 3)
-    edge_index = torch.tensor([[0, 1, 2], [1, 2, 3]])
-    with torch.inference_mode():
-        conv(x, edge_index)
-    conv(x, edge_index).sum().backward()
-    assert conv.lin.weight.grad is not None
-
-
-def test_weights_of_a_transformation_are_not_kept() -> None:
+def test_nothing_of_a_layer_is_kept_in_inference_mode_or_in_a_transformation() -> None:
     conv, x = HGCNConv(3, 4, scale=True, normalize=False).double(), torch.randn(6, 3)
     edge_index, x = torch.tensor([[0, 1, 2], [1, 2, 3]]), x.double()
+    with torch.inference_mode():
+        conv(x, edge_index)
     weight = torch.rand(3, dtype=torch.float64)
     grad = torch.func.grad(lambda w: conv(x, edge_index, w).sum())(weight)
     given = weight.clone().requires_grad_()
@@ -274,3 +251,5 @@ def test_weights_of_a_transformation_are_not_kept() -> None:
     torch.testing.assert_close(grad, expected)
     many = torch.vmap(lambda w: conv(x, edge_index, w))(torch.stack([weight, weight]))
     torch.testing.assert_close(many[1], conv(x, edge_index, weight))
+    conv(x, edge_index).sum().backward()
+    assert conv.lin.weight.grad is not None

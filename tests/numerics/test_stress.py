@@ -12,37 +12,29 @@ from tests.where import each
 
 DTYPES = ["float32", "bfloat16"]
 # Another model than the first meets each dtype, and settings in turn.
-LARGE = [(model, DTYPES[i % 2]) for i, model in enumerate(MODELS)]
+SETTINGS = [Setting(lr=1.0, steps=100)]
+SETTINGS += [
+    Setting(lr=1.0, steps=20, model=model, dtype=DTYPES[i % 2])
+    for i, model in enumerate(MODELS)
+]
 HARD = [("hgcn", name, dtype) for name in HARDER for dtype in DTYPES]
 HARD += [
     (model, list(HARDER)[i % len(HARDER)], DTYPES[i // 3 % 2])
     for i, model in enumerate(model for model in MODELS if model != "hgcn")
 ]
+for model, name, dtype in HARD:
+    steps = 3 if HARDER[name].layers > 2 else 12
+    change = {"steps": steps, "model": model, "dtype": dtype}
+    SETTINGS.append(dataclasses.replace(HARDER[name], **change))
 
 
-def survives(setting: Setting, seed: int) -> None:
-    out = stress(setting, seed)
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_training_survives(setting: Setting) -> None:
+    out = stress(setting, seed=0)
     assert out.survived, (
         f"step {len(out.losses)} of {setting.steps}: last loss {out.losses[-1]:g}, "
         f"curvatures {out.curvatures}, all points and parameters finite: {out.finite}"
     )
-
-
-def test_many_large_steps() -> None:
-    survives(Setting(lr=1.0, steps=100), seed=0)
-
-
-@pytest.mark.parametrize(("model", "dtype"), LARGE)
-def test_large_steps(model: str, dtype: str) -> None:
-    setting = Setting(lr=1.0, steps=20, model=model, dtype=dtype)
-    survives(setting, seed=1)
-
-
-@pytest.mark.parametrize(("model", "name", "dtype"), HARD)
-def test_harder_runs(model: str, name: str, dtype: str) -> None:
-    steps = 3 if HARDER[name].layers > 2 else 12
-    change = {"steps": steps, "model": model, "dtype": dtype}
-    survives(dataclasses.replace(HARDER[name], **change), seed=0)
 
 
 def smooth(losses: Sequence[float]) -> torch.Tensor:
@@ -65,7 +57,6 @@ def test_half_precision_layers_lose_one_rounding_at_the_end(
     aggregation: str, dtype: torch.dtype
 ) -> None:
     """Row scalars in float32: nothing but inputs and the result is rounded."""
-    torch.manual_seed(0)
     conv = HGCNConv(4, 4, aggregation=aggregation, bias=False)
     with torch.no_grad():  # a product with the unit matrix rounds nothing
         conv.lin.weight.copy_(torch.eye(4))
