@@ -1,4 +1,7 @@
-"""Laws and other libraries; values and properties: tests/numerics."""
+"""Laws and other libraries; values and properties: tests/numerics.
+
+Equal points: ``tests/kernels/test_corners.py``.
+"""
 
 from collections.abc import Callable
 
@@ -86,17 +89,6 @@ def test_gyrovector_algebra(c: float, dtype: torch.dtype) -> None:
     ):
         torch.testing.assert_close(out, expected, rtol=bar, atol=bar)
     assert torch.equal(gyro_add(u, -u, c), zero)
-
-
-@each("radius", [0.0, 0.3, 5.0, 30.0])
-def test_distance_is_zero_with_zero_gradient_at_equal_points(
-    radius: float, c: float, dtype: torch.dtype
-) -> None:
-    u = torch.tensor([0.6 * radius, -0.8 * radius], dtype=dtype, requires_grad=True)
-    v, c = u.detach().clone().requires_grad_(), torch.tensor(c, requires_grad=True)
-    out = dist(u, v, c)
-    for zero in (out, *torch.autograd.grad(out, (u, v, c))):
-        assert torch.equal(zero, torch.zeros_like(zero))
 
 
 @pytest.mark.parametrize(

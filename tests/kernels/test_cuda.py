@@ -1,7 +1,6 @@
 """The back end for CUDA, in Triton's interpreter."""
 
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ pytest.importorskip("triton", reason="needs Triton")
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, backend
 from pyg_hyperbolic.kernels.cuda import launch
+from tests.kernels import cases
 from tests.kernels.cases import (
     DOUBLE,
     OPERATIONS,
@@ -112,34 +112,25 @@ def test_all_radii(name: str, dtype: torch.dtype) -> None:
     check(got, true, dtype)
 
 
-LONG: dict[str, Callable[[Graph, Tensor, Tensor, Tensor], Tensor]] = {
-    "midpoint": lambda graph, x, w, c: kernels.midpoint(x, graph, c, w, x[0].detach()),
-    "far": lambda graph, x, w, c: kernels.midpoint(30 * x, graph, c, w, x[0].detach()),
-    "weighted_sum": lambda graph, x, w, c: kernels.weighted_sum(x, graph, w) * c[0],
-    "log_sum": lambda graph, x, w, c: kernels.log_sum(
-        x, 1 - x[[0, 1, 2, 0]], graph, c, w
-    ),
-    "dist": lambda graph, x, w, c: kernels.dist(
-        x, 2 * x, c, graph.source, graph.source.flip(0)
-    ) * w[:, None],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", LONG)
-def test_long_rows_are_shared(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that begins with a piece, one that does not, a short and an empty one."""
+@pytest.mark.parametrize(
+    ("name", "radius"),
+    [("midpoint_of_sums", 1.0), ("midpoint_of_sums", 60.0)]
+    + [(name, 1.0) for name in ("weighted_sum", "log_sum", "dist")],
+)
+def test_long_rows_are_shared(
+    name: str, radius: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that begins with a piece, one that does not, short and empty ones."""
     monkeypatch.setattr(launch, "LONGEST", 3)
-    target = torch.tensor([0] * 7 + [1] * 3 + [3] * 8)
-    source = torch.tensor([0, 1, 2, 1, 1, 2, 1, 1, 0, 2, 1, 1, 2, 1, 1, 0, 1, 1])
-    graph, heads = Graph(source, target, 3, 4), 2
-    x = torch.randn(3, heads, WIDTH, dtype=DOUBLE, requires_grad=True)
-    weight = torch.rand(len(source), dtype=DOUBLE, requires_grad=True)
-    c = torch.tensor([0.5, 1.0], dtype=DOUBLE, requires_grad=True)
-
+    target = torch.tensor([0] * 7 + [1] * 3 + [3] * 7 + [4])
+    given = cases.case(radius)
+    some = {"weight": 18, "signed": 18, "target": 5}
+    leaves = given.leaves | {x: given.leaves[x][:n] for x, n in some.items()}
+    long = Case(given.source[:18], target, leaves, targets=5).to(DOUBLE)
     results = []
     for by in ("cuda", "reference"):
         with backend(by):
-            results.append(derived(partial(LONG[name], graph), (x, weight, c)))
+            results.append(OPERATIONS[name].run(long))
     agree(*results, 1e-11)
 
 
