@@ -133,16 +133,16 @@ nn/conv/hgat_conv.py by nn/conv/test_hgat_conv.py
 nn/conv/attention.py by nn/conv/test_hgat_conv.py
 - softmax(score.to(wide), target,
 + softmax(score.to(wide), target * 0,
-nn/conv/hsage_conv.py by nn/conv/test_hsage_conv.py
+nn/conv/hsage_conv.py by nn/conv/test_hgcn_conv_values.py
 - out = add(out, self.lin_r(target), c)
 + out = out + self.lin_r(target)
-nn/conv/hybonet_conv.py by nn/conv/test_scale.py
+nn/conv/hybonet_conv.py by pyg/test_twins.py
 - bias=not self.scale)
 + bias=True)
 nn/conv/normalized.py by nn/conv/test_hgcn_conv_values.py
 - num_nodes, improved, add_self_loops, flow, dtype
 + num_nodes, improved, add_self_loops, "source_to_target", dtype
-nn/conv/messages.py by nn/conv/test_scale.py
+nn/conv/messages.py by pyg/test_twins.py
 - total.to(out.dtype), out) * out
 + total.to(out.dtype), out).sqrt() * out
 nn/norm.py by nn/test_norm.py

@@ -13,16 +13,26 @@ from torch_geometric.nn.models import GAT, GCN, GraphSAGE
 from torch_geometric.utils import to_torch_coo_tensor, to_torch_csr_tensor
 
 from pyg_hyperbolic import Curvature
-from pyg_hyperbolic.nn import HGAT, HGCN, HGATConv, HGCNConv, HGraphSAGE, HSAGEConv
+from pyg_hyperbolic.nn import (
+    HGAT,
+    HGCN,
+    HGATConv,
+    HGCNConv,
+    HGraphSAGE,
+    HSAGEConv,
+    HyboNetConv,
+)
 from tests.where import each
 
 # Each node has a neighbor besides itself: what one without has is said in the docs.
 EDGES = torch.tensor([[0, 1, 2, 3, 4, 0, 2, 2, 5], [1, 2, 3, 4, 5, 2, 0, 2, 5]])
 N, E = 6, EDGES.size(1)
+LONELY = EDGES % 5  # which leaves the last node alone
 TO_TWO = torch.tensor([[0, 1, 2, 5, 4], [0, 0, 1, 1, 1]])  # from N nodes to two
 FLAT: dict[str, Any] = {"curvature": 1e-12}
 
 GCNS: tuple[Any, Any] = (GCNConv, lambda *a, **k: HGCNConv(*a, scale=True, **k))
+HYBOS: tuple[Any, Any] = (GCNConv, lambda *a, **k: HyboNetConv(*a, scale=True, **k))
 GATS: tuple[Any, Any] = (GATConv, HGATConv)
 SAGES: tuple[Any, Any] = (SAGEConv, HSAGEConv)
 
@@ -46,6 +56,7 @@ def known() -> dict[str, Any]:
         "pair": (x, y),
         "alone": (x, None),
         "edges": EDGES,
+        "lonely": LONELY,
         "sorted": EDGES[:, EDGES[1].argsort()],  # for the LSTM
         "none": EDGES[:, :0],
         "index": EdgeIndex(EDGES, sparse_size=(N, N)),
@@ -89,6 +100,18 @@ CASES: list[Case] = [
     (GCNS, 3, "static edges", {}),
     (GCNS, 3, "x none", {}),
     (GCNS, 3, "x edges", {"flow": "target_to_source"}),
+    (GCNS, 3, "x lonely weight", {}),
+    (GCNS, 3, "x lonely weight", PLAIN),
+    *(
+        (HYBOS, 3, names, options)
+        for names, options in (
+            ("x lonely weight", {}),
+            ("x lonely", {}),
+            ("x lonely weight", PLAIN),
+            ("x lonely weight", {"improved": True}),
+            ("x lonely", {"bias": False}),
+        )
+    ),
     (GATS, 3, "x edges", {}),
     (GATS, 3, "x edges", {"heads": 2}),
     (GATS, 3, "x edges", {"heads": 2, "concat": False}),
@@ -139,10 +162,17 @@ def twins(case: Case) -> tuple[Any, Any, tuple[Any, ...]]:
     twin(*arguments)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
-    missing = twin.load_state_dict(layer.state_dict(), strict=False)
+    state = {named(key, twin): value for key, value in layer.state_dict().items()}
+    missing = twin.load_state_dict(state, strict=False)
     assert not missing.unexpected_keys
-    assert all(key.startswith("curvature.") for key in missing.missing_keys)
+    assert all(key.startswith(("curvature.", "lin.t")) for key in missing.missing_keys)
     return layer, twin, arguments
+
+
+def named(key: str, twin: Any) -> str:
+    """The name of a parameter of PyG's layer in ours: HyboNetConv has a map."""
+    own = {"lin.weight": "lin.space.weight", "bias": "lin.bias"}
+    return own[key] if isinstance(twin, HyboNetConv) else key
 
 
 def leaves(arguments: Any) -> list[Tensor]:
@@ -173,7 +203,10 @@ def test_values_and_gradients(case: Case, watched: bool) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
     parameters = dict(twin.named_parameters())
     wanted = [*given, *layer.parameters()]
-    own = [*given, *(parameters[key] for key, _ in layer.named_parameters())]
+    own = [
+        *given,
+        *(parameters[named(key, twin)] for key, _ in layer.named_parameters()),
+    ]
     options: dict[str, Any] = {"allow_unused": True, "materialize_grads": True}
     for ours, theirs in zip(
         torch.autograd.grad(out[0].sin().sum(), own, **options),
