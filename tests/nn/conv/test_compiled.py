@@ -1,110 +1,94 @@
 """A compiled layer decides in its graph how to compute: every way is right."""
 
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
-import torch._dynamo.testing
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.nn import Module
+from torch.nn.functional import normalize
 
 from pyg_hyperbolic.nn import HGCNConv
+from pyg_hyperbolic.testing.case import gradients
 
 pytestmark = pytest.mark.compile
-Gradients = Callable[..., dict[str, Tensor]]
 RADII = (0.5, 2.0, 6.0, 11.0, 40.0)  # in float32, float64 and two passes
+SINGLE, DOUBLE = torch.float32, torch.float64
 
 
-def compiled(conv: Module, backend: str = "aot_eager") -> Module:
+def build(*args: Any, dtype: torch.dtype = SINGLE, **options: Any) -> HGCNConv:
+    conv = HGCNConv(*args, normalize=False, **options).to(dtype)
+    torch.nn.init.orthogonal_(conv.lin.weight)
+    if conv.bias is not None:
+        torch.nn.init.normal_(conv.bias, std=0.2)
+    return conv
+
+
+def compiled(conv: Module, backend: Any = "aot_eager") -> Module:
     torch._dynamo.reset()
     return torch.compile(conv, fullgraph=True, dynamic=True, backend=backend)
 
 
-def random_graph(num_nodes: int) -> tuple[Tensor, Tensor]:
+def random_graph(num_nodes: int, dtype: torch.dtype = SINGLE) -> tuple[Tensor, Tensor]:
     edge_index = torch.randint(num_nodes, (2, 4 * num_nodes))
     edge_index[1, edge_index[1] == 3] = 4  # nobody sends to node 3
-    return edge_index, torch.rand(4 * num_nodes, requires_grad=True)
+    return edge_index, torch.rand(4 * num_nodes, dtype=dtype, requires_grad=True)
 
 
-def at_radius(radius: float, num_nodes: int, dtype: torch.dtype) -> Tensor:
-    x = torch.nn.functional.normalize(torch.randn(num_nodes, 4, dtype=dtype), dim=-1)
+def at_radius(radius: float, num_nodes: int, dtype: torch.dtype = SINGLE) -> Tensor:
+    x = normalize(torch.randn(num_nodes, 4, dtype=dtype), dim=-1)
     x = x * torch.linspace(0, radius, num_nodes, dtype=dtype)[:, None]
     return x.requires_grad_()
 
 
 def check(
-    conv: HGCNConv, call: Module, gradients: Gradients, x: Tensor, rtol: float
+    conv: HGCNConv, call: Module, x: Any, graph: tuple[Any, ...], rtol: float = 1e-5
 ) -> None:
-    edge_index, weight = random_graph(x.size(0))
-    weight = weight.detach().to(x.dtype).requires_grad_()
-    expected, out = conv(x, edge_index, weight), call(x, edge_index, weight)
+    """Values and gradients are those of the layer as it is."""
+    out, expected = (f(x, *graph) for f in (call, conv))
     torch.testing.assert_close(out, expected, rtol=rtol, atol=rtol)
-    true = gradients(conv, expected, x=x, edge_weight=weight)
-    got = gradients(conv, out, x=x, edge_weight=weight)
+    leaves = {"x": x[0] if isinstance(x, tuple) else x, "weight": (*graph, None)[1]}
+    got, true = (gradients(conv, value, **leaves) for value in (out, expected))
     for name, value in true.items():
         assert (got[name] - value).norm() <= 20 * rtol * (value.norm() + rtol), name
 
 
 @pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
 @pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
-def test_one_graph_for_all_radii(
-    gradients: Gradients, aggregation: str, flow: str
-) -> None:
-    conv = HGCNConv(4, 4, aggregation=aggregation, normalize=False, flow=flow)
-    torch.nn.init.orthogonal_(conv.lin.weight)
-    torch.nn.init.normal_(conv.bias, std=0.2)
-    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+def test_one_graph_for_all_radii(aggregation: str, flow: str) -> None:
+    conv = build(4, 4, aggregation=aggregation, flow=flow)
+    counter = CompileCounterWithBackend("aot_eager")
     call = compiled(conv, counter)
     for i, radius in enumerate((*RADII, RADII[0])):
-        check(conv, call, gradients, at_radius(radius, 12 + i, torch.float32), 1e-5)
+        check(conv, call, at_radius(radius, 12 + i), random_graph(12 + i))
     assert counter.frame_count == 1
 
 
 @pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
-def test_double_precision(gradients: Gradients, aggregation: str) -> None:
-    conv = HGCNConv(4, 4, aggregation=aggregation, normalize=False).double()
-    torch.nn.init.normal_(conv.bias, std=0.2)
+def test_double_precision(aggregation: str) -> None:
+    conv = build(4, 4, aggregation=aggregation, dtype=DOUBLE)
     call = compiled(conv)
     for radius in (1.0, 30.0):
-        check(conv, call, gradients, at_radius(radius, 12, torch.float64), 1e-11)
+        x = at_radius(radius, 12, DOUBLE)
+        check(conv, call, x, random_graph(12, DOUBLE), 1e-11)
 
 
-def test_without_weights_and_bias_for_two_kinds_of_nodes(gradients: Gradients) -> None:
-    conv = HGCNConv(4, 3, normalize=False, bias=False)
-    call = compiled(conv)
-    x, y = at_radius(1.0, 9, torch.float32), torch.zeros(5, 4)
+def test_without_weights_and_bias_for_two_kinds_of_nodes() -> None:
+    conv = build(4, 3, bias=False)
     edge_index = torch.stack([torch.randint(9, (20,)), torch.randint(5, (20,))])
-    expected, out = conv((x, y), edge_index), call((x, y), edge_index)
-    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(
-        gradients(conv, out, x=x),
-        gradients(conv, expected, x=x),
-        rtol=1e-4,
-        atol=1e-6,
-    )
+    x = at_radius(1.0, 9), torch.zeros(5, 4)
+    check(conv, compiled(conv), x, (edge_index,))
 
 
-def test_several_features_of_the_same_nodes(gradients: Gradients) -> None:
-    conv = HGCNConv(4, 3, normalize=False)
-    torch.nn.init.normal_(conv.bias, std=0.2)
-    edge_index, weight = random_graph(9)
-    x = torch.randn(2, 3, 9, 4, requires_grad=True)
-    expected = conv(x, edge_index, weight)
-    out = compiled(conv)(x, edge_index, weight)
-    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(
-        gradients(conv, out, x=x, edge_weight=weight),
-        gradients(conv, expected, x=x, edge_weight=weight),
-        rtol=1e-4,
-        atol=1e-5,
-    )
+def test_several_features_of_the_same_nodes() -> None:
+    conv, x = build(4, 3), torch.randn(2, 3, 9, 4, requires_grad=True)
+    check(conv, compiled(conv), x, random_graph(9))
 
 
 def test_autocast_and_half_precision() -> None:
-    conv = HGCNConv(4, 4, normalize=False)
-    edge_index, weight = random_graph(12)
-    x = at_radius(2.0, 12, torch.float32)
-    call = compiled(conv)
+    conv, (edge_index, weight) = build(4, 4), random_graph(12)
+    x, call = at_radius(2.0, 12), compiled(conv)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         torch.testing.assert_close(
             call(x, edge_index, weight), conv(x, edge_index, weight)
@@ -117,9 +101,9 @@ def test_autocast_and_half_precision() -> None:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
 @pytest.mark.slow
-def test_with_inductor(gradients: Gradients) -> None:
+def test_with_inductor() -> None:
     """What users get, where there is a C++ compiler."""
-    conv = HGCNConv(4, 4, normalize=False)
+    conv = build(4, 4)
     call = compiled(conv, "inductor")
     for radius in (1.0, 6.0, 40.0):
-        check(conv, call, gradients, at_radius(radius, 12, torch.float32), 1e-5)
+        check(conv, call, at_radius(radius, 12), random_graph(12))
