@@ -89,7 +89,7 @@ geometry/special.py by geometry/test_special.py
 geometry/derivative.py by numerics/test_operations.py
 - 2 * radial * frame.ww
 + radial * frame.ww
-curvature/module.py by curvature/test_first_value.py
+curvature/module.py by curvature/test_curvature.py
 - return c + math.log(
 + return math.log(
 - low + (high - low) * rho
