@@ -9,6 +9,7 @@ from torch_geometric.nn import to_hetero
 
 from pyg_hyperbolic import Curvature, curvature_report, tie_curvatures
 from pyg_hyperbolic.nn import HGCN, HGCNConv
+from tests.where import each
 
 TYPES = ["a", "b"]
 RELATIONS = [("a", "to", "b"), ("b", "to", "a"), ("a", "to", "a")]
@@ -20,18 +21,17 @@ class Net(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         shared = Curvature(0.7)
-        kwargs = {"normalize": False}
-        self.first = HGCNConv(4, 4, curvature=shared, **kwargs)
-        self.second = HGCNConv(4, 4, curvature=shared, **kwargs)
-        self.third = HGCNConv(4, 2, curvature=0.7, **kwargs)
+        self.first = HGCNConv(4, 4, normalize=False, curvature=shared)
+        self.second = HGCNConv(4, 4, normalize=False, curvature=shared)
+        self.third = HGCNConv(4, 2, normalize=False, curvature=0.7)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         x = self.first(x, edge_index).relu()
         return self.third(self.second(x, edge_index), edge_index)
 
 
-def hetero() -> torch.nn.Module:
-    return to_hetero(Net(), (TYPES, RELATIONS))
+def hetero(model: torch.nn.Module) -> torch.nn.Module:
+    return to_hetero(model, (TYPES, RELATIONS))
 
 
 def distinct(module: torch.nn.Module) -> set[Curvature]:
@@ -39,34 +39,27 @@ def distinct(module: torch.nn.Module) -> set[Curvature]:
 
 
 def test_to_hetero_unties_and_one_call_ties_again() -> None:
-    model = hetero()
+    model = hetero(Net())
     assert len(distinct(model)) == 9
     assert tie_curvatures(model) == 7
     assert len(distinct(model)) == 2
-    state = model.state_dict()
-    report = curvature_report(model)
-    assert [len(line.names) for line in report] == [6, 3]
+    assert [len(line.names) for line in curvature_report(model)] == [6, 3]
     assert tie_curvatures(model) == 0
-    twin = hetero()
+    twin = hetero(Net())
     tie_curvatures(twin)
-    twin.load_state_dict(state)
-
-
-def test_tied_curvatures_are_one_parameter_and_learn_from_all_layers() -> None:
-    model = hetero()
-    tie_curvatures(model)
+    twin.load_state_dict(model.state_dict())
+    # They are one parameter each, and learn from all layers.
     raws = [p for p in model.parameters() if p.dim() == 0]
     assert len(raws) == 2
-    x = {name: torch.randn(3, 4) for name in TYPES}
-    index = torch.tensor([[0, 1, 2, 2], [1, 2, 0, 1]])
     for module in model.modules():
         if isinstance(module, HGCNConv):
             torch.nn.init.normal_(module.bias)
+    x = {name: torch.randn(3, 4) for name in TYPES}
+    index = torch.tensor([[0, 1, 2, 2], [1, 2, 0, 1]])
     out = model(x, dict.fromkeys(RELATIONS, index))
     sum(value.square().sum() for value in out.values()).backward()
     assert all(raw.grad != 0 for raw in raws)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    optimizer.step()
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
     assert len({c().item() for c in distinct(model)}) == 2
 
 
@@ -79,18 +72,17 @@ def test_other_curvatures_are_left_alone() -> None:
     assert model[2] is model[0] is not model[1]
 
 
-@pytest.mark.parametrize(("shared", "number"), [(True, 1), (False, 2)])
+@each(("shared", "number"), [(True, 1), (False, 2)])
 def test_layers_of_a_model_are_tied_as_the_model_says(
     shared: bool, number: int
 ) -> None:
-    model = HGCN(4, 4, 2, normalize=False, shared_curvature=shared)
-    model = to_hetero(model, (TYPES, RELATIONS))
+    model = hetero(HGCN(4, 4, 2, normalize=False, shared_curvature=shared))
     tie_curvatures(model)
     assert len(distinct(model)) == number
 
 
 def test_copies_that_went_different_ways_are_an_error() -> None:
-    model = hetero()
+    model = hetero(Net())
     torch.nn.init.ones_(next(iter(distinct(model))).raw)
     with pytest.raises(ValueError, match=r"'module' has copies .* tie them before"):
         tie_curvatures(model)

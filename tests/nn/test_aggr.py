@@ -44,10 +44,12 @@ def test_groups_by_index_and_by_pointer() -> None:
 def test_aggregation_of_any_layer(kind: type[torch.nn.Module]) -> None:
     own = type(f"Own{kind.__name__}", (kind,), {})  # see HyperbolicAggregation's note
     conv = own(3, 4, aggr=HyperbolicAggregation(0.5))
-    x = torch.randn(4, 3)
     edge_index = torch.tensor([[0, 1, 2, 3, 0], [1, 2, 3, 0, 2]])
-    conv(x, edge_index).square().sum().backward()
-    assert conv.aggr_module.curvature.raw.grad != 0
-    conv.aggr_module.curvature.raw.data.fill_(9.0)
+    conv(torch.randn(4, 3), edge_index).square().sum().backward()
+    curvature = conv.aggr_module.curvature
+    assert curvature.raw.grad != 0
+    torch.nn.init.constant_(curvature.raw, 9.0)
+    own(3, 4, aggr=HyperbolicAggregation(curvature))  # which resets the first alone
+    assert curvature.raw.item() == 9.0
     conv.reset_parameters()
-    assert conv.aggr_module.curvature().item() == pytest.approx(0.5)
+    assert curvature().item() == pytest.approx(0.5)
