@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pyg_hyperbolic import Curvature, geometry
-from pyg_hyperbolic.nn import FermiDiracDecoder
+from pyg_hyperbolic.nn import FermiDiracDecoder, FermiDiracEdges
 from tests.where import each
 
 
@@ -21,14 +21,24 @@ def test_is_the_fermi_dirac_distribution(
     c: float,
     learnable: bool,
 ) -> None:
-    u, v = torch.randn(2, 7, 3, dtype=dtype)
+    u, v = torch.randn(4, 1, 3, dtype=dtype), torch.randn(1, 5, 3, dtype=dtype)
     decoder = FermiDiracDecoder(r, t, learnable=learnable)
     out = decoder(u, v, c)
-    assert out.shape == (7,)
-    assert out.dtype == dtype
+    assert out.shape == (4, 5) and out.dtype == dtype
     distance = geometry.dist(u.double(), v.double(), c)
     expected = 1 / (((distance.square() - r) / t).exp() + 1)
     assert_close(out.sigmoid(), expected)
+    assert_close(decoder(u, u, c), torch.full((4, 1), r / t))
+
+
+def test_edges_are_decoded_from_distances() -> None:
+    decoder, z = FermiDiracEdges(0.5, r=1.5, t=0.3), torch.randn(6, 3)
+    source, target = edge_index = torch.tensor([[0, 1, 2, 5], [1, 2, 3, 0]])
+    expected = (1.5 - geometry.sqdist(z[source], z[target], 0.5)) / 0.3
+    torch.testing.assert_close(decoder(z, edge_index, sigmoid=False), expected)
+    torch.testing.assert_close(decoder(z, edge_index), expected.sigmoid())
+    every = decoder.forward_all(z)[source, target]
+    torch.testing.assert_close(every, expected.sigmoid())
 
 
 def test_defaults_and_repr() -> None:
@@ -37,13 +47,6 @@ def test_defaults_and_repr() -> None:
     assert repr(decoder) == "FermiDiracDecoder(r=1, t=0.5, learnable=True)"
     assert not list(FermiDiracDecoder().parameters())
     assert not FermiDiracDecoder().state_dict()
-
-
-def test_pairs_broadcast_and_coincide() -> None:
-    decoder = FermiDiracDecoder(r=2.0, t=0.5)
-    u = torch.randn(4, 1, 3)
-    assert decoder(u, torch.randn(1, 5, 3), 1.0).shape == (4, 5)
-    torch.testing.assert_close(decoder(u, u, 1.0), torch.full((4, 1), 4.0))
 
 
 def test_far_pairs_have_finite_logits_and_gradients(
@@ -76,7 +79,7 @@ def test_a_learnable_decoder_finds_radius_and_temperature() -> None:
     optimizer.step(closure)
     assert decoder.r.item() == pytest.approx(3.0, abs=0.1)
     assert decoder.t.item() == pytest.approx(0.5, abs=0.05)
-    twin = FermiDiracDecoder(learnable=True)
-    twin.load_state_dict(decoder.state_dict())
-    assert torch.equal(twin(u, v, 1.0), decoder(u, v, 1.0))
-    assert torch.equal(copy.deepcopy(decoder)(u, v, 1.0), decoder(u, v, 1.0))
+    loaded = FermiDiracDecoder(learnable=True)
+    loaded.load_state_dict(decoder.state_dict())
+    for twin in (loaded, copy.deepcopy(decoder)):
+        assert torch.equal(twin(u, v, 1.0), decoder(u, v, 1.0))

@@ -5,8 +5,8 @@ gradients with a graph of their own, which come from other code than those witho
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import cache, partial
+from typing import Any
 
 import pytest
 import torch
@@ -15,30 +15,8 @@ from torch.nn import Module
 from torch.nn.functional import normalize
 from torch_geometric.nn import GCNConv, SAGEConv
 
-from pyg_hyperbolic import Curvature
-from pyg_hyperbolic.nn import (
-    CentroidDistance,
-    FermiDiracDecoder,
-    FermiDiracEdges,
-    HGATConv,
-    HGCNConv,
-    HLinear,
-    HSAGEConv,
-    HyboNetConv,
-    Hyperbolic,
-    HyperbolicAggregation,
-    HyperbolicBatchNorm,
-    HyperbolicLayerNorm,
-    HyperbolicMLR,
-    LorentzLinear,
-    PoincareLinear,
-    hyperbolic_mean_pool,
-)
-
-try:
-    from pyg_hyperbolic.kernels import backend
-except ImportError:
-    backend = None
+from pyg_hyperbolic import Curvature, nn
+from pyg_hyperbolic.kernels import backend
 
 
 class Curved(Module):
@@ -53,66 +31,59 @@ class Curved(Module):
         return self.function(*args, c=self.curvature())
 
 
-def hyperbolic(conv: type[Module]) -> Hyperbolic:
-    return Hyperbolic(conv(3, 4))
+def named(
+    kind: Any, given: str, *options: dict[str, Any], size: tuple[int, ...] = (3, 4)
+) -> dict[str, Any]:
+    """Makers by the names of layers and options, and what these are given besides."""
+    out = {}
+    for some in options or ({},):
+        name = " ".join([kind.__name__, *(f"{k}={v}" for k, v in some.items())])
+        out[name] = partial(kind, *size, **some), given
+    return out
 
 
+GCNS = [
+    {"aggregation": aggregation, "bias": bias}
+    for aggregation in ("midpoint", "tangent", "local")
+    for bias in (True, False)
+]
+GATS = [
+    {},
+    {"score": "distance"},
+    {"score": "distance", "heads": 2},
+    {"heads": 2, "concat": False},
+    {"heads": 2, "concat": False, "residual": True},
+    {"heads": 2, "score": "v2"},
+]
+SAGES = [{}, {"aggr": "max"}, {"aggr": "add"}, {"project": True}]
+PLANE = {"form": "hyperplane"}
+HYBOS = [{}, {"bounded": True}, {"scale": True}, {**PLANE, "scale": True}]
 # Each layer's maker, and what it is given besides the points `x`.
 LAYERS: dict[str, tuple[Callable[[], Module], str]] = {
-    **{
-        f"HGCNConv {name} bias={bias}": (
-            partial(HGCNConv, 3, 4, aggregation=name, bias=bias),
-            "edges weight",
-        )
-        for name in ("midpoint", "tangent", "local")
-        for bias in (True, False)
-    },
-    "HGATConv tangent": (partial(HGATConv, 3, 4), "edges"),
-    "HGATConv distance": (partial(HGATConv, 3, 4, score="distance"), "edges"),
-    "HGATConv heads": (partial(HGATConv, 3, 4, 2, score="distance"), "edges"),
-    "HGATConv center": (partial(HGATConv, 3, 4, 2, concat=False), "edges"),
-    "HGCNConv scale": (partial(HGCNConv, 3, 4, scale=True), "edges weight"),
-    "HyboNetConv scale": (partial(HyboNetConv, 3, 4, scale=True), "edges weight"),
-    "HGATConv v2": (partial(HGATConv, 3, 4, 2, score="v2"), "edges"),
-    "HGATConv residual": (
-        partial(HGATConv, 3, 4, 2, concat=False, residual=True),
-        "edges",
+    **named(nn.HGCNConv, "edges weight", *GCNS, {"scale": True}),
+    **named(nn.HGATConv, "edges", *GATS),
+    **named(nn.HGATConv, "edges features", {"edge_dim": 2}),
+    **named(nn.HSAGEConv, "edges size weight", *SAGES),
+    **named(nn.HSAGEConv, "edges", {"normalize": True}),
+    **named(nn.HyboNetConv, "edges weight", *HYBOS),
+    "Hyperbolic(GCNConv)": (lambda: nn.Hyperbolic(GCNConv(3, 4)), "edges weight"),
+    "Hyperbolic(SAGEConv)": (lambda: nn.Hyperbolic(SAGEConv(3, 4)), "edges"),
+    **named(nn.LorentzLinear, "", {}, {"bounded": True}, PLANE),
+    **named(nn.HLinear, ""),
+    **named(nn.PoincareLinear, ""),
+    **named(nn.HyperbolicMLR, ""),
+    **named(nn.CentroidDistance, ""),
+    **named(nn.HyperbolicBatchNorm, "", {}, {"mean": "frechet"}, size=(3,)),
+    **named(nn.HyperbolicLayerNorm, "batch", size=(3,)),
+    **named(nn.HyperbolicAggregation, "batch", size=()),
+    "hyperbolic_mean_pool": (lambda: Curved(nn.hyperbolic_mean_pool), "batch"),
+    "FermiDiracDecoder": (
+        lambda: Curved(nn.FermiDiracDecoder(learnable=True)),
+        "other",
     ),
-    "HGATConv edge_dim": (partial(HGATConv, 3, 4, edge_dim=2), "edges features"),
-    **{
-        f"HSAGEConv {aggr}": (partial(HSAGEConv, 3, 4, aggr), "edges size weight")
-        for aggr in ("mean", "max", "add")
-    },
-    "HSAGEConv project": (partial(HSAGEConv, 3, 4, project=True), "edges size weight"),
-    "HSAGEConv normalize": (partial(HSAGEConv, 3, 4, normalize=True), "edges"),
-    "HyboNetConv": (partial(HyboNetConv, 3, 4), "edges weight"),
-    "HyboNetConv bounded": (partial(HyboNetConv, 3, 4, bounded=True), "edges weight"),
-    "HyboNetConv hyperplane": (
-        partial(HyboNetConv, 3, 4, form="hyperplane", scale=True),
-        "edges weight",
-    ),
-    "Hyperbolic(GCNConv)": (partial(hyperbolic, GCNConv), "edges weight"),
-    "Hyperbolic(SAGEConv)": (partial(hyperbolic, SAGEConv), "edges"),
-    "HLinear": (partial(HLinear, 3, 4), ""),
-    "LorentzLinear": (partial(LorentzLinear, 3, 4), ""),
-    "LorentzLinear bounded": (partial(LorentzLinear, 3, 4, bounded=True), ""),
-    "LorentzLinear hyperplane": (partial(LorentzLinear, 3, 4, form="hyperplane"), ""),
-    "PoincareLinear": (partial(PoincareLinear, 3, 4), ""),
-    "HyperbolicMLR": (partial(HyperbolicMLR, 3, 4), ""),
-    "CentroidDistance": (partial(CentroidDistance, 3, 4), ""),
-    "HyperbolicBatchNorm": (partial(HyperbolicBatchNorm, 3), ""),
-    "HyperbolicBatchNorm frechet": (
-        partial(HyperbolicBatchNorm, 3, mean="frechet"),
-        "",
-    ),
-    "HyperbolicLayerNorm": (partial(HyperbolicLayerNorm, 3), "batch"),
-    "HyperbolicAggregation": (HyperbolicAggregation, "batch"),
-    "hyperbolic_mean_pool": (partial(Curved, hyperbolic_mean_pool), "batch"),
-    "FermiDiracDecoder": (lambda: Curved(FermiDiracDecoder(learnable=True)), "other"),
-    "FermiDiracEdges": (partial(FermiDiracEdges, 1, 20, 20, learnable=True), "edges"),
+    **named(nn.FermiDiracEdges, "edges", {"learnable": True}, size=(1, 20, 20)),
 }
 Leaves = dict[str, Tensor]
-ENGINES = ["default"] if backend is None else ["cpu", "portable"]
 STEP = 1e-5
 # One at which no operation is near a kink or the end of its reach, and none is so ill
 # conditioned that differences are of a few digits.
@@ -220,11 +191,11 @@ def assert_equal(actual: Leaves, expected: Leaves, rtol: float) -> None:
     torch.testing.assert_close(actual, expected, rtol=rtol, atol=1e-3 * rtol * largest)
 
 
-@pytest.fixture(params=ENGINES, autouse=True)
+@pytest.fixture(params=["cpu", "portable"], autouse=True)
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "cpu":
         pytest.importorskip("numba")
-    with nullcontext() if backend is None else backend(request.param):
+    with backend(request.param):
         yield request.param
 
 

@@ -16,7 +16,9 @@ from tests.nn.test_derivatives import LAYERS, derivatives, problem
 
 # Of graphs in a batch PyG's layers too ask how many there are, if nobody tells.
 COUNTED = {"HyperbolicLayerNorm", "HyperbolicAggregation", "hyperbolic_mean_pool"}
-SEARCHED = {"HyperbolicBatchNorm frechet"}  # until values say that the mean is found
+SEARCHED = {
+    "HyperbolicBatchNorm mean=frechet"
+}  # until values say that the mean is found
 
 
 class Waits(TorchDispatchMode):

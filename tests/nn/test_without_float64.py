@@ -1,24 +1,18 @@
 """No float64 on devices that have none: a CPU that is taken for one, as Apple's MPS."""
 
-from contextlib import nullcontext
-from typing import Any
-
 import pytest
 import torch
 
-from tests.nn.test_derivatives import LAYERS, Leaves, backend, derivatives, problem
+from pyg_hyperbolic.kernels import backend
+from tests.nn.test_derivatives import LAYERS, Leaves, derivatives, problem
 from tests.without_float64 import NoFloat64, without_float64
 
 
 def learned(name: str, radius: float) -> Leaves:
     """Gradients in float32 of a layer on a device without float64."""
     loss, leaves = problem(name, radius, torch.float32)
-    with portable(), without_float64():
+    with backend("portable"), without_float64():
         return derivatives(loss(), leaves)
-
-
-def portable() -> Any:
-    return nullcontext() if backend is None else backend("portable")
 
 
 def test_float64_is_seen_in_both_passes() -> None:
@@ -36,7 +30,7 @@ def test_float64_is_seen_in_both_passes() -> None:
 def test_gradients_are_right_near_the_origin_and_finite_far_out(name: str) -> None:
     actual = learned(name, 0.5)
     loss, leaves = problem(name, 0.5)
-    with portable():
+    with backend("portable"):
         expected = derivatives(loss(), leaves)
     largest = max(float(grad.abs().max()) for grad in expected.values())
     for key, grad in actual.items():
