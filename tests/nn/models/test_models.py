@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-import torch_geometric.typing
-from torch_geometric import transforms as T
-from torch_geometric.data import Data
-from torch_geometric.loader import NeighborLoader
 
-from pyg_hyperbolic import Curvature
-from pyg_hyperbolic.geometry import to_poincare
+from pyg_hyperbolic import Curvature, project_curvatures
+from pyg_hyperbolic.geometry import gyro_add, to_poincare
 from pyg_hyperbolic.nn import (
     HGAT,
     HGCN,
@@ -25,30 +21,21 @@ from pyg_hyperbolic.nn import (
     HyboNet,
     HyboNetConv,
 )
-from pyg_hyperbolic.nn.models.base import HyperbolicGNN
+from tests.nn.reference import Graph
 from tests.where import each
 
-# Nothing is sampled here, and no sampler has to be installed.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Using '.*' without a 'pyg-lib' installation"),
-]
-
-FAMILY: dict[type[HyperbolicGNN], type] = {
+FAMILY: dict[Any, type] = {
     HGAT: HGATConv,
     HGCN: HGCNConv,
     HGraphSAGE: HSAGEConv,
     HyboNet: HyboNetConv,
 }
+every = each("kind", FAMILY)
+Finite = Callable[..., None]
 
 
-@pytest.fixture(params=FAMILY, ids=lambda model: model.__name__)
-def kind(request: pytest.FixtureRequest) -> type[HyperbolicGNN]:
-    return request.param
-
-
-def test_is_its_layers_one_after_the_other(
-    graph: Any, kind: type[HyperbolicGNN]
-) -> None:
+@every
+def test_is_its_layers_one_after_the_other(graph: Graph, kind: Any) -> None:
     model = kind(3, 8, 3, 2, act="tanh", curvature=0.5)
     assert [type(conv) for conv in model.convs] == 3 * [FAMILY[kind]]
     x, weight = graph.x(torch.float32), graph.edge_weight.float()
@@ -63,29 +50,75 @@ def test_is_its_layers_one_after_the_other(
     assert str(model) == f"{kind.__name__}(3, 2, num_layers=3)"
 
 
-@each("shared", [False, True])
-def test_curvatures(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None:
-    model = kind(-1, 8, 3, curvature=Curvature(0.5) if shared else 0.5)
-    out = model(graph.x(torch.float32), graph.edge_index)
-    out.square().sum().backward()
-    known = {id(c): c for c in model.modules() if isinstance(c, Curvature)}
-    assert len(known) == (1 if shared else 3)
-    assert all(c.raw.grad.abs() > 0 for c in known.values())
+def test_hnn_is_its_layers_and_no_edge_counts() -> None:
+    model = HNN(3, 8, 2, 4, curvature=0.6).double()
+    for conv in model.convs:
+        torch.nn.init.normal_(conv.bias)
+    x, edge_index = torch.randn(5, 3).double(), torch.tensor([[0, 1], [1, 2]])
+    first, second = model.convs
+    h = gyro_add(x @ first.lin.weight.t(), first.bias, first.curvature()).relu()
+    h = h @ second.lin.weight.t()
+    expected = gyro_add(h, second.bias, second.curvature())
+    torch.testing.assert_close(model(x, edge_index), expected)
+    torch.testing.assert_close(model(x, edge_index[:, :0]), expected)
 
 
-def test_hidden_layers_have_gradients_and_plain_parameters(
-    graph: Any, kind: type[HyperbolicGNN]
+@each(
+    ("jk", "norm", "act_first"),
+    [
+        (None, "batch_norm", True),
+        ("last", "layer_norm", False),
+        ("cat", "batch_norm", False),
+        ("max", None, True),
+        ("lstm", "layer_norm", True),
+        (None, None, False),
+    ],
+)
+@each("kind", [HGCN, HNN])
+def test_every_option_of_basic_gnn(
+    graph: Graph,
+    assert_finite: Finite,
+    kind: Any,
+    jk: str | None,
+    norm: str | None,
+    act_first: bool,
 ) -> None:
-    model = kind(3, 8, 3, 2, act="tanh")
+    model = kind(-1, 8, 2, 5, dropout=0.5, norm=norm, jk=jk, act_first=act_first)
+    x = graph.x(torch.float32).requires_grad_()
+    out = model(x, graph.edge_index)
+    assert out.shape == (6, 5)
+    out.sin().sum().backward()
+    assert_finite(out, x.grad, *(p.grad for p in model.parameters()))
+    model.eval()
+    assert torch.equal(model(x, graph.edge_index), model(x, graph.edge_index))
+
+
+def test_what_is_not_of_basic_gnn(graph: Graph, aggregation: str) -> None:
+    """The output is as wide as the hidden layers by default."""
+    model = HGCN(3, 8, 2, aggregation=aggregation)
+    assert {conv.aggregation for conv in model.convs} == {aggregation}
+    assert model(graph.x(torch.float32), graph.edge_index).shape == (6, 8)
+    assert str(model) == "HGCN(3, 8, num_layers=2)"
+
+
+@each("shared", [False, True])
+@every
+def test_layers_have_gradients_and_plain_parameters(
+    graph: Graph, kind: Any, shared: bool
+) -> None:
+    curvature: Any = Curvature(0.5) if shared else 0.5
+    model = kind(-1, 8, 3, 2, act="tanh", curvature=curvature)
     model(graph.x(torch.float32), graph.edge_index).sin().sum().backward()
     for name, parameter in copy.deepcopy(model).named_parameters():
         assert type(parameter) is torch.nn.Parameter, name
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
-        assert parameter.grad.any() or "weight" not in name, name
+        may_be_zero = "weight" not in name and "curvature" not in name
+        assert parameter.grad.any() or may_be_zero, name
 
 
-def test_dropout_keeps_points_points(graph: Any, kind: type[HyperbolicGNN]) -> None:
+@every
+def test_dropout_keeps_points_points(graph: Graph, kind: Any) -> None:
     """On the ball, dividing by 1 - p leads out of it: here every vector is a point."""
     model = kind(3, 8, 2, 2, dropout=0.8, curvature=4.0)
     out = model(50 * graph.x(torch.float32), graph.edge_index)
@@ -93,25 +126,53 @@ def test_dropout_keeps_points_points(graph: Any, kind: type[HyperbolicGNN]) -> N
     assert out.isfinite().all() and (ball.norm(dim=-1) < 0.5 + 1e-9).all()
 
 
-def test_learns(
-    graph: Any, kind: type[HyperbolicGNN], assert_finite: Callable[..., None]
-) -> None:
-    model = kind(3, 8, 2, 4)
-    x, target = graph.x(torch.float32), torch.randn(6, 4)
+def share_of_loss(model: Any, loss: Callable[[], torch.Tensor], steps: int) -> float:
+    """How much is left of a loss after some steps."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    if any(conv.curvature.parametrization == "projected" for conv in model.convs):
+        project_curvatures(optimizer, model)
     losses = []
-    for _ in range(60):
+    for _ in range(steps):
         optimizer.zero_grad()
-        loss = (model(x, graph.edge_index) - target).square().mean()
-        loss.backward()
+        losses.append(loss())
+        losses[-1].backward()
         optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.7 * losses[0]
+    return (losses[-1] / losses[0]).item()
+
+
+@every
+def test_learns(graph: Graph, kind: Any, assert_finite: Finite) -> None:
+    model, target = kind(3, 8, 2, 4), torch.randn(6, 4)
+    x = graph.x(torch.float32)
+    left = share_of_loss(
+        model, lambda: (model(x, graph.edge_index) - target).square().mean(), 60
+    )
+    assert left < 0.7
     assert_finite(*model.parameters())
 
 
+@each("parametrization", ["softplus", "sigmoid", "projected"])
+def test_learns_distances_in_a_tree(
+    parametrization: str, assert_finite: Finite
+) -> None:
+    """The depth of each node of a binary tree, from random features."""
+    child, x = torch.arange(1, 31), torch.randn(31, 16)
+    edge_index = torch.stack([child, (child - 1) // 2])
+    edge_index = torch.cat([edge_index, edge_index.flip(0)], dim=1)
+    depth = (torch.arange(31) + 1.0).log2().floor()
+    model = HGCN(16, 16, 3, curvature=Curvature(1.0, parametrization=parametrization))
+    left = share_of_loss(
+        model, lambda: (model(x, edge_index).norm(dim=-1) - depth).square().mean(), 75
+    )
+    assert left < 0.15
+    assert_finite(*model.parameters())
+    c = model.convs[0].curvature().item()
+    assert c > 0 and c != 1.0
+
+
 @each("shared", [False, True])
-def test_copies_and_resets(graph: Any, kind: type[HyperbolicGNN], shared: bool) -> None:
+@every
+def test_copies_and_resets(graph: Graph, kind: Any, shared: bool) -> None:
     options: dict[str, Any] = {"curvature": 0.3, "shared_curvature": shared}
     model, x = kind(3, 8, 2, 4, **options), graph.x(torch.float32)
     with torch.no_grad():
@@ -127,69 +188,3 @@ def test_copies_and_resets(graph: Any, kind: type[HyperbolicGNN], shared: bool) 
     twin.reset_parameters()
     found = [conv.curvature().item() for conv in twin.convs]
     assert found == pytest.approx([0.3, 0.3], rel=1e-6)
-
-
-@each(("flow", "cache"), [("source_to_target", True), ("target_to_source", False)])
-def test_inference_by_layers_is_that_of_the_whole_graph(
-    data: Data, check: Any, kind: type[HyperbolicGNN], flow: str, cache: bool
-) -> None:
-    model = kind(3, 8, 3, 4, flow=flow, norm="batch_norm", jk="last")
-    model(data.x, data.edge_index)
-    check(model.eval(), cache=cache)
-    bare = data.clone()
-    bare.edge_weight = None
-    check(model, bare, cache=cache)
-
-
-def test_inference_of_a_lazy_model(
-    data: Data, check: Any, kind: type[HyperbolicGNN]
-) -> None:
-    model = kind(-1, 8, 2, 4).eval()
-    out = model.inference(NeighborLoader(data, [-1], batch_size=6))
-    assert out.shape == (len(data.x), 4)
-    check(model)
-
-
-@each("attr", ["edge_weight", None])
-def test_inference_on_a_sparse_adjacency(
-    data: Data, check: Any, kind: type[HyperbolicGNN], attr: str | None
-) -> None:
-    if not torch_geometric.typing.WITH_TORCH_SPARSE:
-        pytest.skip("SparseTensor needs torch-sparse, which is not installed")
-    given = data.clone()
-    given.edge_weight = data.edge_weight if attr else None
-    check(kind(3, 8, 2, 4).eval(), T.ToSparseTensor(attr=attr)(given))
-
-
-def test_inference_where_layers_see_different_graphs(check: Any) -> None:
-    model = HyboNet(3, 8, 3, 4).eval()
-    model.convs[1].improved = True
-    model.convs[2].add_self_loops = False
-    check(model, cache=True)
-
-
-@each(
-    ("options", "flow"),
-    [
-        ({}, "source_to_target"),
-        ({"fill_value": "add"}, "target_to_source"),
-        ({"heads": 2}, "source_to_target"),
-    ],
-)
-def test_inference_with_features_of_edges(
-    data: Data, flow: str, options: dict[str, Any]
-) -> None:
-    data.edge_attr = torch.randn(data.num_edges, 5)
-    model = HGAT(3, 8, 3, 4, edge_dim=5, flow=flow, **options).eval()
-    expected = model(data.x, data.edge_index, edge_attr=data.edge_attr)
-    out = model.inference(NeighborLoader(data, [-1], batch_size=6))
-    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
-
-
-@each("options", [{}, {"norm": "batch_norm"}, {"jk": "last"}])
-def test_inference_of_a_model_without_a_graph(
-    data: Data, options: dict[str, Any]
-) -> None:
-    model = HNN(3, 8, 3, 4, **options).eval()
-    out = model.inference(NeighborLoader(data, [-1], batch_size=6))
-    torch.testing.assert_close(out, model(data.x, data.edge_index))
