@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 import torch
 from torch.autograd.functional import hessian, jacobian
-from torch_geometric.data import Data
-from torch_geometric.utils import total_influence
 
 from pyg_hyperbolic import Curvature
 from pyg_hyperbolic.nn import HGATConv, HGCNConv, HSAGEConv, HyboNetConv
-from pyg_hyperbolic.nn.models import HGCN
 
 LAYERS: dict[str, Callable[[], Any]] = {
     "midpoint": lambda: HGCNConv(3, 2),
@@ -44,15 +41,6 @@ def test_second_derivatives_by_points_alone(name: str) -> None:
     conv = LAYERS[name]().double().requires_grad_(False)
     x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda x: conv(x, EDGES).square(), x)
-
-
-def test_total_influence() -> None:
-    data = Data(x=torch.randn(4, 3), edge_index=EDGES)
-    torch.manual_seed(0)
-    at_once, _ = total_influence(HGCN(3, 8, 2, 2), data, max_hops=2)
-    torch.manual_seed(0)
-    expected, _ = total_influence(HGCN(3, 8, 2, 2), data, max_hops=2, vectorize=False)
-    torch.testing.assert_close(at_once, expected)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")

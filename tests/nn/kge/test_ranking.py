@@ -10,35 +10,30 @@ from torch_geometric.nn.kge import KGEModel
 
 from pyg_hyperbolic.nn.kge import HyperbolicKGEModel, RotH, evaluation
 from pyg_hyperbolic.nn.kge.ranking import metrics, ranks_of
+from tests.where import each
 
 Triples = tuple[Tensor, Tensor, Tensor]
 Spread = Callable[..., HyperbolicKGEModel]
 
 
-def by_a_loop(
-    model: HyperbolicKGEModel, triples: Triples, known: Triples
-) -> list[float]:
+def by_a_loop(model: HyperbolicKGEModel, triples: Triples, known: Triples) -> Tensor:
     """Ranks of tails, then of heads: one and those that are better and not known."""
     every = set(zip(*(index.tolist() for index in known), strict=True))
-    tails, heads = [], []
+    entities, tails, heads = range(model.num_nodes), [], []
+
+    def score(head: int, rel: int, tail: int, inverse: bool = False) -> float:
+        if inverse and model.reciprocal:
+            head, rel, tail = tail, rel + model.num_relations, head
+        return model(*(torch.tensor([i]) for i in (head, rel, tail))).item()
+
     for h, r, t in zip(*(index.tolist() for index in triples), strict=True):
-
-        def score(head: int, tail: int, r: int = r) -> float:
-            relation = r
-            return model(*(torch.tensor([i]) for i in (head, relation, tail))).item()
-
-        def inverse(head: int, tail: int, r: int = r) -> float:
-            if not model.reciprocal:
-                return score(head, tail)
-            r = r + model.num_relations
-            return model(*(torch.tensor([i]) for i in (tail, r, head))).item()
-
-        entities = range(model.num_nodes)
         wrong = [e for e in entities if (h, r, e) not in every and e != t]
-        tails.append(1 + sum(score(h, e) > score(h, t) for e in wrong))
-        wrong = [e for e in entities if (e, r, t) not in every and e != h]
-        heads.append(1 + sum(inverse(e, t) > inverse(h, t) for e in wrong))
-    return [*tails, *heads]
+        tails.append(1 + sum(score(h, r, e) > score(h, r, t) for e in wrong))
+        wrong, true = [e for e in entities if (e, r, t) not in every and e != h], True
+        heads.append(
+            1 + sum(score(e, r, t, true) > score(h, r, t, true) for e in wrong)
+        )
+    return torch.tensor([*tails, *heads]).double()
 
 
 @pytest.mark.parametrize("reciprocal", [True, False])
@@ -54,22 +49,20 @@ def test_filtered_ranks_are_those_of_a_loop(
     triples = tuple(index[:9] for index in known)
     options = {"curvature": [0.5, 1.0, 2.0], "reciprocal": reciprocal}
     model = spread(kind(12, 3, 6, **options)).double()
-    expected = torch.tensor(by_a_loop(model, triples, known)).double()
+    expected = by_a_loop(model, triples, known)
     found = model.test_filtered(*triples, known, batch_size=5, log=False)
     assert found == pytest.approx(metrics(expected))
     # Answers need not be known, and more than they are filtered.
-    alone = by_a_loop(model, triples, tuple(index[:0] for index in known))
-    nothing = tuple(index[9:9] for index in known)
+    nothing = tuple(index[:0] for index in known)
+    alone = by_a_loop(model, triples, nothing)
     found = model.test_filtered(*triples, nothing, log=False)
-    assert found == pytest.approx(metrics(torch.tensor(alone).double()))
-    assert alone != expected.tolist()
+    assert found == pytest.approx(metrics(alone))
+    assert not torch.equal(alone, expected)
 
 
+@each("geometry", ["hyperbolic", "euclidean"])
 def test_unfiltered_ranks_are_pygs(
-    kind: type[HyperbolicKGEModel],
-    geometry: str,
-    triples: Triples,
-    spread: Spread,
+    kind: type[HyperbolicKGEModel], geometry: str, triples: Triples, spread: Spread
 ) -> None:
     model = spread(kind(12, 3, 6, geometry=geometry))
     found = model.test(*triples, 5, k=3, log=False)
@@ -93,7 +86,7 @@ def test_ties_get_the_mean_of_their_ranks_and_nan_the_last() -> None:
 def test_a_model_that_knows_nothing_ranks_in_the_middle(triples: Triples) -> None:
     """It scores all alike: no order of equals may make it look good."""
     model = RotH(12, 3, 6)
-    for parameter in (model.node_emb.weight, model.rel_emb.weight):
-        torch.nn.init.zeros_(parameter)
+    torch.nn.init.zeros_(model.node_emb.weight)
+    torch.nn.init.zeros_(model.rel_emb.weight)
     mean_rank, _, hits = model.test(*triples, 100, k=6, log=False)
     assert mean_rank == 5.5 and hits == 0
