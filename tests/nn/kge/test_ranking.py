@@ -1,7 +1,6 @@
 """Ranks beside PyG's, and beside a loop over all entities."""
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,10 +9,8 @@ from torch_geometric.nn.kge import KGEModel
 
 from pyg_hyperbolic.nn.kge import HyperbolicKGEModel, RotH, evaluation
 from pyg_hyperbolic.nn.kge.ranking import metrics, ranks_of
+from tests.nn.kge.models import Kind, Triples, spread
 from tests.where import each
-
-Triples = tuple[Tensor, Tensor, Tensor]
-Spread = Callable[..., HyperbolicKGEModel]
 
 
 def by_a_loop(model: HyperbolicKGEModel, triples: Triples, known: Triples) -> Tensor:
@@ -38,17 +35,14 @@ def by_a_loop(model: HyperbolicKGEModel, triples: Triples, known: Triples) -> Te
 
 @pytest.mark.parametrize("reciprocal", [True, False])
 def test_filtered_ranks_are_those_of_a_loop(
-    kind: type[HyperbolicKGEModel],
-    reciprocal: bool,
-    spread: Spread,
-    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind, reciprocal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "_SCORES", 30)  # several blocks of questions
     heads, tails = torch.randint(12, (2, 40))
     known = heads, torch.randint(3, (40,)), tails
     triples = tuple(index[:9] for index in known)
     options = {"curvature": [0.5, 1.0, 2.0], "reciprocal": reciprocal}
-    model = spread(kind(12, 3, 6, **options)).double()
+    model = spread(kind, 12, 3, 6, **options).double()
     expected = by_a_loop(model, triples, known)
     found = model.test_filtered(*triples, known, batch_size=5, log=False)
     assert found == pytest.approx(metrics(expected))
@@ -61,10 +55,8 @@ def test_filtered_ranks_are_those_of_a_loop(
 
 
 @each("geometry", ["hyperbolic", "euclidean"])
-def test_unfiltered_ranks_are_pygs(
-    kind: type[HyperbolicKGEModel], geometry: str, triples: Triples, spread: Spread
-) -> None:
-    model = spread(kind(12, 3, 6, geometry=geometry))
+def test_unfiltered_ranks_are_pygs(kind: Kind, geometry: str, triples: Triples) -> None:
+    model = spread(kind, 12, 3, 6, geometry=geometry)
     found = model.test(*triples, 5, k=3, log=False)
     assert found == pytest.approx(KGEModel.test(model, *triples, 5, k=3, log=False))
 

@@ -8,10 +8,8 @@ from torch.autograd import gradcheck
 
 from pyg_hyperbolic import Curvature, kernels
 from pyg_hyperbolic.nn.kge import AttH, HyperbolicKGEModel, MuRP, RotH
+from tests.nn.kge.models import Kind, Triples, spread
 from tests.where import each
-
-Triples = tuple[Tensor, Tensor, Tensor]
-Spread = Callable[..., HyperbolicKGEModel]
 
 
 def expmap(v: Tensor, c: Tensor) -> Tensor:
@@ -73,16 +71,15 @@ def in_the_ball(model: HyperbolicKGEModel, head: int, rel: int, tail: int) -> Te
 
 @each("reciprocal", [True, False])
 def test_scores_are_the_papers(
-    kind: type[HyperbolicKGEModel],
+    kind: Kind,
     reciprocal: bool,
     triples: Triples,
-    spread: Spread,
     dtype: torch.dtype,
     assert_close: Callable[..., None],
 ) -> None:
     head, rel, tail = triples
     options = {"curvature": [0.3, 1.0, 2.0], "reciprocal": reciprocal}
-    model = spread(kind(12, 3, 6, **options)).to(dtype)
+    model = spread(kind, 12, 3, 6, **options).to(dtype)
     if kind is AttH:
         torch.nn.init.normal_(model.rel_context.weight)
     if reciprocal:
@@ -97,9 +94,9 @@ def test_scores_are_the_papers(
 
 
 def test_small_curvatures_lead_to_the_euclidean_twin(
-    kind: type[HyperbolicKGEModel], triples: Triples, spread: Spread
+    kind: Kind, triples: Triples
 ) -> None:
-    twin = spread(kind(12, 3, 6, geometry="euclidean")).double()
+    twin = spread(kind, 12, 3, 6, geometry="euclidean").double()
     model = kind(12, 3, 6, curvature=1e-9).double()
     missing = model.load_state_dict(twin.state_dict(), strict=False)
     assert {key.partition(".")[0] for key in missing.missing_keys} == {"curvature"}
@@ -107,22 +104,18 @@ def test_small_curvatures_lead_to_the_euclidean_twin(
     assert twin.curvature is None
 
 
-def test_the_euclidean_twin_is_the_plain_formula(
-    triples: Triples, spread: Spread
-) -> None:
+def test_the_euclidean_twin_is_the_plain_formula(triples: Triples) -> None:
     head, rel, tail = triples
-    model = spread(MuRP(12, 3, 6, geometry="euclidean")).double()
+    model = spread(MuRP, 12, 3, 6, geometry="euclidean").double()
     h, t = model.node_emb(head), model.node_emb(tail)
     square = (model.rel_scale(rel) * h - t - model.rel_emb(rel)).square().sum(dim=1)
     biases = model.head_bias(head) + model.tail_bias(tail)
     torch.testing.assert_close(model(*triples), biases[:, 0] - square)
 
 
-def test_all_derivatives(
-    kind: type[HyperbolicKGEModel], triples: Triples, spread: Spread
-) -> None:
+def test_all_derivatives(kind: Kind, triples: Triples) -> None:
     """Also of each relation by its own curvature; there is no relation 3."""
-    model = spread(kind(12, 4, 4, curvature=[0.5, 1.0, 2.0, 1.0])).double()
+    model = spread(kind, 12, 4, 4, curvature=[0.5, 1.0, 2.0, 1.0]).double()
     names = [name for name, _ in model.named_parameters()]
 
     def scores(*values: Tensor) -> Tensor:
@@ -142,14 +135,13 @@ def test_all_derivatives(
 @each("geometry", ["hyperbolic", "euclidean"])
 @each("radius", [1e-8, 1.0, 40.0, 1e4])
 def test_no_radius_is_too_large(
-    kind: type[HyperbolicKGEModel],
+    kind: Kind,
     geometry: str,
     radius: float,
     triples: Triples,
-    spread: Spread,
     assert_finite: Callable[..., None],
 ) -> None:
-    model = spread(kind(12, 3, 6, geometry=geometry), radius)
+    model = spread(kind, 12, 3, 6, geometry=geometry, radius=radius)
     model.loss(*triples).backward()
     assert_finite(model(*triples), *(x.grad for x in model.parameters()))
 

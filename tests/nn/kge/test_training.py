@@ -1,19 +1,15 @@
 """Training as PyG's example does it, and what a loss is made of."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from pyg_hyperbolic import curvature_report
 from pyg_hyperbolic.nn.kge import HyperbolicKGEModel, RotH
-
-Triples = tuple[Tensor, Tensor, Tensor]
-Spread = Callable[..., HyperbolicKGEModel]
+from tests.nn.kge.models import Kind, Triples, spread
 
 
 def train(model: HyperbolicKGEModel, triples: Triples, optimizers: list[Any]) -> float:
@@ -40,7 +36,7 @@ def tree() -> Triples:
     return torch.cat([child, grandchild]), rel, torch.cat([parents, theirs])
 
 
-def learns(kind: type[HyperbolicKGEModel], **options: Any) -> None:
+def learns(kind: Kind, **options: Any) -> None:
     model = kind(31, 2, 8, num_negatives=20, **options)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     losses = [train(model, tree(), [optimizer]) for _ in range(60)]
@@ -51,7 +47,7 @@ def learns(kind: type[HyperbolicKGEModel], **options: Any) -> None:
     assert model.test_filtered(*tree(), tree(), log=False).mrr > 0.7
 
 
-def test_a_tree_is_learned(kind: type[HyperbolicKGEModel]) -> None:
+def test_a_tree_is_learned(kind: Kind) -> None:
     learns(kind)
 
 
@@ -60,7 +56,7 @@ def test_a_tree_is_learned_by_other_losses(options: dict[str, Any]) -> None:
     learns(RotH, **options)
 
 
-def test_sparse_gradients(kind: type[HyperbolicKGEModel]) -> None:
+def test_sparse_gradients(kind: Kind) -> None:
     model = kind(31, 2, 8, True)
     own = set(model.curvature.parameters())
     tables = [x for x in model.parameters() if x not in own]
@@ -80,10 +76,10 @@ def test_sparse_gradients(kind: type[HyperbolicKGEModel]) -> None:
 
 
 def test_the_loss_is_of_triples_in_both_directions_and_their_samples(
-    triples: Triples, spread: Spread, monkeypatch: pytest.MonkeyPatch
+    triples: Triples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head, rel, tail = triples
-    model = spread(RotH(12, 3, 6, num_negatives=4))
+    model = spread(RotH, 12, 3, 6, num_negatives=4)
     sampled = torch.randint(12, (4, 18))
     monkeypatch.setattr(torch, "randint", lambda *_, **__: sampled)
     ends, starts = torch.cat([tail, head]), torch.cat([head, tail])
@@ -98,10 +94,10 @@ def test_the_loss_is_of_triples_in_both_directions_and_their_samples(
 
 
 def test_without_inverses_half_of_the_samples_are_heads(
-    triples: Triples, spread: Spread, monkeypatch: pytest.MonkeyPatch
+    triples: Triples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head, rel, tail = triples
-    model = spread(RotH(12, 3, 6, num_negatives=4, reciprocal=False))
+    model = spread(RotH, 12, 3, 6, num_negatives=4, reciprocal=False)
     others = torch.randint(12, (4, 9))
     found = {4: others[:, :4], 5: others[:, 4:]}
     monkeypatch.setattr(torch, "randint", lambda _, shape, **__: found[shape[1]])
@@ -112,10 +108,8 @@ def test_without_inverses_half_of_the_samples_are_heads(
     torch.testing.assert_close(model.loss(*triples), -total / 45)
 
 
-def test_interface_is_pygs(
-    kind: type[HyperbolicKGEModel], triples: Triples, spread: Spread
-) -> None:
-    model = spread(kind(12, 3, 6, curvature=[0.5, 1.0, 2.0]))
+def test_interface_is_pygs(kind: Kind, triples: Triples) -> None:
+    model = spread(kind, 12, 3, 6, curvature=[0.5, 1.0, 2.0])
     assert repr(model) == f"{kind.__name__}(12, num_relations=3, hidden_channels=6)"
     head, rel, tail = model.random_sample(*triples)
     assert torch.equal(rel, triples[1])
