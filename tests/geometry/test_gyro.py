@@ -3,6 +3,7 @@
 Equal points: ``tests/kernels/test_corners.py``.
 """
 
+import math
 from collections.abc import Callable
 
 import geoopt
@@ -91,9 +92,29 @@ def test_gyrovector_algebra(c: float, dtype: torch.dtype) -> None:
     assert torch.equal(gyro_add(u, -u, c), zero)
 
 
-@pytest.mark.parametrize(
-    "f", [gyro_add, sqdist, dist, log, exp, transport], ids=lambda f: f.__name__
-)
+OPERATIONS = [gyro_add, sqdist, dist, log, exp, transport]
+operation = pytest.mark.parametrize("f", OPERATIONS, ids=lambda f: f.__name__)
+
+
+@operation
+@each("c", [0.0, 1e-6, 0.1, 1.0, 10.0])
+def test_all_is_finite_at_all_angles(
+    f: Callable[..., Tensor], c: float, dtype: torch.dtype
+) -> None:
+    """Equal, nearly equal, opposite, and nearly opposite, at all pairs of radii."""
+    r = torch.tensor([0.0, 1e-30, 1e-12, 1e-4, 0.3, 1.0, 5.0, 15.0, 30.0])
+    theta = torch.tensor([0.0, 0.7, 0.7 + 1e-7, 0.7 + math.pi, 0.8 + math.pi, 2.0])
+    rays = torch.stack([theta.cos(), theta.sin()], dim=-1)
+    p = (r[:, None, None] * rays).view(-1, 2).to(dtype)
+    u = p.repeat_interleave(len(p), 0).requires_grad_()
+    v = p.repeat(len(p), 1).requires_grad_()
+    curvature = torch.full((len(u),), c, dtype=dtype, requires_grad=True)
+    out = f(u, v, curvature)
+    got = [out, *torch.autograd.grad(out.sum(), (u, v, curvature))]
+    assert all(x.isfinite().all() for x in got)
+
+
+@operation
 @each("learned", [False, True])
 def test_few_tensors_are_saved(f: Callable[..., Tensor], learned: bool) -> None:
     # Everything else is a row scalar.  The derivative with respect to c, which is in

@@ -1,6 +1,6 @@
 """Devices without float64, for which the CPU is taken here.
 
-Other radii: ``test_functions.py``; graphs: ``tests/nn/test_without_float64.py``.
+Other radii: ``test_functions.py``; layers: ``tests/nn/test_without_float64.py``.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pyg_hyperbolic.geometry import rows
+from pyg_hyperbolic.kernels import portable
 from tests.geometry.functions import FROM, NAMES, function
 from tests.where import each
 from tests.without_float64 import without_float64
@@ -48,4 +49,28 @@ def test_values_and_derivatives(name: str, radius: float) -> None:
         return
     true = derivatives(f, [x.double() for x in single], cotangent)
     for mine, exact in zip(got[: len(inputs) + 1], true, strict=False):
+        assert (mine - exact).norm() <= 1e-3 * exact.norm()
+
+
+@pytest.mark.parametrize("which", ["midpoint", "log_sum", "dist"])
+@each("radius", [5.0, 1e3])
+def test_graphs(which: str, radius: float) -> None:
+    x = torch.nn.functional.normalize(torch.randn(7, 2, 3), dim=-1) * radius
+    x = x * torch.rand(7, 2, 1)
+    weight, c, bias = torch.rand(20), torch.tensor([0.5, 1.0]), torch.randn(2, 3)
+    source, target = torch.randint(0, 7, (2, 20))
+    f = {
+        "midpoint": lambda x, b, w, c: portable.midpoint(x, b, w, c, source, target, 7),
+        "log_sum": lambda x, u, w, c: portable.log_sum(x, u, w, c, source, target),
+        "dist": lambda x, u, w, c: portable.dist(x, u, c, source, target) * w[:, None],
+    }[which]
+    inputs = x, bias if which == "midpoint" else x.flip(0), weight, c
+    cotangent = torch.randn_like(f(*inputs))
+    with without_float64():
+        got = list(derivatives(f, inputs, cotangent))
+    assert all(x.isfinite().all() for x in got[:5])
+    if radius > 5:
+        return
+    true = derivatives(f, [x.double() for x in inputs], cotangent.double())
+    for mine, exact in zip(got[:5], true, strict=False):
         assert (mine - exact).norm() <= 1e-3 * exact.norm()
