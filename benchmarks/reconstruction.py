@@ -99,8 +99,7 @@ def embed(
     graph: Hierarchy, settings: dict[str, Any], geometry: Geometry
 ) -> tuple[Tensor, float]:
     """Points of a hierarchy, and the loss of the last epoch."""
-    start: Tensor | None = None
-    inner, size = graph.inner, settings["batch"]
+    start, inner = None, graph.inner
     if geometry.coarse and inner.sum() >= COARSEST:
         points, _ = embed(graph.inner_part(), settings, geometry)
         start = leaves_beside_parents(graph, points)
@@ -112,7 +111,7 @@ def embed(
     weight = (1 - geometry.inner) / graph.num_nodes + more
     loss_of = SampledSoftmaxLoss(graph.edge_index, graph.num_nodes, NEGATIVES, weight)
     optimizer = torch.optim.Adam(embedding.parameters(), fused=True)
-    size = min(size, max(graph.num_nodes // LEAST_STEPS, 1))
+    size = min(settings["batch"], max(graph.num_nodes // LEAST_STEPS, 1))
     total, label = 0.0, f"{graph.num_nodes} nodes"
     for epoch in tqdm(range(settings["epochs"]), label, leave=False, disable=None):
         progress = epoch / settings["epochs"]

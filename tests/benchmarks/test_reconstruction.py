@@ -83,7 +83,7 @@ def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
     done = runs.read(tmp_path / "reconstruction.jsonl")
     assert (len(once), len(done)) == (2, 4) and done[:2] == once
     curved, flat = once
-    assert curved["mean_average_precision"] > 0.9
+    assert curved["mean_average_precision"] > 0.8
     assert flat["mean_average_precision"] < curved["mean_average_precision"]
     assert (tmp_path / "tree_1.png").stat().st_size > 10_000
     assert "| hyperbolic | 2          |" in capsys.readouterr().out
