@@ -161,6 +161,10 @@ nn/losses.py by nn/test_losses.py
 + return halves[0]
 - (self.margin - self.energy(embedding, others, c))
 + (self.margin + self.energy(embedding, others, c))
+- others[row]
++ others[row.flip(0)]
+- masked_fill(skipped, -math.inf)
++ masked_fill(skipped, 0.0)
 nn/dense/embedding.py by nn/test_losses.py
 - largest=False
 + largest=True
