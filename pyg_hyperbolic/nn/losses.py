@@ -36,8 +36,9 @@ class SampledSoftmaxLoss(torch.nn.Module):
             for a hierarchy those of its transitive closure.
         num_nodes: Number of nodes.
         num_negatives: How many nodes are drawn.
-        weight: How often each node is drawn, compared with others, shape :math:`(N)`;
-            all equally often by default.
+        weight: How often each node is drawn, compared with others, shape :math:`(N)`,
+            which :func:`torch.multinomial` takes of up to :math:`2^{24}` nodes; all
+            equally often by default.
 
     Raises:
         ValueError: If an edge names a node that does not exist, a number is not
@@ -114,7 +115,8 @@ def _check_weight(weight: Tensor, num_nodes: int, device: torch.device) -> None:
     check_real(weight, "weight")
     check_shape(weight, "weight", (num_nodes,), fits="num_nodes")
     check_device(weight.device, device, "weight", "'edge_index'")
-    if not (bool((weight >= 0).all()) and 0 < weight.sum() < math.inf):
+    total = weight.sum(dtype=torch.float32)
+    if not (bool((weight >= 0).all()) and 0 < total < math.inf):
         raise ValueError(
             f"'weight' must have numbers >= 0, of a positive sum (got {weight}); "
             f"leave it out to draw all nodes equally often"
