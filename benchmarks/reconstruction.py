@@ -100,12 +100,14 @@ def embed(
 ) -> tuple[Tensor, float]:
     """Points of a hierarchy, and the loss of the last epoch."""
     start, inner = None, graph.inner
-    if geometry.coarse and inner.sum() >= COARSEST:
+    # What is no hierarchy may have a part without leaves, which is never coarser.
+    if geometry.coarse and COARSEST <= inner.sum() < graph.num_nodes:
         points, _ = embed(graph.inner_part(), settings, geometry)
         start = leaves_beside_parents(graph, points)
     embedding = HyperbolicEmbedding(graph.num_nodes, settings["dim"])
     if start is not None:
-        embedding.weight.data.copy_(start)
+        with torch.no_grad():
+            embedding.weight.copy_(start)
     # Few of the uniformly drawn nodes are inner ones, which are harder to keep away.
     more = geometry.inner * inner / inner.sum()
     weight = (1 - geometry.inner) / graph.num_nodes + more
@@ -148,17 +150,8 @@ def measure(data: Data, run: Run) -> Tensor:
 def table(done: Sequence[Run]) -> str:
     """A row for each graph, geometry, dimension and number of epochs."""
     head = ["graph", "geometry", "dimensions", "epochs", "mean rank", "MAP"]
-    rows = [
-        [
-            *head,
-            "median radius",
-            "CPU seconds",
-            "seeds",
-            "published rank",
-            "published MAP",
-            "by",
-        ]
-    ]
+    head += ["median radius", "CPU seconds", "seeds"]
+    rows = [[*head, "published rank", "published MAP", "by"]]
 
     def row(run: Run) -> tuple[str, str, int, int]:
         preset = run["preset"]

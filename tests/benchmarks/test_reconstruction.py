@@ -63,6 +63,16 @@ def test_from_coarse_to_fine() -> None:
     )
 
 
+def test_a_cycle_has_no_coarser_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconstruction, "COARSEST", 1)
+    ring = torch.arange(5)
+    graph = Hierarchy(torch.stack([ring, ring.roll(1)]), 5)
+    settings = {"dim": 2, "epochs": 1, "batch": 2, "lr": 0.1}
+    geometry = reconstruction.GEOMETRIES["hyperbolic"]
+    points, loss = reconstruction.embed(graph, settings, geometry)
+    assert points.shape == (5, 2) and points.isfinite().all() and loss > 0
+
+
 def test_batches_have_all_edges_of_their_nodes() -> None:
     batches = list(Hierarchy(EDGES, 31).batches(7))
     edges = torch.cat(batches, dim=1)
