@@ -4,7 +4,8 @@ Each synset is a point, each of its ancestors a neighbor; points are trained by 
 softmax over sampled nodes of Nickel & Kiela (2017), with Adam on normal coordinates,
 and Euclidean points by the same with c = 0.  Hyperbolic points are trained from coarse
 to fine: what is above others first, then all, with the leaves starting beside their
-parents; Euclidean ones, for which that is worse, all at once.  Then all ancestors of
+parents; Euclidean ones, for which that is worse, all at once.  Without any training,
+``construction`` puts a tree of the edges into two dimensions.  Then all ancestors of
 each node are ranked among all nodes, exactly.  There is no test set: the question is
 what fits into so many dimensions.  Runs are appended to ``reconstruction.jsonl`` as
 they end, and are not repeated; two hyperbolic dimensions are drawn.
@@ -14,6 +15,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -28,10 +30,11 @@ from benchmarks.common import cli, runs
 from benchmarks.common.ancestors import reconstruction
 from benchmarks.common.graphs import MissingDataset, read_graph
 from benchmarks.common.hierarchy import Hierarchy
-from benchmarks.common.report import figure, markdown, unique
+from benchmarks.common.report import COLORS, figure, markdown, unique
 from benchmarks.common.runs import Run
 from pyg_hyperbolic.datasets import WordNet, data_root
 from pyg_hyperbolic.nn import HyperbolicEmbedding, SampledSoftmaxLoss
+from pyg_hyperbolic.utils import tree_embedding
 from pyg_hyperbolic.visualization import plot_disk
 
 PREFIX = "wordnet-"
@@ -49,6 +52,7 @@ GEOMETRIES = {
     "hyperbolic": Geometry(1.0, inner=0.6, coarse=True),
     "euclidean": Geometry(0.0, inner=0.0, coarse=False),
 }
+CONSTRUCTION = "construction"
 NEGATIVES, BATCH, RATE = 50, 256, 0.5
 # The rate starts at a tenth for the layout's sake, and falls to a hundredth.
 BURN_IN, SLOW, END = 0.1, 0.1, 0.01
@@ -132,7 +136,10 @@ def train(data: Data, run: Run) -> Tensor:
     """Trains points as a run says, and notes the last loss and the seconds."""
     torch.manual_seed(run["seed"])
     graph, begin = Hierarchy(data.edge_index, data.num_nodes), time.process_time()
-    points, run["loss"] = embed(graph, run["preset"], GEOMETRIES[run["model"]])
+    if run["model"] == CONSTRUCTION:
+        points = tree_embedding(graph.parents())
+    else:
+        points, run["loss"] = embed(graph, run["preset"], GEOMETRIES[run["model"]])
     run["seconds"] = time.process_time() - begin
     return points
 
@@ -140,7 +147,8 @@ def train(data: Data, run: Run) -> Tensor:
 def measure(data: Data, run: Run) -> Tensor:
     """Trains and ranks; returns the points."""
     points = train(data, run)
-    found = reconstruction(points, GEOMETRIES[run["model"]].c, data.edge_index)
+    c = 0.0 if run["model"] == "euclidean" else 1.0
+    found = reconstruction(points, c, data.edge_index)
     radii = points.norm(dim=1)
     run |= found._asdict()
     run |= {"radius": radii.median().item(), "largest_radius": radii.max().item()}
@@ -193,16 +201,52 @@ def draw(points: Tensor, data: Any, path: Path) -> None:
         plot_disk(shown, 1.0, names=names, ax=panels[0, 0])
 
 
+def draw_dimensions(done: Sequence[Run], path: Path) -> None:
+    """Mean average precision by dimension, from the least to the most of all seeds."""
+    graphs = unique(run["dataset"] for run in done)
+    size = {"figsize": (4.5 * len(graphs), 3.6)}
+    with figure(path, 1, len(graphs), **size) as (_, panels):
+        for panel, dataset in zip(panels[0], graphs, strict=True):
+            own = [run for run in done if run["dataset"] == dataset]
+            lines = unique((run["model"], run["preset"]["epochs"]) for run in own)
+            for line in lines:
+                color = COLORS[[*GEOMETRIES, CONSTRUCTION].index(line[0])]
+                found: dict[int, list[float]] = {}
+                for run in own:
+                    if (run["model"], run["preset"]["epochs"]) == line:
+                        score = run["mean_average_precision"]
+                        found.setdefault(run["preset"]["dim"], []).append(score)
+                found = dict(sorted(found.items()))
+                epochs = f", {line[1]} epochs" if line[1] else ""
+                means = [fmean(values) for values in found.values()]
+                panel.plot([*found], means, "o-", color=color, label=line[0] + epochs)
+                ends = ([f(values) for values in found.values()] for f in (min, max))
+                panel.fill_between([*found], *ends, color=color, alpha=0.2, lw=0)
+            dimensions = sorted(unique(run["preset"]["dim"] for run in own))
+            panel.set_xscale("log", base=2)
+            panel.set_xticks(dimensions, [str(d) for d in dimensions])
+            panel.set(title=dataset, xlabel="dimensions", ylim=(0, 1.03))
+            panel.legend(frameon=False)
+        panels[0][0].set_ylabel("mean average precision")
+
+
 def planned(args: Namespace, dataset: str) -> list[Run]:
     """The runs of a graph."""
     settings = {"epochs": args.epochs, "batch": args.batch, "lr": args.lr}
-    return [
-        runs.new_run(
-            task="reconstruction", dataset=dataset, model=geometry, seed=seed,
-            preset={"dim": dim, **settings}, device="cpu",
-        )
-        for dim in args.dim for geometry in args.geometry for seed in args.seeds
-    ]  # fmt: skip
+    wanted = []
+    for dim, geometry, seed in product(args.dim, args.geometry, args.seeds):
+        preset = {"dim": dim, **settings}
+        if geometry == CONSTRUCTION:  # of the plane, and without chance
+            if dim != 2 or seed != args.seeds[0]:
+                continue
+            preset["epochs"], seed = 0, 0
+        wanted.append(
+            runs.new_run(
+                task="reconstruction", dataset=dataset, model=geometry, seed=seed,
+                preset=preset, device="cpu",
+            )
+        )  # fmt: skip
+    return wanted
 
 
 def complete(args: Namespace, dataset: str, path: Path) -> list[Run]:
@@ -222,7 +266,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser(__doc__)
     cli.several(options, "--dataset", [f"{PREFIX}mammals"])
     cli.several(options, "--dim", [2, 5, 10], type=int)
-    cli.several(options, "--geometry", GEOMETRIES, choices=GEOMETRIES)
+    geometries = [*GEOMETRIES, CONSTRUCTION]
+    cli.several(options, "--geometry", geometries, choices=geometries)
     cli.several(options, "--seeds", range(3), type=int)
     options.add_argument("--epochs", type=int, default=150, help="(default: 150)")
     nodes = f"nodes whose edges are a batch (default: {BATCH})"
@@ -237,6 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = runs.read(path)
         if not args.report:
             done = [r for name in args.dataset for r in complete(args, name, path)]
+        draw_dimensions(done, args.out / "reconstruction_dimensions.png")
         cli.publish(table(done), args.out, "reconstruction")
 
     return cli.guarded(job)

@@ -40,7 +40,7 @@ def reconstruction(points: Tensor, c: float, edge_index: Tensor) -> Reconstructi
     source, order = edge_index[0].sort(stable=True)
     above = edge_index[1][order]
     far = kernels.dist(points, points, c, source, above)
-    reach = torch.zeros(number).scatter_reduce(0, source, far, "amax")
+    reach = far.new_zeros(number).scatter_reduce(0, source, far, "amax")
     ranks, precisions = torch.zeros(0), torch.zeros(0)
     for nodes in source.unique().split(max(PAIRS // number, 1)):
         own = torch.isin(source, nodes)

@@ -1,4 +1,4 @@
-"""Measures of graphs, and of how well points represent them."""
+"""Measures of graphs, of how well points represent them, and trees as points."""
 
 from pyg_hyperbolic.utils.embedding import (
     EmbeddingQuality,
@@ -6,6 +6,7 @@ from pyg_hyperbolic.utils.embedding import (
     embedding_quality,
 )
 from pyg_hyperbolic.utils.hyperbolicity import Hyperbolicity, gromov_hyperbolicity
+from pyg_hyperbolic.utils.tree import tree_embedding
 
 __all__ = [
     "EmbeddingQuality",
@@ -13,4 +14,5 @@ __all__ = [
     "embedding_distances",
     "embedding_quality",
     "gromov_hyperbolicity",
+    "tree_embedding",
 ]

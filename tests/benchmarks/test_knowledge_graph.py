@@ -35,7 +35,7 @@ def test_all_models_and_their_twins_run_once(
     done = runs.read(tmp_path / "knowledge_graph.jsonl")
     assert len(done) == 8
     for run in done:
-        assert run["epochs"] == 4 and [epoch for epoch, *_ in run["curve"]] == [2, 4]
+        assert [epoch for epoch, *_ in run["curve"]] == [2, 4]
         assert 0 < run["test"]["mrr"] <= 1 and run["score"] == max(
             mrr for *_, mrr in run["curve"]
         )

@@ -194,7 +194,15 @@ def of_graphs() -> dict[str, Row]:
         "num_sources": whole(3),
         "seed": whole(0, -9),
     }
+    tree = torch.tensor([0, 0, 0, 1, 2])
+    deep = (torch.arange(-1, 40).clamp(min=0), "be of a tree whose leaves can have")
+    cycle = each("lead from every node to a root", torch.tensor([0, 2, 1]))
+    range_ = each("have indices from 0 to", tree - 1, tree + 3)
+    parent = values.index(
+        tree, *each("have one axis", tree[None]), deep, *cycle, *range_
+    )
     return {
+        "tree_embedding": (utils.tree_embedding, {"parent": without(parent, "device")}),
         "gromov_hyperbolicity": (utils.gromov_hyperbolicity, measure),
         "embedding_distances": (utils.embedding_distances, kept),
         "embedding_quality": (utils.embedding_quality, kept),
