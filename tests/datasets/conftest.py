@@ -1,28 +1,36 @@
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from pyg_hyperbolic.datasets import published_files
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = OSError("no network in tests")
+    monkeypatch.setattr(published_files, "fetch", Mock(side_effect=error))
+
 
 @pytest.fixture
-def published_disease_lp(tmp_path: Path) -> Path:
-    """A folder with a copy of the published files in ``disease_lp``.
+def published(tmp_path: Path) -> Callable[[str], Path]:
+    """Copies a folder of published files below ``$PYG_HYPERBOLIC_DATA``.
 
-    They are looked for below ``$PYG_HYPERBOLIC_DATA/hgcn``, which is only read.
+    They may be in its folder ``raw``; there they are only read.
     """
-    root = os.environ.get("PYG_HYPERBOLIC_DATA")
-    if not root:
-        pytest.skip("PYG_HYPERBOLIC_DATA is not set: no published files to read")
-    folder = Path(root) / "hgcn" / "disease_lp"
-    copy = tmp_path / "hgcn" / "disease_lp"
-    copy.mkdir(parents=True)
-    for end in ("edges.csv", "feats.npz", "labels.npy"):
-        file = f"disease_lp.{end}"
-        found = [
-            path for path in (folder / file, folder / "raw" / file) if path.exists()
-        ]
-        if not found:
-            pytest.skip(f"{file} is neither in {folder} nor in its folder 'raw'")
-        shutil.copyfile(found[0], copy / file)
-    return copy.parent
+
+    def copy(name: str) -> Path:
+        folder = Path(os.environ.get("PYG_HYPERBOLIC_DATA", "missing")) / name
+        files = [*folder.glob("*.*"), *folder.glob("raw/*.*")]
+        if not files:
+            pytest.skip(f"$PYG_HYPERBOLIC_DATA/{name} is not there")
+        out = tmp_path / "published" / folder.name
+        out.mkdir(parents=True)
+        for file in files:
+            shutil.copyfile(file, out / file.name)
+        return out
+
+    return copy

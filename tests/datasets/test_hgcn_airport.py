@@ -1,7 +1,7 @@
 import os
 import pickle
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,13 @@ import pytest
 import torch
 
 from pyg_hyperbolic.datasets import HGCNAirport, hgcn_airport
+from tests.where import each
 
 
-def published(tmp_path: Path) -> Path:
-    root = os.environ.get("PYG_HYPERBOLIC_DATA")
-    if not root:
-        pytest.skip("PYG_HYPERBOLIC_DATA is not set: no published file to read")
-    folder = Path(root) / "hgcn" / "airport"
-    found = [p for p in (folder / "airport.p", folder / "raw/airport.p") if p.exists()]
-    if not found:
-        pytest.skip(f"airport.p is neither in {folder} nor in its folder 'raw'")
-    copy = tmp_path / "hgcn" / "airport"
-    copy.mkdir(parents=True)
-    shutil.copyfile(found[0], copy / "airport.p")
-    return copy.parent
-
-
-def test_published_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = published(tmp_path)
+def test_published_graph(
+    published: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = published("hgcn/airport").parent
     monkeypatch.setitem(sys.modules, "networkx", None)  # it is not needed
     data = HGCNAirport(root)[0]
     assert data.x.shape == (3188, 4) and data.edge_index.shape == (2, 37260)
@@ -63,27 +52,25 @@ class Evil:
         return os.mkdir, ("owned",)
 
 
-@pytest.mark.parametrize("where", ["whole", "node"])
 def test_a_pickle_that_runs_code_is_refused(
-    small: networkx.Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    small: networkx.Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small.nodes["a"]["feat"] = Evil()
-    content = pickle.dumps(Evil() if where == "whole" else small)
-    with pytest.raises(ValueError, match=r"names the class posix\.mkdir"):
-        hgcn_airport.read_graph(content)
+    for evil in (Evil(), small):
+        with pytest.raises(ValueError, match=r"names the class posix\.mkdir"):
+            hgcn_airport.read_graph(pickle.dumps(evil))
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", pickle.dumps({"a": 1})])
+@each("content", [b"", b"nonsense", pickle.dumps({"a": 1})])
 def test_other_content_is_an_error(content: bytes) -> None:
     with pytest.raises(ValueError, match="no pickled graph"):
         hgcn_airport.read_graph(content)
 
 
 def test_another_file_is_refused(tmp_path: Path, small: networkx.Graph) -> None:
-    folder = tmp_path / "airport"
-    folder.mkdir()
-    (folder / "airport.p").write_bytes(pickle.dumps(small))
+    (tmp_path / "airport").mkdir()
+    (tmp_path / "airport" / "airport.p").write_bytes(pickle.dumps(small))
     with pytest.raises(ValueError, match=r"is not the published file .* replace it by"):
         HGCNAirport(tmp_path)

@@ -6,11 +6,15 @@ from pyg_hyperbolic.datasets import data_root
 from tests.where import each
 
 
-def test_given_root_wins_over_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_root_wins_over_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PYG_HYPERBOLIC_DATA", "/from/environment")
-    assert data_root("/given") == Path("/given")
-    assert data_root(Path("/given")) == Path("/given")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert data_root("/given") == data_root(Path("/given")) == Path("/given")
     assert data_root() == Path("/from/environment")
+    assert data_root("~/data") == tmp_path / "data"
+    assert not list(tmp_path.iterdir())  # nothing is created
 
 
 @each("empty", [None, ""])
@@ -27,11 +31,3 @@ def test_default_is_in_the_user_cache(
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert data_root() == tmp_path / "xdg" / "pyg_hyperbolic"
-
-
-def test_home_is_expanded_and_nothing_is_created(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert data_root("~/data") == tmp_path / "data"
-    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
+import networkx
 import pytest
 import torch
-from torch_geometric.utils import is_undirected
+from torch_geometric.utils import from_networkx
 
 from pyg_hyperbolic.datasets import SyntheticTree
 from tests.where import each
@@ -12,23 +13,15 @@ def test_features_are_those_of_a_slow_loop(
     branching: int, depth: int, gamma: float, unit_rows: bool
 ) -> None:
     data = SyntheticTree(branching, depth, 5, gamma, unit_rows, seed=3)[0]
-    parents: list[int | None] = [None]
-    level = [0]
-    for _ in range(depth):
-        first = len(parents)
-        parents += [node for node in level for _ in range(branching)]
-        level = list(range(first, len(parents)))
+    tree = networkx.balanced_tree(branching, depth)
     generator = torch.Generator().manual_seed(3)
-    noise = torch.randn(len(parents), 5, dtype=torch.float64, generator=generator)
-    rows: list[torch.Tensor] = []
-    for own, parent in zip(noise, parents, strict=True):
-        rows.append(own if parent is None else gamma * rows[parent] + own)
+    rows = torch.randn(len(tree), 5, dtype=torch.float64, generator=generator)
+    for parent, child in networkx.bfs_edges(tree, 0):
+        rows[child] += gamma * rows[parent]
     if unit_rows:
-        rows = [row / row.square().sum().sqrt() for row in rows]
-    torch.testing.assert_close(data.x, torch.stack(rows).float())
-    edges = {(p, i) for i, p in enumerate(parents) if p is not None}
-    found = {(int(p), int(i)) for p, i in data.edge_index.t() if p < i}
-    assert found == edges and is_undirected(data.edge_index)
+        rows = torch.nn.functional.normalize(rows)
+    torch.testing.assert_close(data.x, rows.float())
+    assert torch.equal(data.edge_index, from_networkx(tree).edge_index)
 
 
 def test_the_default_is_the_published_tree_in_unit_rows() -> None:

@@ -1,16 +1,17 @@
 import gzip
 import hashlib
 import io
-import os
-import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from pyg_hyperbolic.datasets import WordNet, published_files, wordnet
+from tests.where import each
 
 # A file in the database's format: its licence, two hypernyms of one synset, an
 # instance, relations of another kind, and a synset of 16 words, a number in base 16.
@@ -31,16 +32,11 @@ NAMES = ["entity", "mammal", "word 0", "guard dog", "guard", "Laika"]
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """These lines are published, no system has a file, and there is no network."""
-
-    def no_network(url: str) -> bytes:
-        raise OSError(f"no network in tests: {url}")
-
+    """These lines are published, and no system has a file of its own."""
     digest = hashlib.sha256(LINES).hexdigest()
     monkeypatch.setattr(wordnet, "SHA256", {"data.noun": digest})
     monkeypatch.setattr(wordnet, "NUM_SYNSETS", {"data.verb": 6})
     monkeypatch.setattr(wordnet, "SYSTEM", str(tmp_path / "system"))
-    monkeypatch.setattr(published_files, "fetch", no_network)
 
 
 def put(path: Path, content: bytes = LINES) -> None:
@@ -55,22 +51,23 @@ def edges(data: Any) -> set[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize(
-    "place", ["raw/data.noun", "raw/data.noun.gz", "data.noun", "data.noun.gz"]
+    "place",
+    [
+        "root/raw/data.noun",
+        "root/raw/data.noun.gz",
+        "root/data.noun",
+        "root/data.noun.gz",
+        "system/data.noun",
+    ],
 )
 def test_files_are_found_and_read(place: str, tmp_path: Path) -> None:
-    put(tmp_path / "root" / place)
+    put(tmp_path / place)
     for closure, expected in ((True, CLOSURE), (False, DIRECT)):
         for _ in range(2):  # the second time from processed/
             data: Any = WordNet(tmp_path / "root", closure=closure)[0]
             assert edges(data) == expected and data.num_nodes == 6
             assert data.name == NAMES
-    assert (tmp_path / "root" / "processed").exists() == place.startswith("raw")
-
-
-def test_the_file_of_the_system_is_read(tmp_path: Path) -> None:
-    put(tmp_path / "system" / "data.noun")
-    data: Any = WordNet(tmp_path / "root")[0]
-    assert edges(data) == CLOSURE
+    assert (tmp_path / "root/processed").exists() == place.startswith("root/raw")
 
 
 def test_mammals_are_what_is_below_mammal(tmp_path: Path) -> None:
@@ -98,31 +95,23 @@ def test_an_archive_is_downloaded(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("wordnet/data.noun", LINES)
-    asked = []
-
-    def fetch(url: str) -> bytes:
-        asked.append(url)
-        return buffer.getvalue()
-
+    fetch = Mock(return_value=buffer.getvalue())
     monkeypatch.setattr(published_files, "fetch", fetch)
     data: Any = WordNet(tmp_path)[0]
     assert edges(data) == CLOSURE
-    assert asked == [f"{wordnet.URL}/wordnet.zip"]
+    fetch.assert_called_once_with(f"{wordnet.URL}/wordnet.zip")
     assert (tmp_path / "raw" / "data.noun").read_bytes() == LINES
     with pytest.raises(OSError, match=r"no archive.*get 'wordnet/data.verb' of 'word"):
         WordNet(tmp_path, "verbs")
 
 
-@pytest.mark.parametrize(
-    "content", [LINES[:-30], LINES.replace(b"00000600", b"00000601")]
-)
-def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
-    put(tmp_path / "data.noun", content)
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "data.noun", LINES.replace(b"00000600", b"00000601"))
     with pytest.raises(ValueError, match=r"data.noun is not the published file"):
         WordNet(tmp_path)
 
 
-@pytest.mark.parametrize(
+@each(
     "content",
     [
         b"<html>",
@@ -148,19 +137,18 @@ def test_ancestors_of_a_deep_chain() -> None:
     assert [len(row) for row in wordnet.ancestors(above)] == list(range(2000, -1, -1))
 
 
-def test_the_published_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_published_file(
+    monkeypatch: pytest.MonkeyPatch, published: Callable[[str], Path]
+) -> None:
     monkeypatch.undo()
-    root = Path(os.environ.get("PYG_HYPERBOLIC_DATA", "missing")) / "wordnet"
-    file = next(root.rglob("data.noun.gz"), None)
-    if file is None:
-        pytest.skip("data.noun.gz is not in $PYG_HYPERBOLIC_DATA/wordnet")
-    shutil.copyfile(file, tmp_path / "data.noun.gz")
-    names, above = wordnet.read_synsets(gzip.decompress(file.read_bytes()))
+    root = published("wordnet")
+    content = gzip.decompress((root / "data.noun.gz").read_bytes())
+    names, above = wordnet.read_synsets(content)
     rows = wordnet.ancestors(above)
     assert len(names) == 82115
     assert (sum(map(len, above)), sum(map(len, rows))) == (84427, 743241)
     dog = names.index("dog")
     assert {"canine", "mammal", "entity"} <= {names[i] for i in rows[dog]}
-    mammals: Any = WordNet(tmp_path, "mammals")[0]
+    mammals: Any = WordNet(root, "mammals")[0]
     assert (mammals.num_nodes, mammals.num_edges) == (1182, 6542)
     assert torch.unique(mammals.edge_index[0]).numel() == 1181  # all but "mammal"
