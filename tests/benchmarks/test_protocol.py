@@ -72,8 +72,8 @@ def test_hard_negatives_share_an_end_and_are_no_edges(tree: Data) -> None:
 
 def test_hard_negatives_are_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     # Node 0 shares two neighbors with 3, one with 4, and none with the path 5, 6, 7.
-    graph = networkx.Graph([(0, 1), (0, 2), (1, 3), (2, 3), (2, 4), (4, 5), (5, 6)])
-    graph.add_edge(6, 7)
+    graph = networkx.Graph([(0, 1), (0, 2), (1, 3), (2, 3), (2, 4), (4, 5)])
+    networkx.add_path(graph, [5, 6, 7])
     every = from_networkx(graph).edge_index
     monkeypatch.setattr(negatives, "PER_END", 2)
     hard = hard_negatives(torch.tensor([[0], [1]]), every, every, 0)
@@ -84,8 +84,6 @@ def test_hard_negatives_are_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_rules_and_pagerank_are_those_of_networkx() -> None:
     graph = networkx.karate_club_graph()
-    for _, _, data in graph.edges(data=True):
-        data.clear()
     edge_index = from_networkx(graph).edge_index
     every = [(i, j) for i in graph for j in graph if i != j]
     expected = {
@@ -98,7 +96,8 @@ def test_rules_and_pagerank_are_those_of_networkx() -> None:
         got = [found[i, j] for i, j in every]
         np.testing.assert_allclose(got, expected[name], rtol=1e-5)
     found = negatives.pagerank(edge_index, len(graph), np.array([5]))[0]
-    exact = networkx.pagerank(graph, alpha=0.85, personalization={5: 1}, tol=1e-10)
+    options = {"personalization": {5: 1}, "tol": 1e-10, "weight": None}
+    exact = networkx.pagerank(graph, alpha=0.85, **options)
     np.testing.assert_allclose(found, [exact[i] for i in graph], atol=0.01)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -101,10 +102,8 @@ def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_missing_files_are_said(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    def no_network(url: str) -> bytes:
-        raise OSError("no network in tests")
-
+    fetch = Mock(side_effect=OSError("no network in tests"))
+    monkeypatch.setattr("pyg_hyperbolic.datasets.published_files.fetch", fetch)
     monkeypatch.setattr("pyg_hyperbolic.datasets.wordnet.SYSTEM", str(tmp_path))
-    monkeypatch.setattr("pyg_hyperbolic.datasets.published_files.fetch", no_network)
     assert reconstruction.main(["--data-root", str(tmp_path)]) == 1
     assert "Could not download" in capsys.readouterr().err

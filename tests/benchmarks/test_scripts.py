@@ -85,16 +85,11 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
         assert len(calls) == 3  # gcn, hgcn interrupted, hgcn again
 
 
-def test_equal_seeds_give_equal_runs(small: str, tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        start(LINKS, small, tmp_path / folder, "--model", "hgcn")
-    one, other = (runs.read(tmp_path / x / "tasks.jsonl")[0]["test"] for x in "ab")
-    assert one == other
-
-
-def test_several_processes_do_what_one_does(small: str, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_runs_in_several_processes_too(
+    small: str, tmp_path: Path
+) -> None:
     for jobs in ("1", "2"):
-        options = ("--model", "mlp", "--jobs", jobs, "--seeds", "0", "1")
+        options = ("--model", "hgcn", "--jobs", jobs, "--seeds", "0", "1")
         assert start(LINKS, small, tmp_path / jobs, *options) == 0
     one, two = (
         {run["seed"]: run["test"] for run in runs.read(tmp_path / n / "tasks.jsonl")}
@@ -206,14 +201,15 @@ def test_epochs_of_real_training(
 
 
 @pytest.fixture
-def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "presets.json"
-    monkeypatch.setattr(presets, "FOUND", path)
-    return path
+def no_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And presets of its own."""
+    monkeypatch.setattr(presets, "FOUND", tmp_path / "presets.json")
+    monkeypatch.setattr(search, "load_graph", lambda *_: None)
 
 
+@pytest.mark.usefixtures("no_graphs")
 def test_search_sees_no_test_score_and_goes_on(
-    tmp_path: Path, own_presets: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[Preset] = []
 
@@ -225,7 +221,6 @@ def test_search_sees_no_test_score_and_goes_on(
         run["score"] = 0.9 if run["preset"]["lr"] == 0.005 else 0.5  # and no test
 
     monkeypatch.setattr(search, "train", train)
-    monkeypatch.setattr(search, "load_graph", lambda *_: None)
     options = ["--dataset", "airport", "--task", LINKS, "--out", str(tmp_path)]
     options += ["--model", "hgcn", "gcn", "--trials"]
     assert search.main([*options, "12"]) == 0
@@ -246,8 +241,9 @@ def test_search_sees_no_test_score_and_goes_on(
     assert len(trained) == 26
 
 
+@pytest.mark.usefixtures("no_graphs")
 def test_search_gives_up_what_is_below_the_median(
-    tmp_path: Path, own_presets: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[int] = []
 
@@ -261,7 +257,6 @@ def test_search_gives_up_what_is_below_the_median(
         run["score"] = 1 / len(ended)
 
     monkeypatch.setattr(search, "train", train)
-    monkeypatch.setattr(search, "load_graph", lambda *_: None)
     options = ["--dataset", "cora", "--task", CLASSES, "--out", str(tmp_path)]
     assert search.main([*options, "--model", "gcn", "--trials", "6"]) == 0
     assert ended[:4] == [300] * 4 and max(ended[4:]) < 160
