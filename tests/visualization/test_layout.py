@@ -1,7 +1,5 @@
 """Layouts of graphs in the disk, and words beside points."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -52,22 +50,6 @@ def test_one_node_is_at_the_origin(edges: Tensor) -> None:
     assert torch.equal(disk_layout(edges, 1), torch.zeros(1, 2, dtype=torch.float64))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"num_nodes": 8}, "'edge_index' must connect all nodes .*1 of 8"),
-        ({"num_nodes": 6}, "'edge_index' must be within 0 and 5, .*got 0 to 6"),
-        ({"root": 7}, "'root' must be below 'num_nodes' = 7 .got 7"),
-        ({"root": -1}, "'root'"),
-        ({"length": 0.0}, "'length'"),
-        ({"steps": -1}, "'steps'"),
-    ],
-)
-def test_wrong_layouts(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        disk_layout(**{"edge_index": PATH, "num_nodes": 7, **change})
-
-
 def test_words_stand_beside_their_points_and_on_no_other() -> None:
     v = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
     v[0] = 0
@@ -84,8 +66,3 @@ def test_words_stand_beside_their_points_and_on_no_other() -> None:
     assert (np.diff(radii[written]) >= 0).all()
     assert written[0] == radii[1:].argmin() + 1  # point 0 has no name
     pyplot.close("all")
-
-
-def test_each_point_has_a_word() -> None:
-    with pytest.raises(ValueError, match="'names' must have one word for each"):
-        plot_disk(torch.zeros(2, 2), 1.0, names=["one"])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pyg_hyperbolic import Curvature, curvature_report
 from pyg_hyperbolic.curvature import CurvatureReport
-from pyg_hyperbolic.geometry import dist, gyro_add, to_poincare
+from pyg_hyperbolic.geometry import dist, midpoint, to_poincare
 from pyg_hyperbolic.visualization import plot_curvature, plot_disk, plot_distortion
 from pyg_hyperbolic.visualization.disk import flatten, geodesics
 from tests.where import each
@@ -104,7 +104,6 @@ def test_pictures_differ_where_an_edge_is_missing(tmp_path: Path) -> None:
 
 def test_arcs_are_geodesics() -> None:
     """Distances along an arc add up, and it ends where it should."""
-    torch.manual_seed(0)
     u, w = 2 * torch.randn(2, 50, 2, dtype=torch.float64)
     x, y = to_poincare(u, 1.0), to_poincare(w, 1.0)
     arcs = geodesics(x, y, steps=9)
@@ -124,18 +123,15 @@ def test_arcs_of_one_point_stay_there() -> None:
     torch.testing.assert_close(arcs, x.double()[:, None].expand_as(arcs))
 
 
-def test_two_dimensions_are_moved_by_an_isometry() -> None:
-    torch.manual_seed(0)
+def test_two_dimensions_are_moved_by_an_isometry_that_centers_them() -> None:
     v = torch.tensor([2.0, 1.0]) + torch.randn(20, 2)
     out = flatten(v, 0.7)
-    i, j = torch.triu_indices(20, 20, 1)
-    before, after = dist(v[i].double(), v[j].double(), 0.7), dist(out[i], out[j], 0.7)
+    before, after = (dist(p[:, None], p, 0.7) for p in (v.double(), out))
     torch.testing.assert_close(before, after)
-    assert out.mean(dim=0).norm() < 0.3 * v.mean(dim=0).norm()
+    assert midpoint(out, 0.7).norm() < 1e-6
 
 
 def test_radii_stay_true_in_many_dimensions() -> None:
-    torch.manual_seed(0)
     v = torch.cat([torch.randn(20, 8), torch.zeros(1, 8)]).double()
     v = torch.cat([v, -v])  # the midpoint is the origin
     torch.testing.assert_close(flatten(v, 1.0).norm(dim=-1), v.norm(dim=-1))
@@ -193,25 +189,6 @@ def test_a_perfect_embedding_has_no_distortion() -> None:
 
 
 def test_thousands_of_points_take_seconds() -> None:
-    torch.manual_seed(0)
     v = 3 * torch.randn(5000, 16)
     ax = plot_disk(v, 1.0, torch.randint(5000, (2, 20000)), torch.randint(20, (5000,)))
     assert len(ax.get_legend().get_texts()) == 20
-
-
-def test_bad_input_is_told() -> None:
-    with pytest.raises(ValueError, match="'v' must hold points of 2 dimensions"):
-        plot_disk(torch.randn(3, 1), 1.0)
-    with pytest.raises(ValueError, match="'c' must be a positive number"):
-        plot_disk(torch.zeros(3, 2), 0.0)
-    with pytest.raises(ValueError, match="'edge_index' must connect"):
-        plot_distortion(torch.randn(3, 2), 1.0, torch.empty(2, 0, dtype=torch.long))
-
-
-def test_moving_to_the_midpoint_agrees_with_gyro_addition() -> None:
-    v, _, _ = binary_tree(4)
-    away = gyro_add(torch.tensor([1.5, -0.5]), v, 1.0)
-    back = flatten(away, 1.0)
-    torch.testing.assert_close(
-        back.norm(dim=-1), flatten(v, 1.0).norm(dim=-1), atol=1e-5, rtol=1e-5
-    )

@@ -27,6 +27,8 @@ from tests.wrong.values import (
     without,
 )
 
+CONNECTED = values.edges(EDGES, *each("connect points", EDGES[:, :0]))
+
 
 def of_geometry() -> dict[str, Row]:
     u, v = beside(U, "u", "v"), beside(V, "u", "v")
@@ -190,7 +192,7 @@ def of_graphs() -> dict[str, Row]:
     kept = {
         "v": points(V),
         "c": Arg(1.0, values.c().wrong[:7]),
-        "edge_index": values.edges(EDGES),
+        "edge_index": CONNECTED,
         "num_sources": whole(3),
         "seed": whole(0, -9),
     }
@@ -219,6 +221,8 @@ def of_pictures() -> dict[str, Row]:
     label = Arg(BATCH, values.no_tensor(BATCH))
     label.wrong.extend(each("have one entry", BATCH[:3], BATCH[:, None]))
     disk = drawn | {"edge_index": optional(drawn["edge_index"])}
+    disk["v"] = points(V, *broken.wrong, *each("hold points of 2 dim", V[:, :1]))
+    disk["c"] = Arg(1.0, [*c.wrong, *each("be a positive number", 0.0)], c.also)
     disk |= {"y": optional(label), "size": number(None, -1.0)}
     disk["names"] = choice(None, "have one word for each", ["a"], "a" * len(V), 3)
     path = torch.stack([torch.arange(N - 1), torch.arange(1, N)])
@@ -230,7 +234,9 @@ def of_pictures() -> dict[str, Row]:
         "steps": whole(2, 0),
         "seed": whole(0, -9),
     }
+    layout["root"].wrong.extend(each("be below 'num_nodes'", N))
     distances = drawn | {"num_sources": whole(3), "seed": whole(0, -9)}
+    distances["edge_index"] = CONNECTED
     history = each("be a (Sequence|CurvatureReport)", None, [1, 2], nn.HNN(3, 2, 2))
     history += [*each("hold a report", []), *each("be of one model", [report, other])]
     plotted = {"history": Arg([report, report], history), "ax": drawn["ax"]}
