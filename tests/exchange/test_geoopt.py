@@ -69,8 +69,6 @@ def test_trains_with_a_riemannian_optimizer() -> None:
             assert not torch.equal(p, before[name]), name
 
 
-def test_errors() -> None:
-    with pytest.raises(ValueError, match=r"'manifold' must be .* \(got Sphere\)"):
-        from_geoopt(torch.zeros(2, 3), geoopt.Sphere())
+def test_points_outside_of_a_ball_are_an_error() -> None:
     with pytest.raises(ValueError, match="ball"):
         from_geoopt(torch.full((1, 2), 5.0), geoopt.PoincareBall(c=1.0))

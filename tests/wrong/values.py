@@ -99,15 +99,9 @@ def weights(x: Tensor, number: str = "have one number for each") -> Arg:
 
 
 def size(n: int) -> Arg:
-    wrong = (
-        (float(n), float(n)),
-        torch.full((2,), float(n)),
-        (n,),
-        (n, n, n),
-        n,
-        (-1, n),
-    )
-    out = each("be two whole numbers", *wrong, "55")
+    floats = (float(n), float(n)), torch.full((2,), float(n))
+    others = (n,), (n, n, n), n, (-1, n), "55"
+    out = each("be two whole numbers", *floats, *others)
     out += each(rf"be that of 'x', \({n}, {n}\)", (n - 1, n), (n, n + 1))
     return Arg(None, out, ((n, n), [n, n], torch.tensor([n, n])))
 
