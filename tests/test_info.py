@@ -35,18 +35,12 @@ def test_what_can_not_be_imported_says_why(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "version", lambda name: "1.0")
     monkeypatch.setattr(module, "import_module", broken)
     monkeypatch.setattr(module, "INSTALLED", {"cpu": True, "cuda": True})
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setitem(sys.modules, "pyg_hyperbolic.kernels.cpu", None)
     why = "can't be imported: OSError: undefined symbol: _ZN3c10"
     lines = info()
     assert lines["torch_scatter"] == lines["numba"] == f"1.0, {why}"
     assert lines["back end cpu"] == lines["back end cuda"] == why
-
-
-def test_without_numba_there_are_neither_its_threads_nor_its_cache(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.setitem(sys.modules, "pyg_hyperbolic.kernels.cpu", None)
-    lines = info()
     assert lines["threads of numba"] == lines["compiled loops"] == "none"
 
 
