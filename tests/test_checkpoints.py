@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from pyg_hyperbolic import Curvature, project_curvatures
+from pyg_hyperbolic import Curvature, curvature_report, project_curvatures
 from pyg_hyperbolic.curvature import PARAMETRIZATIONS
 from pyg_hyperbolic.nn import HGCN
 from tests.where import each
@@ -25,8 +24,8 @@ def saved(module: torch.nn.Module) -> dict[str, Any]:
     return torch.load(file, weights_only=True)
 
 
-def trained(name: str, init: float = 0.3) -> Curvature:
-    c = Curvature(init, parametrization=name)
+def trained(name: str) -> Curvature:
+    c = Curvature(0.3, parametrization=name)
     optimizer = torch.optim.Adam(c.parameters(), lr=0.01)
     for _ in range(5):
         (c() - 2).square().backward()
@@ -77,13 +76,9 @@ def test_a_model_made_without_memory_takes_a_checkpoint() -> None:
     assigned = copy.deepcopy(empty)
     assigned.load_state_dict(saved(model), assign=True)
     empty.to_empty(device="cpu").load_state_dict(saved(model))
+    expected = [state.c for state in curvature_report(model)]
     for other in (assigned, empty):
-        for a, b in zip(curvatures(model), curvatures(other), strict=True):
-            assert torch.equal(a, b)
-
-
-def curvatures(model: torch.nn.Module) -> list[Tensor]:
-    return [child() for child in model.modules() if isinstance(child, Curvature)]
+        assert [state.c for state in curvature_report(other)] == expected
 
 
 @each("other", PARAMETRIZATIONS)

@@ -1,6 +1,7 @@
 """Functions and classes that are no layers: what they take."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,9 @@ def of_geometry() -> dict[str, Row]:
 
 def of_kernels() -> dict[str, Row]:
     graph = kernels.Graph(EDGES[0], EDGES[1], N, N)
-    larger = each(
-        "'x' must have the shape .* to fit 'graph'", kernels.Graph(*EDGES, 7, N)
-    )
-    graphs = Arg(graph, [*larger, *each("be a Graph", None, EDGES, (EDGES, N), "g")])
+    graphs = choice(graph, "be a Graph", None, EDGES, (EDGES, N), "g")
+    larger = kernels.Graph(*EDGES, 7, N)
+    graphs.wrong.extend(each("'x' must have the shape .* to fit 'graph'", larger))
     weight = values.weights(WEIGHT, "have the shape")
     fits = r"'\w+' must have the shape .* to fit '\w+'"
     c = {"c": values.c("have the shape")}
@@ -89,6 +89,7 @@ def of_kernels() -> dict[str, Row]:
     two = without(values.size(N), "be that of")._replace(good=(N, N))
     one = {"edge_index": without(values.edges(EDGES), "hold (")}
     name = choice("portable", "be one of", "tpu", None, 3)
+    sized = one | {"size": two, "flow": flow}
 
     def used(name: Any) -> None:
         with kernels.backend(name):
@@ -104,11 +105,8 @@ def of_kernels() -> dict[str, Row]:
         "lorentz_map": (kernels.lorentz_map, maps | c),
         "Graph": (kernels.Graph, ends | {"num_sources": nodes, "num_targets": nodes}),
         "backend": (used, {"name": name}),
-        "edges": (lambda edge_index: kernels.edges(edge_index, None), one),
-        "graph_of": (
-            lambda **given: kernels.graph_of(edge_weight=None, **given),
-            one | {"size": two, "flow": flow},
-        ),
+        "edges": (partial(kernels.edges, edge_weight=None), one),
+        "graph_of": (partial(kernels.graph_of, edge_weight=None), sized),
     }
 
 
@@ -263,10 +261,8 @@ def of_hgcn() -> dict[str, Row]:
     state: dict[str, Any] = {f"{key}.weight": torch.ones(4, 4) for key in keys}
     state |= {f"{key}.c": torch.ones(1) for key in keys}
     lists = {**state, f"{keys[0]}.weight": [[1.0]]}
-    flat, long = (
-        {f"{keys[0]}.weight": torch.ones(4)},
-        {f"{keys[1]}.bias": torch.ones(9)},
-    )
+    flat = {f"{keys[0]}.weight": torch.ones(4)}
+    long = {f"{keys[1]}.bias": torch.ones(9)}
     shape = r"'layers.\d.linear.\w+' must have the shape"
     layers = each(shape, state | flat, state | long) + each("hold", {})
     layers += each("'state.*' must be a tensor", lists)

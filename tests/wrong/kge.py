@@ -51,15 +51,16 @@ def rows() -> dict[str, Row]:
     }
     model = kge.RotH(NODES, RELATIONS, 4)
     known = (HEAD, REL, TAIL)
-    three = choice(
-        known, "be (a tuple|three tensors)", None, HEAD, list(known), known[:2]
-    )
-    three.wrong.extend(each(r"'known\[0\]' must hold indices", (HEAD + 9, REL, TAIL)))
-    three.wrong.extend(each(r"'known\[1\]' must have the shape", (HEAD, REL[1:], TAIL)))
+    wrong = each("be (a tuple|three tensors)", None, HEAD, list(known), known[:2])
+    wrong += each(r"'known\[0\]' must hold indices", (HEAD + 9, REL, TAIL))
+    wrong += each(r"'known\[1\]' must have the shape", (HEAD, REL[1:], TAIL))
     ranked = triples() | {"batch_size": whole(2), "log": values.flag(False)}
     return table | {
         "RotH()": (model, triples()),
         "RotH.loss()": (model.loss, triples()),
         "RotH.test()": (model.test, ranked | {"k": whole(2)}),
-        "RotH.test_filtered()": (model.test_filtered, ranked | {"known": three}),
+        "RotH.test_filtered()": (
+            model.test_filtered,
+            ranked | {"known": values.Arg(known, wrong)},
+        ),
     }

@@ -48,9 +48,8 @@ def constructors() -> dict[str, Row]:
     model = sizes | flags("act_first", "shared_curvature") | {"curvature": curvature()}
     model |= {"hidden_channels": whole(8), "num_layers": whole(2)}
     model |= {"dropout": number(0.0, 2.0), "jk": choice(None, "be None or", "bla", 3)}
-    model |= {
-        name: choice(None, "be a function or None", 3) for name in ("act", "norm")
-    }
+    function = choice(None, "be a function or None", 3)
+    model |= {"act": function, "norm": function}
     draws = values.weights(torch.rand(N), "have the shape")
     draws.wrong.extend(each("have numbers >= 0", -torch.rand(N), torch.zeros(N)))
     table = {
@@ -79,21 +78,16 @@ def constructors() -> dict[str, Row]:
             "weight": draws,
         },
         "FermiDiracLoss": fermi,
-        "EntailmentConeLoss": {
-            "inner": number(0.1, 0.0, -1.0),
-            "margin": number(0.1, 0.0, -1.0),
-        },
+        "EntailmentConeLoss": dict.fromkeys(("inner", "margin"), number(0.1, 0, -1.0)),
         "FermiDiracDecoder": fermi,
         "FermiDiracEdges": fermi | {"curvature": curvature()},
         "HyperbolicAggregation": {"curvature": curvature(several=True)},
         **dict.fromkeys(MODELS, model),
     }
     rows: dict[str, Row] = {k: (getattr(nn, k), v) for k, v in table.items()}
-    hyperplane = lazy | {"bounded": choice(False, "be False with form", True)}
-    rows["LorentzLinear(hyperplane)"] = (
-        partial(nn.LorentzLinear, form="hyperplane"),
-        hyperplane,
-    )
+    hyperplane = partial(nn.LorentzLinear, form="hyperplane")
+    unbounded = lazy | {"bounded": choice(False, "be False with form", True)}
+    rows["LorentzLinear(hyperplane)"] = (hyperplane, unbounded)
 
     def wrap(conv: Any, **options: Any) -> Any:
         """A new convolution each time: it is changed."""
@@ -140,9 +134,8 @@ def convolutions() -> dict[str, Row]:
         graphs = SimpleNamespace(data=Data(X, EDGES), batch_size=2)
         loader = choice(graphs, "have one graph", None, X, EDGES, graphs.data)
         rows[f"{name}.inference()"] = (model.eval().inference, {"loader": loader})
-    return rows | {
-        "HNN()": (lambda x: nn.HNN(8, 8, 2, 4)(x, EDGES), {"x": features(X)})
-    }
+    rows["HNN()"] = (lambda x: nn.HNN(8, 8, 2, 4)(x, EDGES), {"x": features(X)})
+    return rows
 
 
 def others() -> dict[str, Row]:
@@ -164,13 +157,15 @@ def others() -> dict[str, Row]:
     ptr = values.optional(values.row(torch.tensor([0, 2, 5]), "rise from 0 to 5"))
     edges = values.edges(EDGES, values.meta(EDGES))
     z = {"z": values.points(U, *each(r"have the shape \[N, d\]", U[None]))}
-    decoded = flags("sigmoid")
+    fermi, pairs = nn.FermiDiracEdges(), z | flags("sigmoid")
     u, v = values.beside(U, "u", "v"), values.beside(V, "u", "v")
     item = {"input": values.index(torch.tensor([0, 1]))}
     table, two = nn.HyperbolicEmbedding(N, 3), r"'\w+' must have two rows"
     every = {k: values.index(EDGES, *each(two, EDGES.t())) for k in ("edges", "others")}
     trained = {"edges": every["edges"], "c": c}
-    softmax = nn.SampledSoftmaxLoss(EDGES, N)
+    between = {"pairs": every["edges"], "c": c, "squared": flag(False)}
+    near = {"points": features(U, *matrix), "k": whole(2), "c": c}
+    softmax, cones = nn.SampledSoftmaxLoss(EDGES, N), nn.EntailmentConeLoss()
     return rows | {
         "LorentzLinear(bounded)()": (bounded, x),
         "LorentzLinear(hyperplane)()": (nn.LorentzLinear(3, 2, form="hyperplane"), x),
@@ -180,29 +175,14 @@ def others() -> dict[str, Row]:
         "HyperbolicAggregation()": (aggr, groups),
         "HyperbolicAggregation(ptr)()": (lambda ptr: aggr(U, ptr=ptr), {"ptr": ptr}),
         "FermiDiracDecoder()": (nn.FermiDiracDecoder(), {"u": u, "v": v, "c": c}),
-        "FermiDiracEdges()": (
-            nn.FermiDiracEdges(),
-            z | decoded | {"edge_index": edges},
-        ),
-        "FermiDiracEdges.forward_all()": (
-            nn.FermiDiracEdges().forward_all,
-            z | decoded,
-        ),
+        "FermiDiracEdges()": (fermi, pairs | {"edge_index": edges}),
+        "FermiDiracEdges.forward_all()": (fermi.forward_all, pairs),
         "HyperbolicEmbedding()": (nn.HyperbolicEmbedding(5, 3), item),
-        "HyperbolicEmbedding.dist()": (
-            table.dist,
-            {"pairs": every["edges"], "c": c, "squared": flag(False)},
-        ),
-        "HyperbolicEmbedding.nearest()": (
-            table.nearest,
-            {"points": features(U, *matrix), "k": whole(2), "c": c},
-        ),
+        "HyperbolicEmbedding.dist()": (table.dist, between),
+        "HyperbolicEmbedding.nearest()": (table.nearest, near),
         "SampledSoftmaxLoss()": (partial(softmax, table), trained),
         "FermiDiracLoss()": (partial(nn.FermiDiracLoss(), table), every | {"c": c}),
-        "EntailmentConeLoss()": (
-            partial(nn.EntailmentConeLoss(), table),
-            every | {"c": values.c()},
-        ),
+        "EntailmentConeLoss()": (partial(cones, table), every | {"c": values.c()}),
     }
 
 
