@@ -76,21 +76,19 @@ def near(one: dict[str, Any], other: dict[str, Any], atol: float = 1e-10) -> Non
         torch.testing.assert_close(found, value, rtol=0, atol=atol)
 
 
-def test_two_halves_are_one_whole(folder: Path, two: Any) -> None:
+def test_two_halves_are_one_whole_and_end_with_the_same_model(
+    folder: Path, two: Any
+) -> None:
     statuses, ends = two
     assert statuses == [0, 0]
+    near(*ends, atol=0)
     shares = [set(end["nodes"].tolist()) for end in ends]
     assert shares[0] and shares[1] and not shares[0] & shares[1]
     statuses, (end,) = run(folder / "one", 1)
     assert statuses == [0] and shares[0] | shares[1] == set(end["nodes"].tolist())
     near(end, ends[0])
     assert end["best"]["score"] == ends[0]["best"]["score"] > 0.5
-
-
-def test_both_end_with_the_same_model(two: Any) -> None:
-    _, (first, second) = two
-    near(first, second, atol=0)
-    curvatures = [v for k, v in first["state"].items() if k.endswith("curvature.raw")]
+    curvatures = [v for k, v in end["state"].items() if k.endswith("curvature.raw")]
     start = torch.tensor(1.0).expm1().log()  # of softplus at c = 1
     assert len(curvatures) == 2 and all(abs(raw - start) > 1e-4 for raw in curvatures)
 
