@@ -257,18 +257,28 @@ def of_geoopt() -> dict[str, Row]:
 
 
 def of_hgcn() -> dict[str, Row]:
-    keys = [f"encoder.layers.{i}.linear" for i in range(2)]
-    state: dict[str, Any] = {f"{key}.weight": torch.ones(4, 4) for key in keys}
-    state |= {f"{key}.c": torch.ones(1) for key in keys}
-    lists = {**state, f"{keys[0]}.weight": [[1.0]]}
-    flat = {f"{keys[0]}.weight": torch.ones(4)}
-    long = {f"{keys[1]}.bias": torch.ones(9)}
+    layer = "encoder.layers"
+    weights = {f"{layer}.{i}.linear.weight": torch.ones(4, 4) for i in range(2)}
+    state = weights | {f"{layer}.{i}.linear.c": torch.ones(1) for i in range(2)}
+    first, second = weights
     shape = r"'layers.\d.linear.\w+' must have the shape"
-    layers = each(shape, state | flat, state | long) + each("hold", {})
-    layers += each("'state.*' must be a tensor", lists)
-    layers += each("be a Mapping", None, [1], "model.pth")
-    original = {
-        "state": Arg(state, layers),
-        "manifold": choice("PoincareBall", "be one of", "Euclidean", None),
+    long = {f"{layer}.1.linear.bias": torch.ones(9)}
+    wrong = each(shape, state | {first: torch.ones(4)}, state | long)
+    wrong += each("'state.*' must be a tensor", {**state, first: [[1.0]]})
+    wrong += each("be a Mapping", None, [1], "model.pth") + each("hold", {})
+    rest = {key: value for key, value in state.items() if key != second}
+    wrong += each(f"hold '{second}'", rest) + each("'curvature' must be given", weights)
+    wrong += each("hold layers that fit", state | {second: torch.ones(4, 6)})
+    wider = {second: torch.ones(5, 4), f"{layer}.2.linear.weight": torch.ones(3, 5)}
+    wrong += each("have hidden layers of one width", state | wider)
+    attention = {f"{layer}.0.agg.att.linear.weight": torch.ones(1)}
+    wrong += each("be of a model without attention", state | attention)
+    seventh = {f"{layer}.7.linear.weight": torch.ones(1)}
+    wrong.append((state | seventh, r"hold .*\(got layers \[0, 1, 7\]"))
+    original = {"state": Arg(state, wrong)}
+    ball = {"manifold": choice("PoincareBall", "be one of", "Euclidean", None)}
+    hyperboloid = partial(load_hgcn, manifold="Hyperboloid")
+    return {
+        "load_hgcn": (load_hgcn, original | ball),
+        "load_hgcn(hyperboloid)": (hyperboloid, original),
     }
-    return {"load_hgcn": (load_hgcn, original)}
