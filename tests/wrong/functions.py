@@ -145,8 +145,8 @@ def of_data() -> dict[str, Row]:
     functions = {"transform": choice(None, "be a function or None", "lp", 3)}
     shares = ((0.9, 0.1), (1,), 0.5, "ab", None, (0.1, 2.0))
     tree = {
-        "num_nodes": whole(50, 0),
-        "branching": number(3.0, 0.5),
+        "num_nodes": Arg(50, [*whole(50, 0).wrong, *each("be 10 or more", 9)]),
+        "branching": number(3.0, 0.5, 1.0),
         "infection_rate": number(None, -1.0),
         "recovery_rate": number(1.0, -1.0),
         "noise": number(0.5, -1.0),
@@ -154,6 +154,7 @@ def of_data() -> dict[str, Row]:
         "seed": whole(0, -9),
         "infected_share": choice((0.01, 1.0), "be two ascending shares", *shares),
     }
+    tree["num_nodes"].wrong.extend(each("be 10 or more", 9))
     handed_down = {
         "branching": whole(2),
         "depth": whole(2),
