@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -136,16 +137,14 @@ def test_a_device_that_is_not_there(
 def test_missing_datasets_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*args: object) -> None:
-        raise MissingDataset("disease: no network")
-
-    monkeypatch.setattr(sweep, "load_graph", refuse)
+    missing = MissingDataset("disease: no network")
+    monkeypatch.setattr(sweep, "load_graph", Mock(side_effect=missing))
     assert start(LINKS, "disease", tmp_path, "--model", "mlp") == 1
     assert "left out link prediction on disease: no network" in capsys.readouterr().out
 
 
 def test_the_first_look_has_all_columns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main([*SHORT, "--out", str(tmp_path)]) == 0
     done = runs.read(tmp_path / "main.jsonl")
@@ -153,9 +152,7 @@ def test_the_first_look_has_all_columns(
     text = (tmp_path / "main.md").read_text()
     assert text in capsys.readouterr().out and "epoch, times GCN's" in text
     rows = [[c.strip() for c in line.split("|")] for line in text.splitlines()]
-    gcn, hgcn = (
-        next(r for r in rows if name in r) for name in ("GCN", "HGCN, midpoint")
-    )
+    gcn, hgcn = (next(r for r in rows if x in r) for x in ("GCN", "HGCN, midpoint"))
     assert gcn[-2] == "1.00" and gcn[-4:-2] == ["-", "-"] and "-" not in hgcn
 
 
@@ -163,10 +160,9 @@ def test_dimensions_are_those_of_all_layers(small: str, tmp_path: Path) -> None:
     args = ["--dataset", small, "--dimensions", "2", "4", "--model", "hgcn", "gcn"]
     assert dimensions.main([*SHORT, *args, "--out", str(tmp_path)]) == 0
     done = runs.read(tmp_path / "dimensions.jsonl")
-    sizes = [
-        (r["preset"]["hidden_channels"], r["preset"]["out_channels"]) for r in done
-    ]
-    assert sizes == [(2, 2), (2, 2), (4, 4), (4, 4)]
+    for size, run in zip((2, 2, 4, 4), done, strict=True):
+        widths = run["preset"]["hidden_channels"], run["preset"]["out_channels"]
+        assert widths == (size, size)
     assert (tmp_path / "dimensions.png").stat().st_size > 10_000
 
 
