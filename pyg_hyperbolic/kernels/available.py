@@ -18,14 +18,14 @@ _loaded: dict[str, ModuleType | None] = {}
 
 
 def loops(name: str) -> ModuleType | None:
-    """The back end for a type of device, or nothing where it can't be imported."""
+    """The back end for a type of device, or None where it can't be imported."""
     if name not in _loaded:
         _loaded[name] = _load(name)
     return _loaded[name]
 
 
 def cpu() -> ModuleType | None:
-    """The back end for CPUs, or nothing where Numba can't be imported."""
+    """The back end for CPUs, or None where Numba can't be imported."""
     return loops("cpu")
 
 

@@ -85,6 +85,9 @@ def edges(edge_index: Adj, edge_weight: OptTensor) -> tuple[Tensor, Tensor, OptT
         edge_index: Edge indices, or the transposed adjacency as a sparse matrix,
             which brings its own weights.
         edge_weight: Edge weights.
+
+    Returns:
+        Two indices, shape [E], and the weights, if there are any.
     """
     check_edges(edge_index)
     if isinstance(edge_index, SparseTensor):
@@ -122,7 +125,7 @@ def weights_of(edge_index: Adj, edge_weight: OptTensor) -> OptTensor:
 
 
 def sparse_rows(edge_index: Adj) -> tuple[Tensor, Tensor] | None:
-    """First edge of each row, and columns, if the graph is stored by rows."""
+    """First edge of each row, and columns; None unless the graph is stored by rows."""
     if isinstance(edge_index, SparseTensor):
         ptr, source, _ = edge_index.csr()
         return ptr, source

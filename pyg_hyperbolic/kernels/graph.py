@@ -28,7 +28,8 @@ from pyg_hyperbolic.kernels.operator import _transformed
 
 EDGES = "edge_index"
 FLOWS = ("source_to_target", "target_to_source")
-# First edge of each row, the other ends of its edges, and where these stand.
+# First edge of each row, the other ends of its edges, and their places in the user's
+# order, see `Graph.rows`.
 Rows = tuple[Tensor, Tensor, Tensor]
 
 
@@ -37,7 +38,7 @@ class Graph:
 
     Args:
         source: Where each edge leaves from, shape [E].
-        target: Where it leads to, shape [E].
+        target: Where it leads to, shape [E]; :meth:`of_rows` does without.
         num_sources: Number of nodes that may be a source.
         num_targets: Number of nodes that may be a target.
         name: What users call the edges, or the targets where these are groups.
@@ -85,8 +86,8 @@ class Graph:
 
         Returns:
             First edge of each target, shape [M + 1]; sources, shape [E]; the place of
-            each of these edges in the user's order, shape [E], or [0] if that is the
-            same.
+            each of these edges in the user's order, shape [E], or [0] if the order is
+            the same.
 
         Raises:
             ValueError: If an index is out of range.
@@ -94,19 +95,19 @@ class Graph:
         return self._ordered(False)
 
     def columns(self) -> Rows:
-        """The same of the reversed edges: first edge of each source, and targets."""
+        """As :meth:`rows`, of the reversed edges: one row for each source."""
         return self._ordered(True)
 
     def _ordered(self, reverse: bool) -> Rows:
         if reverse in self._known:
             return self._known[reverse]
-        # Not kept: it is as large as what is made of it.
+        # Not kept in self: it is as large as what is made of it.
         target = self._target if self._target is not None else self._target_of_rows()
         ends = self.source, target, self.num_sources, self.num_targets
         if reverse:
             ends = target, self.source, self.num_targets, self.num_sources
         if tracing() or _transformed() or type(self.source) is not Tensor:
-            # A tracer takes the sizes of tensors as they come, numbers as they were.
+            # A trace follows the sizes of tensors; a number would be written into it.
             nodes = (target.new_empty(number, 0) for number in ends[2:])
             return _by_target(*ends[:2], *nodes)
         self._known[reverse] = _grouped(*ends, self.name)
@@ -125,7 +126,7 @@ class Graph:
 
 
 def _plain(index: Tensor) -> Tensor:
-    """An index as a tensor, of which PyG's own kind may not be looked at by NumPy."""
+    """An index as a plain tensor: NumPy can't read PyG's own kind."""
     return index.as_tensor() if isinstance(index, Index) else index
 
 
@@ -136,6 +137,7 @@ def _grouped(
     num_targets: int,
     name: str = EDGES,
 ) -> Rows:
+    """The rows of edges, one for each target; indices are checked on a CPU only."""
     module = cpu()
     if module is None or source.device.type != "cpu":
         if source.device.type == "cpu" and _outside(
@@ -159,7 +161,7 @@ def _grouped(
 def _outside(
     source: Tensor, num_sources: int, target: Tensor, num_targets: int
 ) -> bool:
-    """Whether an index names no node; looks at all of them."""
+    """Whether an index names no node."""
     ends = (source, num_sources), (target, num_targets)
     return any(
         x.numel() > 0 and bool((x.min() < 0) | (x.max() >= number))
@@ -174,7 +176,7 @@ def _out_of_range(
     num_targets: int,
     name: str = EDGES,
 ) -> ValueError:
-    """The error for edges of which one has no node at an end."""
+    """The error for edges of which an end is no node."""
     index, number, end = source, num_sources, "source"
     if not index.numel() or (index.min() >= 0 and index.max() < number):
         index, number, end = target, num_targets, "target"
@@ -193,6 +195,11 @@ def _out_of_range(
 def _by_target(
     source: Tensor, target: Tensor, sources: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """As :func:`_grouped`, as one node of a compiler's graph.
+
+    Numbers of nodes come as the lengths of two empty tensors, and the order always has
+    the shape [E]: a compiler has to know it beforehand.
+    """
     ptr, ordered, order = _grouped(source, target, len(sources), len(targets))
     if order.numel() == 0:
         order = torch.arange(source.numel())
@@ -214,13 +221,16 @@ def _(
 def graph_of(
     edge_index: Adj, edge_weight: OptTensor, size: tuple[int, int], flow: str
 ) -> tuple[Graph, OptTensor]:
-    """A :class:`Graph` and its weights; it is remembered until the edges change.
+    """A :class:`Graph`, remembered until the edges change, and its weights.
 
     Args:
         edge_index: The graph, in any form.
         edge_weight: Edge weights.
         size: Numbers of nodes in the two rows of an edge index.
         flow: Direction of the messages.
+
+    Raises:
+        ValueError: If edges, size or flow are not what they should be.
     """
     if flow not in FLOWS:
         raise ValueError(f"'flow' must be one of {', '.join(FLOWS)} (got {flow!r})")
@@ -243,7 +253,7 @@ def graph_of(
 
 
 def _alias(edge_index: Adj) -> Adj:
-    """The same memory, which does not keep the tensor itself alive."""
+    """A tensor on the same memory: what is remembered must not hold the key itself."""
     if (
         tracing()
         or type(edge_index) is not Tensor

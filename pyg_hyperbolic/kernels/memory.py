@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 
 class _Made(NamedTuple):
-    """A result, and what it was computed from: it holds while that is unchanged."""
+    """A result, and what it was computed from besides the tensor of its entry."""
 
     others: tuple["ref[Tensor] | None", ...]
     states: tuple[Any, ...]
@@ -35,7 +35,7 @@ class _Made(NamedTuple):
 
 
 class _Entry:
-    """What was computed from a tensor, while it lives and is not written to."""
+    """All results from one tensor, kept while it lives and is not written to."""
 
     def __init__(self, tensor: Tensor) -> None:
         key, memory = id(tensor), _memory  # at exit the module's names are gone first
@@ -55,6 +55,7 @@ def _states(tensors: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
 
 
 def _address(x: Tensor) -> int:
+    # Other layouts have no address of their own.
     return x.data_ptr() if x.layout == torch.strided else 0
 
 

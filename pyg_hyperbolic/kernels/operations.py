@@ -21,6 +21,7 @@ from pyg_hyperbolic.geometry.rows import (
 from pyg_hyperbolic.kernels.graph import Graph
 from pyg_hyperbolic.kernels.operator import Operator
 
+# Arguments that come from a graph, see Graph.rows and Graph.columns.
 _ROWS = "Tensor ptr, Tensor source, Tensor order"
 _BOTH = f"{_ROWS}, Tensor reverse_ptr, Tensor target, Tensor reverse_order"
 
@@ -67,11 +68,11 @@ def _ready(c: Curved, **points: Tensor) -> tuple[Tensor, list[Tensor], torch.dty
 
     Args:
         c: Absolute value of the curvature.
-        **points: Points by the names that a user has for them.
+        **points: Points by the user's names for them.
 
     Returns:
-        c as a tensor, points in float32 or float64, and the dtype of the result, which
-        is that of the first of them.
+        c as a tensor in the wide dtype, points in float32 or float64, and the dtype of
+        the result, which is that of the first points.
     """
     dtype = torch.promote_types(check_points(points), torch.float32)
     first = next(iter(points.values()))
@@ -113,9 +114,12 @@ def _check_heads(c: Tensor, x: Tensor) -> None:
 
 
 def _both(graph: Graph, *points: Tensor | None) -> tuple[Tensor, ...]:
-    """Rows, and columns if points have gradients: those are summed by source."""
+    """The rows of a graph; its columns if any point needs a gradient, else empty ones.
+
+    Gradients of points are summed by source, hence along columns.
+    """
     rows = graph.rows()
-    # A trace is the same graph with and without gradients.
+    # One trace serves with and without gradients.
     if recorded() or (
         torch.is_grad_enabled()
         and any(x is not None and x.requires_grad for x in points)
@@ -145,7 +149,7 @@ def lorentz_map(
     """The Lorentz linear map, see :func:`pyg_hyperbolic.geometry.lorentz.lorentz_map`.
 
     Args:
-        h: Linear images of points, shape :math:`(N, d')`.
+        h: Linear images of the points, shape :math:`(N, d')`.
         x: The points, shape :math:`(N, d)`.
         time: The weight's column for the time, shape :math:`(d')`.
         bias: Translation of the space coordinates, shape :math:`(d')`.

@@ -21,8 +21,8 @@ from pyg_hyperbolic.kernels import rows as portable
 from pyg_hyperbolic.kernels.available import COMPILERS, INSTALLED, loops
 
 BACKENDS = ("reference", "portable", *COMPILERS)
-_WIDEST = {"cuda": 2048}  # channels that one program of a back end holds
-_forced: list[str] = []
+_WIDEST = {"cuda": 2048}  # the most channels that a program of a back end holds
+_forced: list[str] = []  # the names that `backend` was given, the innermost last
 
 
 @contextmanager
@@ -73,13 +73,13 @@ class Operator:
     """An operation on points, some of whose arguments have gradients.
 
     Args:
-        name: Of the operation in the back ends; that of its gradients in those of loops
-            is ``<name>_backward``.
+        name: The name of its function in each back end; its gradients are computed by
+            ``<name>_backward`` in the compiled ones.
         arguments: The schema's arguments, those with gradients first.
         differentiable: How many of them have gradients.
         shape: The shape of the result, from the arguments.
-        kept: Tells, from which arguments need gradients, which values the backward pass
-            reads; all by default.  Of the other arguments it only gets the shape.
+        kept: Tells, given which of these need gradients, which of them the backward
+            pass reads; all by default.  Of the others it only gets the shape.
     """
 
     def __init__(
@@ -115,21 +115,21 @@ class Operator:
         return self._functions[chosen].apply(*args)
 
     def _has(self, by: str, x: Tensor) -> bool:
-        """Whether a back end has loops for such points."""
+        """Whether a compiled back end is there, and takes points of this width."""
         if by not in COMPILERS or x.shape[-1] > _WIDEST.get(by, x.shape[-1]):
             return False
         # A compiler can't look at what is loaded lazily.
         return INSTALLED[by] if tracing() else loops(by) is not None
 
     def forward(self, by: str, args: Sequence[Any]) -> Tensor:
-        """The result by a back end's loops, without autograd."""
+        """The result by a compiled back end, without autograd."""
         out: Tensor = getattr(loops(by), self.name)(*args)
         return out
 
     def backward(
         self, by: str, grad: Tensor, args: Sequence[Any], needed: list[bool]
     ) -> list[Tensor | None]:
-        """The gradients by a back end's loops, without autograd."""
+        """The gradients by a compiled back end, without autograd."""
         return list(getattr(loops(by), f"{self.name}_backward")(grad, *args, needed))
 
     def _saved(self, args: Sequence[Any], needed: Sequence[bool]) -> list[Any]:
@@ -167,12 +167,14 @@ class Operator:
 
         class Function(torch.autograd.Function):
             # Without `setup_context`, for which PyTorch looks at the signature of
-            # `forward` in each call: transformations of functions come not this way.
+            # `forward` in each call: only transformations of functions need it, and
+            # these do not come here.
             @staticmethod
             def forward(ctx: Any, *args: Any) -> Tensor:
                 needed = ctx.needs_input_grad[: operator.differentiable]
                 saved = operator._saved(args, needed)
                 ctx.save_for_backward(*(x for x in saved if isinstance(x, Tensor)))
+                # None stands for a tensor, (x,) for any other argument x.
                 ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in saved]
                 return operator.forward(by, args)
 
@@ -261,12 +263,12 @@ def _for_each(
     """The gradients for one gradient of the result, or for each of several.
 
     ``jacobian(vectorize=True)`` and ``grad(is_grads_batched=True)`` send several at
-    once, as a tensor with an axis that can't be seen, and that loops do not know.
+    once, as a tensor with a hidden axis, which compiled back ends can't handle.
     """
     is_batched = torch._C._functorch.is_legacy_batchedtensor
     if not is_batched(grad):
         return differentiate(grad)
-    # The thread of a device's backward pass does not know how deep it is: try.
+    # The thread of a device's backward pass does not know the level: try each.
     level, batch = 0, grad
     while is_batched(batch):
         level += 1

@@ -6,7 +6,7 @@ Arguments that several functions have:
   [N, H, d]; :obj:`targets` those of the targets, shape [M, H, d];
 - :obj:`source` and :obj:`target`: the nodes that each edge leaves from and leads to,
   shape [E];
-- :obj:`weight`: weights of the edges, shape [E] or [E, H]; 1 if :obj:`None`;
+- :obj:`weight`: weights of the edges, shape [E] or [E, H]; :obj:`None` for 1;
 - :obj:`c`: absolute value of the curvature, shape [] or [H];
 - :obj:`num_targets`: the number of targets M.
 
@@ -28,21 +28,25 @@ from pyg_hyperbolic.geometry.rows import Curved, prepare, wide_dtype
 
 
 def gyro_add(u: Tensor, v: Tensor, c: Curved) -> Tensor:
-    r"""Gyro-sums :math:`u \oplus v`, of [N, H, d] and [N, H, d] or [H, d]."""
+    r"""Gyro-sums :math:`u \oplus v`; v may be one point for all, shape [H, d]."""
     return geometry.gyro_add(u, v, c).to(u.dtype)
 
 
 def lorentz_map(
     h: Tensor, x: Tensor, time: Tensor, bias: Tensor | None, c: Curved
 ) -> Tensor:
-    r"""Points with the space coordinates S h + C t + b; S and C are those of x."""
+    r"""Points with the space coordinates :math:`\sinh(a)/a\; h + \cosh(a)\; t + b`.
+
+    With :math:`a = \sqrt c \lVert x \rVert`; x has the shape [N, d], the others [N, d']
+    or [d'].
+    """
     return lorentz.lorentz_map(x, h, time, bias, c).to(h.dtype)
 
 
 def weighted_sum(
     x: Tensor, weight: Tensor | None, source: Tensor, target: Tensor, num_targets: int
 ) -> Tensor:
-    """Sum of the neighbors' vectors times the weights of their edges, [M, H, d]."""
+    """Weighted sum of the neighbors' vectors at each target, shape [M, H, d]."""
     values = _at_least_float32(x).index_select(0, source)
     return _scatter_sum(values, weight, target, num_targets).to(x.dtype)
 
@@ -92,19 +96,9 @@ def midpoint(
 ) -> Tensor:
     r"""Weighted midpoint of the neighbors' :math:`x_j \oplus b`, shape [M, H, d].
 
-    Right at every radius, and for weights of any size.
-
-    Args:
-        x: Points.
-        bias: The point :math:`b` of each head, shape [H, d].
-        weight: Weights :math:`\ge 0`.
-        c: Absolute value of the curvature.
-        source: Nodes that edges leave from.
-        target: Nodes that edges lead to.
-        num_targets: Number of targets.
-
-    Returns:
-        Points; the origin where no edge of a weight above 0 leads.
+    Right at every radius, and for weights :math:`\ge 0` of any size; the origin where
+    no edge of a weight above 0 leads.  The bias is the point :math:`b` of each head,
+    shape [H, d].
     """
     points = x.to(wide_dtype(x.device))
     if bias is not None:
@@ -115,7 +109,7 @@ def midpoint(
 
 
 class _Neighbors(NamedTuple):
-    """The neighbors of each target, which have a midpoint together."""
+    """The neighbors of each target, as the groups that have a midpoint together."""
 
     source: Tensor
     target: Tensor
@@ -134,7 +128,7 @@ class _Neighbors(NamedTuple):
         return scatter(x, self.target, 0, self.num_targets, "max")
 
     def pick(self, chosen: Tensor, x: Tensor) -> Tensor:
-        # Nodes count from 1: 0 is the origin.
+        # Nodes count from 1 here: 0 is the row of zeros that is put before them.
         node = torch.where(chosen, 1 + self.source[:, None, None], 0)
         node = scatter(node, self.target, 0, self.num_targets, "max")
         x = pad(x, (0, 0, 0, 0, 1, 0))
@@ -155,6 +149,6 @@ def _column(weight: Tensor | None) -> Tensor | None:
 def _scatter_sum(
     x: Tensor, weight: Tensor | None, target: Tensor, num_targets: int
 ) -> Tensor:
-    """Sums of edges' vectors, shape [E, H, d]."""
+    """Weighted sums of vectors of edges, [E, H, d], at each target, [M, H, d]."""
     column = _column(weight)
     return scatter(x if column is None else column * x, target, 0, num_targets)

@@ -15,13 +15,14 @@ def gyro_add(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
 
 
 def _heads(x: Tensor) -> Tensor:
+    """Points with an axis of heads, [N, H, d]."""
     return x if x.dim() == 3 else x.unsqueeze(1)
 
 
 def _edges(
     weight: Tensor | None, ptr: Tensor, source: Tensor, order: Tensor
 ) -> tuple[Tensor | None, Tensor]:
-    """Weights by target, and targets."""
+    """Weights in the order of the rows, and the target of each edge."""
     target = ptr2index(ptr, output_size=source.numel())
     if weight is not None and order.numel() > 0:
         weight = weight.index_select(0, order)

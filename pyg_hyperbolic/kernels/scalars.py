@@ -1,9 +1,11 @@
 r"""Formulas for one row: numbers in, numbers out, in double precision.
 
-Notation: s = sqrt(c), and for points u and v the lengths ru and rv, a = s ru, b = s rv.
-Every formula is written in lengths, not in multiples of 1/s, so that it is right at
-c = 0 as well.  Beyond a = 150 hyperbolic functions are kept as a number times e^E with
-E = a, so that nothing overflows at any radius.
+Notation: c is the absolute value of the curvature and s its root; points u and v have
+the lengths ru and rv, their distances from the origin, and a = s ru, b = s rv; z is the
+square of an argument, in which even functions are series near 0.  Every formula is
+written in lengths, not in multiples of 1/s, so that it is right at c = 0 as well.
+Beyond a = 150 hyperbolic functions are kept as a number times e^E with E = a, so that
+nothing overflows at any radius.
 """
 
 import math
@@ -12,8 +14,8 @@ from typing import NamedTuple
 from pyg_hyperbolic.kernels.cpu.jit import scalar
 
 SCALED = 150.0  # from this a on E = a, below it E = 0
-_LARGEST = 700.0  # the largest power of e that float64 holds
-_SMALL = 0.02  # squared radius below which series are used for derivatives
+_LARGEST = 700.0  # a power of e that float64 still holds (up to 709)
+_SMALL = 0.02  # the a^2 or b^2 from which on curvature_slope needs no series
 
 
 class Radial(NamedTuple):
@@ -42,7 +44,7 @@ def radial(a):
 
 @scalar
 def lift_slope(z, sinhc, cosh):
-    """Derivative of sinh(a)/a with respect to z = a^2."""
+    """Derivative of sinh(a)/a with respect to z = a^2; times e^-E, as the others."""
     if z > 0.05:
         return (cosh - sinhc) / (2 * z)
     return 1 / 6 + z * (1 / 60 + z * (1 / 1680 + z * (1 / 90720 + z / 7983360)))
@@ -50,7 +52,10 @@ def lift_slope(z, sinhc, cosh):
 
 @scalar
 def stretch(z, gap):
-    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative in z."""
+    """artanh(r)/r for r = sqrt(z), and its derivative with respect to z.
+
+    The gap 1 - z is an argument because the caller knows it more exactly.
+    """
     if z < 1e-2:
         return _stretch_near(z)
     r = math.sqrt(z)
@@ -60,7 +65,7 @@ def stretch(z, gap):
 
 @scalar
 def stretch_far(z, log_gap):
-    """The same for 1 - z = e^log_gap; the derivative is times that."""
+    """As :func:`stretch`, for the gap e^log_gap; the derivative comes times the gap."""
     if z < 1e-2:
         value, slope = _stretch_near(z)
         return value, slope * math.exp(log_gap)
@@ -82,9 +87,9 @@ def _stretch_near(z):
 
 @scalar
 def arsinhc(z, exponent):
-    """f = arsinh(x)/x for x = sqrt(z) e^E, times e^E; and df/dx^2, times e^3E.
+    """f = arsinh(x)/x for x = sqrt(z) e^E, times e^E; and df/d(x^2), times e^3E.
 
-    This is what a vector that is kept times e^-E needs.
+    So f y is the first times e^-E y, for a vector y that is kept times e^-E.
     """
     if exponent == 0 and z < 1e-2:
         value = 1 - z * (1 / 6 - z * (3 / 40 - z * (5 / 112 - z * (35 / 1152))))
@@ -106,7 +111,13 @@ def arsinhc(z, exponent):
 
 @scalar
 def klein_slope(z, kappa, sech2):
-    """(1/cosh(a)^2 - tanh(a)/a) / a^2: a Klein point moves less along itself."""
+    """(1/cosh(a)^2 - tanh(a)/a) / a^2: a Klein point moves less along itself.
+
+    Args:
+        z: a^2.
+        kappa: tanh(a)/a, by which it moves across itself.
+        sech2: 1/cosh(a)^2, by which it moves along itself.
+    """
     if z > 1e-2:
         return (sech2 - kappa) / z
     out = 87376 / 2027025
@@ -117,7 +128,10 @@ def klein_slope(z, kappa, sech2):
 
 @scalar
 def homogeneity(z, kappa, sech2):
-    """(2a/sinh(2a) - 1) / a^2: a Klein point grows less than its radius."""
+    """(2a/sinh(2a) - 1) / a^2, arguments as of :func:`klein_slope`.
+
+    As the radius grows by a percent, the Klein point grows by 2a/sinh(2a) percent.
+    """
     if z > 1e-2:
         return (sech2 / kappa - 1) / z
     y, out = 4 * z, 1414477 / 653837184000
@@ -129,19 +143,19 @@ def homogeneity(z, kappa, sech2):
 class Sum(NamedTuple):
     r"""w = u (+) v in the plane of u and v, and how it moves with them.
 
-    The plane has the unit vectors e along u and f across it; w has its own, ``along``
-    and ``across`` itself.
+    The plane has the unit vectors e along u and f across it, on the side of v; those
+    along and across w are e and f turned by the angle from u to w.
     """
 
     length: float  # of w
-    cos: float  # of the angle from u to w
+    cos: float  # of the angle from u to w; and how far w moves along itself as u does
     sin: float
     cos_v: float  # of the angle at w between the directions away from 0 and from u
     sin_v: float
     p: float  # derivative of w with respect to u, at right angles to the plane
     r: float  # with respect to v, at right angles to the plane
     u_across: float  # w moves across itself by -sin times this as u moves along itself
-    f_along: float  # how w moves along itself as u moves across itself
+    f_along: float  # how far w moves along itself as u moves across itself, along f
     f_across: float  # and across itself
     hyp: float  # sinh(s |w|)/s times e^-shift
     shift: float
@@ -158,7 +172,7 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
         rv: Length of v.
         v: Its :class:`Radial`.
         v2: Part of v across u, >= 0.
-        excess: ru^2 - rv^2, from differences of coordinates.
+        excess: ru^2 - rv^2, summed from (u + v)(u - v) by coordinate.
         c: Absolute value of the curvature.
     """
     s = math.sqrt(c)
@@ -180,13 +194,15 @@ def gyro_sum(ru, u, v1, rv, v, v2, excess, c):
         else:
             shift = both
         shift = max(shift, 0.0)
-    f_both = f_u = f_v = unit = 1.0  # e to the power of exponents minus the shift
+    f_both = f_u = f_v = unit = 1.0  # e to the power of the exponents minus the shift
     if both > 0 or shift > 0:
         f_both = math.exp(min(both - shift, _LARGEST))
         f_u = math.exp(min(eu - shift, _LARGEST))
         f_v = math.exp(min(ev - shift, _LARGEST))
         unit = math.exp(-shift)
 
+    # Both (m1, m2) and (k1, k2) have the length sinh(s |w|)/s, times e^-shift: at the
+    # angle from u to w, and at the angle at w.
     if behind:
         x = s * difference
         if shift == 0:
@@ -249,9 +265,10 @@ _F2, _F3, _F4, _F5, _F6, _F7 = 1 / 3, -1 / 15, 2 / 105, -2 / 315, 8 / 3465, -8 /
 def curvature_slope(w, ru, u, rv, v, v2, excess, c):
     r"""Derivative of w = u (+) v with respect to c: along w, and across it.
 
-    By homogeneity, w(k u, k v; c) = k w(u, v; k^2 c), this is (the derivatives along u
-    and v - w) / 2c.  Near the origin nearly everything of that cancels; there a series
-    is used whose first term is the value at c = 0.
+    By homogeneity, w(k u, k v; c) = k w(u, v; k^2 c), it is (D - w) / 2c, with the
+    derivative D of w(k u, k v; c) with respect to k at k = 1.  Near the origin nearly
+    everything of that cancels; there a series is used whose first term is the value at
+    c = 0.  Here w is the :class:`Sum`, for the other arguments see :func:`gyro_sum`.
     """
     if w.length == 0 or ru == 0 or rv == 0:
         return 0.0, 0.0
@@ -263,13 +280,13 @@ def curvature_slope(w, ru, u, rv, v, v2, excess, c):
         return along / (2 * c), across / (2 * c)
     half_u, half_v = ru * ru / 2 * _coshm1c(zu), rv * rv / 2 * _coshm1c(zv)
     half_w = w.length * w.length / 2 * _coshm1c(c * w.length * w.length)
-    # (cosh - 1)/c at a + b, |w| and a - b
+    # (cosh - 1)/c is same + cross at a + b, half_w at s |w|, same - cross at a - b
     same = half_u + half_v + c * half_u * half_v
     cross = ru * rv * u.sinhc * v.sinhc
     third = _third_difference(c * (same + cross), c * half_w, c * (same - cross))
     wide = ru * v2 * u.sinhc * v.sinhc
     along = wide * wide / (2 * w.hyp) * third
-    # (sinh(a)/a - sinh(b)/b)/c
+    # divided difference: excess times it is (sinh(a)/a - sinh(b)/b)/c
     rise = (zu * zu * (zu + zv) + zv * zv * (zu + zv)) / 362880
     rise += (zu * (zu + zv) + zv * zv) / 5040 + (zu + zv) / 120 + 1 / 6
     turn = excess * rise - v.sinhc * half_w
@@ -278,7 +295,7 @@ def curvature_slope(w, ru, u, rv, v, v2, excess, c):
 
 @scalar
 def _coshm1c(z):
-    """(cosh(a) - 1) 2 / a^2 for small a."""
+    """(cosh(a) - 1) 2 / a^2 for small z = a^2."""
     return 1 + z / 12 * (1 + z / 30 * (1 + z / 56 * (1 + z / 90)))
 
 

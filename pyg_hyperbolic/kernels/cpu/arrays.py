@@ -1,4 +1,7 @@
-"""Tensors as the arrays that the loops take, and sums over threads."""
+"""Tensors as the arrays that the loops take, and sums over threads.
+
+``count`` is the number of threads.
+"""
 
 from collections.abc import Callable
 
@@ -49,7 +52,7 @@ def edge_arrays(
 
 
 def empty_like(x: Tensor, rows: int | None = None) -> Tensor:
-    """A contiguous tensor of the dtype and width of points."""
+    """Room for as many points as these, or for so many rows."""
     return x.new_empty((x.size(0) if rows is None else rows, *x.shape[1:]))
 
 
@@ -64,7 +67,7 @@ class Shares:
         return self._others[part - 1] if part else self._first
 
     def sum(self) -> np.ndarray:
-        """All of them, in the first."""
+        """Adds all of them to the first, and returns it."""
         total = torch.from_numpy(self._first)  # adds by several threads
         for other in self._others:
             total += torch.from_numpy(other)
@@ -72,18 +75,18 @@ class Shares:
 
 
 def zeros(count: int, *shape: int) -> Shares:
-    """Numbers in float64 for so many threads."""
+    """Zeros in float64 for every thread to add to."""
     return Shares(np.zeros(shape), count)
 
 
 def gradient(x: Tensor, count: int) -> tuple[Tensor, Shares]:
-    """A gradient of points, zero at first, and its shares."""
+    """A gradient of points, zero at first, and its shares, whose sum is put into it."""
     out = x.new_zeros(x.shape)
     return out, Shares(points(out), count)
 
 
 def of_curvature(heads: np.ndarray, c: Tensor) -> Tensor:
-    """The gradient of c from those of the heads."""
+    """The gradient of c from those of the heads in float64, [H]."""
     total = torch.from_numpy(heads)
     if c.numel() != total.numel():
         total = total.sum()
@@ -91,13 +94,19 @@ def of_curvature(heads: np.ndarray, c: Tensor) -> Tensor:
 
 
 def each_row(rows: int, width: int, task: Callable[[int, int], None]) -> None:
-    """Splits rows that have nothing to do with each other."""
+    """Calls ``task(lo, hi)`` in several threads, on rows that share no result.
+
+    Args:
+        rows: The number of rows.
+        width: How many multiplications each of them takes.
+        task: What to do with the rows from lo to hi.
+    """
     bounds = threads.even(rows, threads.parts(rows * width))
     threads.run(lambda _, lo, hi: task(lo, hi), bounds)
 
 
 def radials(x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-    """What loops need of the radius of each point, [N, H, RADII]."""
+    """What loops need of the radius of each point, see :mod:`.rows`: [N, H, RADII]."""
     rows, heads, width = x.shape
     at = np.empty((rows, heads, RADII))
     each_row(
@@ -109,7 +118,7 @@ def radials(x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
 
 
 def of_weight(array: np.ndarray, weight: Tensor | None) -> Tensor | None:
-    """The gradient of weights from those of edges and heads, if there is one."""
+    """The gradient of weights from that of edges and heads, [E, H]; [0, 0] for none."""
     if weight is None or len(array) != len(weight):
         return None
     out = torch.from_numpy(array)

@@ -1,9 +1,9 @@
 """Loops of distances of pairs of points.
 
-The hyperbolic cosine X = C_u C_v - c S_u S_v u.v of a distance, with S = sinh(a)/a and
-C = cosh(a), is exact to 1e-16 C_u C_v in float64.  For points in float32 that is enough
-unless they are close to each other, or to the origin; these pairs, and points in
-float64, take the gyro-sum.
+The hyperbolic cosine X = C_u C_v - c S_u S_v u.v of sqrt(c) times a distance, with
+S = sinh(a)/a and C = cosh(a), is exact to 1e-16 C_u C_v in float64.  For points in
+float32 that is enough unless they are close to each other, or to the origin; these
+pairs, points far out, and points in float64 take the gyro-sum.
 """
 
 import math
@@ -15,14 +15,14 @@ from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
 from pyg_hyperbolic.kernels.cpu.rows import SLOPE, SQUARE, bounded
 
-# Below the first, X - 1 over C_u C_v has too few digits for float32; below the second,
-# X - 1 times C_u C_v - 1, the derivative with respect to c has.
+# For float32 too few digits are left of X - 1 below the first times C_u C_v, and of the
+# derivative with respect to c where (X - 1) (C_u C_v - 1) is below the second.
 _CLOSE, _SMALL = 1e-8, 1e-7
 
 
 @scalar
 def above_one(u, v, c, dot):
-    """X - 1, or -1 where it has too few digits; u and v are radials."""
+    """X - 1, or -1 where it has too few digits; u and v are Radials, dot is u.v."""
     size = u.cosh * v.cosh
     out = size - c * u.sinhc * v.sinhc * dot - 1
     exact = out > _CLOSE * size and out * (size - 1) > _SMALL
@@ -31,7 +31,21 @@ def above_one(u, v, c, dot):
 
 @loop
 def dist_forward(lo, hi, first, second, squared, u, v, c, at_u, at_v, out):
-    """Distances of the pairs from lo to hi, or their squares, [P, H]."""
+    """Distances of the pairs from lo to hi, or their squares.
+
+    Args:
+        lo: First pair.
+        hi: Pair behind the last.
+        first: Index in u of each pair's first point, [P].
+        second: Index in v of its second point, [P].
+        squared: Whether to fill in squares.
+        u: Points, [N, H, d].
+        v: Points, [M, H, d].
+        c: [H].
+        at_u: See :data:`~pyg_hyperbolic.kernels.cpu.rows.RADII`, [N, H, RADII].
+        at_v: The same of v, [M, H, RADII].
+        out: Filled in, [P, H].
+    """
     narrow = u.itemsize == 4
     for e in range(lo, hi):
         if e + AHEAD < hi:
@@ -57,7 +71,7 @@ def dist_forward(lo, hi, first, second, squared, u, v, c, at_u, at_v, out):
 def dist_backward(
     lo, hi, first, second, squared, u, v, c, at_u, at_v, grad, by_u, by_v, by_c
 ):
-    """Gradients of :func:`dist_forward`, added to."""
+    """Gradients of :func:`dist_forward`, all of which are added to."""
     narrow = u.itemsize == 4
     for e in range(lo, hi):
         if e + AHEAD < hi:
@@ -83,7 +97,7 @@ def dist_backward(
             length = math.log(1 + rest + root) / math.sqrt(c[k])
             if squared:
                 g *= 2 * length
-            # derivatives of X with respect to c u.u, c v.v and c u.v
+            # derivatives of X with respect to c u.u, c v.v and, but for its sign, c u.v
             both, product = c[k] * dot, one.sinhc * other.sinhc
             by_uu = one.sinhc * other.cosh / 2 - at_u[i, k, SLOPE] * other.sinhc * both
             by_vv = other.sinhc * one.cosh / 2 - at_v[j, k, SLOPE] * one.sinhc * both
@@ -108,7 +122,7 @@ def along_sum(i, j, k, squared, u, v, c, at, at_v, g, by_u, by_v, by_c):
         return
     if squared:
         g *= 2 * w.length
-    # the unit vector along w stands for a gradient
+    # the gradient of the length of w is the unit vector along w
     if row.ru > 0:
         s = slopes(row, at, row.ru * w.cos, row.v2 * w.sin, c[k])
     else:

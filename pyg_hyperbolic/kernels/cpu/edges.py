@@ -23,7 +23,7 @@ from pyg_hyperbolic.kernels.scalars import Radial, lift_slope, radial
 
 @loop
 def sum_forward(lo, hi, edges, x, out):
-    """Weighted sums of the rows from lo to hi; arguments as of the midpoint."""
+    """Weighted sums of neighbors' vectors x at the targets from lo to hi, [M, H, d]."""
     for i in range(lo, hi):
         ask_for(x, edges, i)
         out[i] = 0
@@ -37,7 +37,10 @@ def sum_forward(lo, hi, edges, x, out):
 
 @loop
 def dots(lo, hi, edges, x, y, by_weight):
-    """Products of neighbors' vectors x with those of their targets, y."""
+    """Products of neighbors' vectors x with those of their targets, y, [E, H].
+
+    With the gradients of the sums for y these are the gradients of the weights.
+    """
     for i in range(lo, hi):
         ask_for(x, edges, i)
         for e in range(edges.ptr[i], edges.ptr[i + 1]):
@@ -69,7 +72,19 @@ def known(node, j, k):
 
 @loop
 def log_forward(lo, hi, edges, x, target, c, at_x, at_target, out):
-    """Weighted sums of log maps at the targets, (-u_i) (+) v_j."""
+    """Weighted sums of log maps at the targets from lo to hi, (-u_i) (+) x_j.
+
+    Args:
+        lo: First target.
+        hi: Target behind the last.
+        edges: The edges of the targets, and their weights.
+        x: Points that edges leave from, [N, H, d].
+        target: Points u that they lead to, [M, H, d].
+        c: [H].
+        at_x: See :func:`radials`, [N, H, RADII].
+        at_target: The same of the targets, [M, H, RADII].
+        out: Tangent vectors, transported to the origin, filled in, [M, H, d].
+    """
     for i in range(lo, hi):
         ask_for(x, edges, i)
         out[i] = 0
@@ -114,7 +129,10 @@ def log_backward(
     by_weight,
     by_c,
 ):
-    """Gradients of :func:`log_forward`; that of x is added to."""
+    """Gradients of :func:`log_forward`, of which those of x and c are added to.
+
+    That of the weights is [E, H], or [0, 0] where it is not needed.
+    """
     learned = by_weight.shape[0] > 0
     for i in range(lo, hi):
         ask_for(x, edges, i)

@@ -1,8 +1,9 @@
 """Loops of the weighted midpoint where neighbors are far out, see docs/geometry.md.
 
-Klein points are measured from that of each target's heaviest neighbor, and all masses
-are logarithms.  Differences are summed in units of the second heaviest neighbor, whose
-mass may be e^-2000 of the heaviest one's and still decides the radius.
+Klein points are measured from that of each target's heaviest neighbor h, and all masses
+m = w cosh(a) are logarithms.  Differences are summed in units of the second heaviest
+neighbor, whose mass may be e^-2000 of the heaviest one's and still decides the radius.
+The gap is V = 1 - c |k|^2 of the midpoint's Klein point k, M the sum of the masses.
 """
 
 import math
@@ -25,24 +26,24 @@ from pyg_hyperbolic.kernels.scalars import stretch_far
 
 # Of each edge of a target, logarithms of w cosh(a), w / cosh(a), and cosh(a).
 MASS, INVERSE, LOG_COSH = range(3)
-_LARGEST = 700.0  # the largest power of e that float64 holds
-_RANGE = 600.0  # how much lighter than its unit a mass may be
+_LARGEST = 700.0  # a power of e that float64 still holds (up to 709)
+_RANGE = 600.0  # by how many powers of e a mass may be lighter than its unit
 
 
 class Center(NamedTuple):
     """What is known of one target's midpoint, but for the vector to it."""
 
-    total: float  # logarithm of the sum of w cosh(a)
-    inverse: float  # of the sum of w / cosh(a)
+    total: float  # log M
+    inverse: float  # logarithm of the sum of w / cosh(a)
     spread: float  # variance of the Klein points, over the gap
-    log_gap: float  # log(1 - the squared radius of the Klein midpoint)
-    share: float  # of the sum of inverses in that gap; the rest is the variance's
-    unit: float  # logarithm of what the shift is counted in
+    log_gap: float  # log V
+    share: float  # of the sum of inverses in the gap; the rest is the variance's
+    unit: float  # logarithm of the mass that the shift is counted in
 
 
 @scalar
 def log_masses(i, k, edges, at, masses):
-    """Fills in logarithms of w cosh(a), w / cosh(a) and cosh(a) of a target's edges.
+    """Fills in the masses of a target's edges, see :data:`MASS`.
 
     Returns:
         The neighbor of the largest mass.
@@ -79,9 +80,10 @@ def sum_masses(i, h, edges, masses):
 
 @scalar
 def center(i, k, h, edges, masses, x, at, c, shift):
-    """The midpoint of a target's neighbors, of which h is the heaviest.
+    """The :class:`Center` of a target's neighbors, of which h is the heaviest.
 
-    The shift that is filled in is from the Klein point of h.
+    Fills in the shift, the sum of e^(MASS - unit) (k_j - k_h): with e^(unit - total) it
+    leads from the Klein point k_h to that of the midpoint.
     """
     kappa = kappa_of(at, h, k)
     log_total, log_inverse, unit = sum_masses(i, h, edges, masses)
@@ -99,7 +101,7 @@ def center(i, k, h, edges, masses, x, at, c, shift):
                 continue
             m, own = math.exp(min(mass - unit, _RANGE)), kappa_of(at, j, k)
             squares += m * add_difference(x, j, h, k, own, own - kappa, m, shift)
-        if squares == 0:  # copies of the heaviest: what counts is lighter
+        if squares == 0:  # all are copies of the heaviest: what counts is lighter
             unit = lighter
     log_part = log_inverse - log_total
     if not squares > 0 or c == 0:
@@ -108,7 +110,7 @@ def center(i, k, h, edges, masses, x, at, c, shift):
     away = 0.0
     for t in range(x.shape[2]):
         away += shift[t] * shift[t]
-    # the square of the mean difference, over the mean square
+    # 1 minus the square of the mean difference, over the mean square
     rest = 1 - away / squares * math.exp(unit - log_total)
     log_spread = math.log(squares * max(rest, 1e-16)) + unit - log_total
     most = max(log_part, log_spread + math.log(c))
@@ -131,9 +133,9 @@ def forward(lo, hi, edges, x, at, c, left, masses, shift, out):
         at: See :data:`~pyg_hyperbolic.kernels.cpu.rows.RADII`, [N, H, RADII].
         c: [H].
         left: Not 0 for targets that are left, [M, H].
-        masses: Space for the edges of one target, [*, 3].
-        shift: Space, [d].
-        out: [M, H, d].
+        masses: Room for the edges of one target, [*, 3].
+        shift: Room for one vector, [d].
+        out: Midpoints, filled in where a target is left, [M, H, d].
     """
     for i in range(lo, hi):
         for k in range(x.shape[1]):
@@ -168,12 +170,11 @@ def backward(
         c: [H].
         left: See :func:`forward`.
         grad: Gradient of the midpoints, [M, H, d].
-        masses: Space for the edges of one target, [*, 3].
-        space: Space, [2, d].
+        masses: Room for the edges of one target, [*, 3].
+        space: Room for two vectors, [2, d].
         by_klein: Gradient of the Klein points, [N, H, d], added to.
-        by_mass: [N, H, 2], added to: gradient of the logarithm of a point's mass,
-            without the factor that all its edges share; and the gradient of its Klein
-            point along itself.
+        by_mass: Gradient of log cosh(a) of each point, and the product of its Klein
+            point with the gradient of that, [N, H, 2], added to.
         by_weight: Gradient of weights, [E, H], or [0, 0] where it is not needed.
         by_c: The part of c's gradient that belongs to targets, [H], added to.
     """
@@ -191,7 +192,11 @@ def gradient(
     i, k, edges, x, at, c, grad, masses, shift, beta,
     by_klein, by_mass, by_weight, by_c,
 ):  # fmt: skip
-    """The gradient of one midpoint, handed to its neighbors."""
+    """What one target adds to the gradients of its neighbors and weights, and of c.
+
+    Below, beta is the gradient of the midpoint's Klein point at a fixed gap, and z the
+    difference of a neighbor's Klein point to it.
+    """
     learned = by_weight.shape[0] > 0
     h = log_masses(i, k, edges, at, masses)
     mid = center(i, k, h, edges, masses, x, at, c, shift)
@@ -216,8 +221,8 @@ def gradient(
         log_mass, log_inverse = masses[n, MASS], masses[n, INVERSE]
         if w == 0:  # then its mass is that of a weight 1, of which only this is needed
             log_mass, log_inverse = log_cosh, -log_cosh
-        # Shares of the total, of the gap, and of the sum of inverses; the first may be
-        # out of range where the second is not.
+        # m / M, m / (M V), and the part of the gap that its inverse has; the first may
+        # underflow where the second does not.
         one = math.exp(min(log_mass - mid.total, _LARGEST))
         log_over = log_mass - mid.total - mid.log_gap
         over_gap = math.exp(min(log_over, log_limit))
@@ -234,8 +239,8 @@ def gradient(
             zz, zb = pull(
                 x, j, h, k, own, own - kappa, shift, scale, beta, mass, twice, by_klein
             )
-        # Of neighbors that count at most their number: more is of a mass that is out of
-        # range.
+        # c m z^2 / (M V), at most the number of neighbors if this one counts: more is
+        # of a mass out of range.
         bent, most = 0.0, 20.0 if w != 0 else _LARGEST
         if zz > 0:
             bent = math.exp(min(log_over + math.log(c * zz), most))
@@ -243,26 +248,29 @@ def gradient(
         by_inverse = by_gap * inverse
         if w != 0:
             by_mass[j, k, 0] += by_one - by_inverse
-            # the part of the difference z along k_j, from squares
+            # gradient times k_j, where 2 z k_j = k_j^2 + z^2 - k^2
             along_own = one * (along * value + zb)
             flat = math.exp(-2 * log_cosh)
             if flat > 0.7:
                 along_own += by_gap * (over_gap * (1 - flat - c * rr) + bent)
             else:
-                # at most 1: the share of its inverse in the gap
+                # at most 1: the part of the gap that its inverse has
                 flat = math.exp(min(log_over - 2 * log_cosh, 0.0))
                 along_own += by_gap * (one + bent - flat)
             by_mass[j, k, 1] += along_own
         if learned:
             found = (by_one + by_inverse) / (w if w != 0 else 1.0)
-            # out of range for an edge of weight 0 to a point far beyond all others
+            # out of range for an edge of weight 0 from a point far beyond all others
             in_range = w != 0 or abs(found) < 1e290
             by_weight[place(edges, e), k] = found if in_range else 0.0
 
 
 @inner
 def pull_heaviest(h, k, shift, scale, beta, mass, step, x, grad):
-    """As :func:`pull` for the heaviest itself, whose difference is minus the shift."""
+    """As :func:`pull` for the heaviest itself, for which z is -scale shift.
+
+    The step is the product of twice and scale, each of which may be out of range.
+    """
     zz = zb = 0.0
     for t in range(grad.shape[2]):
         z = -shift[t] * scale

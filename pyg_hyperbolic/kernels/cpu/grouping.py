@@ -10,12 +10,12 @@ def group(source, target, num_sources, ptr, ordered, order):
     """Fills in the first edge of each target, and the sources in that order.
 
     Args:
-        source: [E].
-        target: [E].
+        source: Where each edge leaves from, [E].
+        target: Where it leads to, [E].
         num_sources: Number of nodes that may be a source.
-        ptr: [M + 1], filled in.
-        ordered: Sources by target, [E], filled in.
-        order: Where each of these edges stood, [E], filled in.
+        ptr: First edge of each target, filled in, [M + 1].
+        ordered: Sources by target, filled in, [E].
+        order: Where each of these edges stood, filled in, [E].
 
     Returns:
         1 if they were in that order, 0 if not, -1 if an index is out of range.
@@ -50,7 +50,7 @@ def group(source, target, num_sources, ptr, ordered, order):
 
 @loop
 def outside(index, least, most):
-    """How many indices are out of range."""
+    """How many indices are not from least to most, both included."""
     out = 0
     for e in range(index.shape[0]):
         if index[e] < least or index[e] > most:

@@ -1,7 +1,7 @@
 """Loops of the gyro-sum: of points with a bias, along edges, and as a distance.
 
-Every row is computed in the plane of its two points: e along the first, u, and f along
-the part x of the second, v, that is across it.
+Every row is computed in the plane of its two points: with the unit vectors e along the
+first, u, and f along the part x of the second, v, that is across it.
 """
 
 import math
@@ -31,14 +31,14 @@ class Row(NamedTuple):
     excess: float  # ru^2 - rv^2
     radial_v: Radial
     w: Sum
-    by_u: float  # w = by_u u + by_x x
+    by_u: float  # w = by_u u + by_x x; these two are no gradients
     by_x: float
-    limit: float
+    limit: float  # what derivatives may not exceed in the dtype of the points
 
 
 @scalar
 def add(u, i, sign, v, j, k, c, at_u, at_v):
-    """The sum of sign u[i] and v[j].
+    """The sum of sign u[i], which is the u of the row, and v[j].
 
     Args:
         u: First points, [*, H, d].
@@ -48,8 +48,8 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
         j: Which of them.
         k: The head.
         c: Absolute value of the curvature.
-        at_u: Radial of the first.
-        at_v: Radial of the second.
+        at_u: :class:`Radial` of the first.
+        at_v: :class:`Radial` of the second.
     """
     kind = u.dtype.type
     side = kind(sign)
@@ -67,7 +67,7 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
         np.float64(s_excess),
     )
     ru, rv = math.sqrt(uu), math.sqrt(vv)
-    if uu == 0:
+    if uu == 0:  # w = v, and its derivatives are those of at_origin
         w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
         return Row(0.0, rv, rv, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
     share = uv / uu
@@ -109,7 +109,10 @@ def at_radius(x, j, k, c):
 
 
 class Slopes(NamedTuple):
-    """Gradients of u and v as g_u = p g + u_u u + u_x x, g_v = r g + v_u u + v_x x."""
+    """Gradients of u and v as g_u = p g + u_u u + u_x x, g_v = r g + v_u u + v_x x.
+
+    Here g is the gradient of the sum, and c that of the curvature.
+    """
 
     p: float
     u_u: float
@@ -122,7 +125,11 @@ class Slopes(NamedTuple):
 
 @scalar
 def slopes(row, at_u, with_u, with_x, c):
-    """Gradients of a sum from the products of its gradient with u and x."""
+    """Gradients of a sum from the products of its gradient g with u and x.
+
+    In the plane they come from the parts of g along w and across it; at right angles
+    to the plane they are p g and r g.
+    """
     w = row.w
     g_e = with_u / row.ru
     g_f = with_x / row.v2 if row.v2 > 0 else 0.0
@@ -162,9 +169,9 @@ def slopes(row, at_u, with_u, with_x, c):
 
 @scalar
 def at_origin(row, with_v):
-    """The same where u is the origin.
+    """As :func:`slopes`, where u is the origin, and x is v.
 
-    It moves v along itself as itself, and across itself b coth(b) times as far.
+    As u moves away, w = v moves as far along v, and b coth(b) times as far across v.
     """
     wide = row.radial_v.cosh / row.radial_v.sinhc
     along = (1 - wide) * with_v / (row.rv * row.rv) if row.rv > 0 else 0.0
@@ -173,7 +180,7 @@ def at_origin(row, with_v):
 
 @loop
 def add_forward(lo, hi, u, v, c, out):
-    """Sums u (+) v of the rows from lo to hi; v has as many rows as u, or one."""
+    """Sums u (+) v of the rows from lo to hi; v is [N, H, d] as u, or [1, H, d]."""
     for k in range(u.shape[1]):
         at_v = at_radius(v, 0, k, c[k])
         for i in range(lo, hi):
@@ -190,7 +197,7 @@ def add_forward(lo, hi, u, v, c, out):
 
 @loop
 def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
-    """Gradients of :func:`add_forward`; that of v is added to."""
+    """Gradients of :func:`add_forward`; those of v and c are added to."""
     for k in range(u.shape[1]):
         at_v = at_radius(v, 0, k, c[k])
         for i in range(lo, hi):

@@ -52,14 +52,14 @@ _OPTIONS: dict[str, Any] = {
 def scalar(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of numbers, compiled into the loops that call it.
 
-    As a function of its own a process would have it several times, and take any of
-    them, which may be rounded in different ways.
+    Compiled by itself it would be in a process several times, once with each loop that
+    is loaded, and any of these copies may be called; they may round differently.
     """
     return njit(function, forceinline=True, **_OPTIONS)
 
 
 def inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that is put into loops early, so that they are vectorized with it."""
+    """A function put into its loops before these are compiled: they stay vectorized."""
     return njit(function, inline="always", **_OPTIONS)
 
 
@@ -108,7 +108,7 @@ def _prefetch(context: Any, array: Any, i: Any, j: Any, k: Any) -> Any:
 
 @inner
 def prefetch_head(array: Any, i: int, k: int) -> None:
-    """Asks for the lines of array[i, k, :], of an edge that comes soon.
+    """Asks for the cache lines of array[i, k, :], which an edge needs soon.
 
     Neighbors lie anywhere in memory: without this a loop over edges waits for them.
     """
@@ -118,9 +118,9 @@ def prefetch_head(array: Any, i: int, k: int) -> None:
 
 @inner
 def prefetch(array: Any, i: int) -> None:
-    """Asks for the lines of all heads."""
+    """Asks for the cache lines of array[i, :, :]."""
     for k in range(array.shape[1]):
         prefetch_head(array, i, k)
 
 
-AHEAD = 8  # edges; more is no faster
+AHEAD = 8  # how many edges ahead to ask; more is no faster

@@ -1,8 +1,12 @@
 """Klein points of hyperbolic points, and how gradients come back from them.
 
-Klein points k = tanh(a)/a v are measured from that of each target's heaviest neighbor,
-written k_j - k_h = kappa_j (v_j - v_h) + (kappa_j - kappa_h) v_h, which is exactly zero
-for equal points and as exact as the points themselves for all others.
+Klein points k = kappa v with kappa = tanh(a)/a, in the disk of radius 1/sqrt(c), are
+measured from that of each target's heaviest neighbor h, written
+
+    k_j - k_h = kappa_j (v_j - v_h) + (kappa_j - kappa_h) v_h ,
+
+which is exactly zero for equal points and as exact as the points themselves for all
+others.  Below, kappa_j is ``kappa`` and kappa_j - kappa_h is ``rise``.
 """
 
 import math
@@ -16,7 +20,7 @@ from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope
 
 @inner
 def add_difference(x, j, h, k, kappa, rise, mass, total):
-    """Adds mass (k_j - k_h) to a total, and returns the square of the difference."""
+    """Adds mass (k_j - k_h) to a total, [d], and returns |k_j - k_h|^2."""
     out = 0.0
     for t in range(x.shape[2]):
         there = np.float64(x[h, k, t])
@@ -28,10 +32,12 @@ def add_difference(x, j, h, k, kappa, rise, mass, total):
 
 @inner
 def pull(x, j, h, k, kappa, rise, shift, scale, beta, mass, twice, grad):
-    """The gradient of k_j, added to grad[j]; and the dots that its mass needs.
+    """Adds mass beta + twice z, the gradient of k_j, to grad[j].
 
-    z is the difference of k_j to the midpoint, shift times scale that of the midpoint
-    to k_h.
+    Here z = k_j - k_h - scale shift is the difference of k_j to the Klein midpoint.
+
+    Returns:
+        z.z and z.beta, which the gradient of the mass needs.
     """
     zz = zb = 0.0
     for t in range(x.shape[2]):
@@ -51,7 +57,19 @@ def kappa_of(at, j, k):
 
 @loop
 def pull_back(lo, hi, x, at, c, by_klein, by_mass, by_x, by_c):
-    """Gradients of points from those of their Klein points and masses."""
+    """Gradients of the points from lo to hi, from those of Klein points and masses.
+
+    Args:
+        lo: First point.
+        hi: Point behind the last.
+        x: Points, [N, H, d].
+        at: See :data:`~pyg_hyperbolic.kernels.cpu.rows.RADII`, [N, H, RADII].
+        c: [H].
+        by_klein: Gradient of the Klein points, [N, H, d].
+        by_mass: See :func:`.far.backward`, [N, H, 2].
+        by_x: Gradient of the points, filled in, [N, H, d].
+        by_c: Gradient of c through these points, added to, [H].
+    """
     for j in range(lo, hi):
         for k in range(x.shape[1]):
             uu = square(x, j, k)

@@ -1,8 +1,8 @@
 r"""Loops of the weighted midpoint as a sum of lifted points, see docs/geometry.md.
 
 A point v is lifted to (S v, C) with S = sinh(a)/a and C = cosh(a).  The sum of lifted
-neighbors, divided by its last number, is the Klein point M of their midpoint, and its
-gap 1 - c |M|^2 tells the radius.  With a bias b the neighbor u (+) b is lifted to
+neighbors, divided by its last number, is the Klein point k of their midpoint, and its
+gap 1 - c |k|^2 tells the radius.  With a bias b the neighbor u (+) b is lifted to
 
     (alpha u + S_b b, C_u C_b + h), alpha = S_u (C_b + h / (1 + C_u)), h = c S_u S_b u.b
 
@@ -20,11 +20,12 @@ from pyg_hyperbolic.kernels.cpu.jit import inner, loop, scalar
 from pyg_hyperbolic.kernels.cpu.rows import ask_for, place, square, weight_of
 from pyg_hyperbolic.kernels.scalars import lift_slope, radial, stretch
 
-# Of each point: alpha and C; and the size of what these are differences of.
+# Of the lift of each point: alpha, the last number C_u C_b + h, and C_u C_b, the size
+# of what may cancel in that.
 ALPHA, COSH, SIZE = range(3)
-# Smaller gaps have too little left of float64 for points of each dtype.
+# The least gaps with enough digits in float64, for points in float32 and in float64.
 _LEAST_32, _LEAST_64 = 1e-9, 1e-2
-# Sums of lifted points out of this range lose digits.
+# Sums of last numbers out of this range lose digits.
 _SMALLEST, _LARGEST = 1e-200, 1e200
 
 
@@ -47,7 +48,7 @@ def lift_bias(bias, c, at_b, shift):
 
 @loop
 def lift(lo, hi, u, bias, at_b, c, at):
-    """Fills in what edges need of each point: alpha, C, and a size, [N, H, 3].
+    """Fills in what edges need of each point.
 
     Args:
         lo: First point.
@@ -56,7 +57,8 @@ def lift(lo, hi, u, bias, at_b, c, at):
         bias: See :func:`lift_bias`.
         at_b: See :func:`lift_bias`.
         c: [H].
-        at: See :data:`ALPHA`; the size is infinite where numbers are out of range.
+        at: See :data:`ALPHA`, filled in, [N, H, 3]; the size is infinite where S and C
+            come times e^-E.
     """
     for j in range(lo, hi):
         for k in range(u.shape[1]):
@@ -85,10 +87,10 @@ def add_neighbors(i, k, edges, u, at, shift, sums):
         u: See :func:`lift`.
         at: See :func:`lift`.
         shift: See :func:`lift_bias`.
-        sums: The sum, but for its last number, [d].
+        sums: The sum, but for its last number, filled in, [d].
 
     Returns:
-        Its last number, and the size of what that is a difference of.
+        Its last number, and the size of what may cancel in that.
     """
     sums[:] = 0
     total = size = shifts = 0.0
@@ -108,10 +110,10 @@ def add_neighbors(i, k, edges, u, at, shift, sums):
 
 @inner
 def klein(sums, total, size, c, least):
-    """Divides a sum by its last number, in place.
+    """Divides a sum by its last number, in place: the Klein point of the midpoint.
 
     Returns:
-        The squared length of the Klein point, its gap, and whether that is exact.
+        Its squared length, its gap, and whether that is exact enough.
     """
     rr, scale = 0.0, 1 / total
     for t in range(sums.shape[0]):
@@ -135,9 +137,9 @@ def forward(lo, hi, edges, u, at, shift, c, sums, out, left):
         at: See :func:`lift`.
         shift: See :func:`lift_bias`.
         c: [H].
-        sums: Space, [d].
-        out: [M, H, d].
-        left: Set to 1 for targets whose gap is too small, else to 0, [M, H].
+        sums: Room for one vector, [d].
+        out: Midpoints, filled in for targets that are not left, [M, H, d].
+        left: Set to 1 for targets whose gap is not exact enough, else to 0, [M, H].
     """
     least = _LEAST_32 if u.itemsize == 4 else _LEAST_64
     for i in range(lo, hi):
@@ -157,7 +159,7 @@ def forward(lo, hi, edges, u, at, shift, c, sums, out, left):
                 left[i, k] = 1
 
 
-# Of each target's sum: 1 over its last number, and the gradient of that.
+# Of each target's sum: 1 over its last number, and the gradient of the last number.
 SCALE, OF_TOTAL = range(2)
 
 
@@ -176,12 +178,13 @@ def backward_targets(
         shift: See :func:`lift_bias`.
         c: [H].
         grad: Gradient of the midpoints, [M, H, d].
-        sums: Space, [d].
-        of_klein: Gradient of the Klein points in float64, as its radial part may be
-            much longer than what is left of it, filled in, [M, H, d]; 0 where a target
-            is left.
+        sums: Room for one vector, [d].
+        of_klein: Gradient of the Klein points, filled in, [M, H, d]; 0 where a target
+            is left.  In float64, as its radial part may be huge, and little of that is
+            left for points.
         of_sum: See :data:`SCALE`, filled in, [M, H, 2].
-        by_weight: Gradient of weights, filled in, [E, H]; or [0, 0] for none.
+        by_weight: Gradient of weights, filled in, [E, H]; or [0, 0] where it is not
+            needed.
         by_c: The part of c's gradient at fixed sums, [H], added to.
         left: See :func:`forward`.
     """
@@ -214,7 +217,7 @@ def backward_targets(
 
 @inner
 def of_weights(i, k, edges, u, at, shift, of_klein, of_sum, by_weight):
-    """Gradients of the weights of a target's edges."""
+    """Fills in gradients of a target's weights: its sum's times each lifted point."""
     base = 0.0
     for t in range(u.shape[2]):
         base += of_klein[t] * shift[k, t]
@@ -231,9 +234,9 @@ def of_weights(i, k, edges, u, at, shift, of_klein, of_sum, by_weight):
 class Back(NamedTuple):
     """How the gradient g of a lifted point's vector leads to u, b and c."""
 
-    alpha: float  # u has alpha g + along u + by_dot b
+    alpha: float  # the gradient of u is alpha g + along u + by_dot b
     along: float
-    by_dot: float  # b has by_dot u, too
+    by_dot: float  # and part of that of b is by_dot u
     by_sinhc_b: float
     by_cosh_b: float
     by_c: float
@@ -241,7 +244,7 @@ class Back(NamedTuple):
 
 @scalar
 def of_lifted(uu, dot, sinhc_b, cosh_b, c, by_alpha, by_cosh):
-    """Gradients of a lifted point, from those of alpha and C.
+    """Gradients of a lifted point, from those of alpha and of its last number.
 
     Args:
         uu: Squared length of u.
@@ -250,7 +253,7 @@ def of_lifted(uu, dot, sinhc_b, cosh_b, c, by_alpha, by_cosh):
         cosh_b: C of b.
         c: Absolute value of the curvature.
         by_alpha: Gradient of alpha.
-        by_cosh: Gradient of C.
+        by_cosh: Gradient of the last number, C_u C_b + h.
     """
     at_u = radial(math.sqrt(c * uu))
     sinhc, cosh, part = at_u.sinhc, at_u.cosh, 1 / (1 + at_u.cosh)
@@ -279,17 +282,17 @@ def backward_points(
     Args:
         lo: First point.
         hi: Point behind the last.
-        edges: The edges of the points, reversed: from targets.
+        edges: The edges that leave from the points: their sources are targets here.
         u: See :func:`lift`.
         bias: See :func:`lift_bias`.
         at_b: See :func:`lift_bias`.
         c: [H].
         of_klein: See :func:`backward_targets`.
         of_sum: See :func:`backward_targets`.
-        sums: Space, [d].
+        sums: Room for one vector, [d].
         by_u: Gradient of the points, filled in, [N, H, d].
-        by_bias: Gradient of the bias at fixed S_b and C_b, and of these, [H, d + 2],
-            added to.
+        by_bias: Gradient of the bias at fixed S_b and C_b, and those of S_b and C_b,
+            [H, d + 2], added to.
         by_c: Gradient of c at fixed S_b and C_b, [H], added to.
     """
     d = u.shape[2]
@@ -331,7 +334,7 @@ def backward_points(
 
 @loop
 def backward_bias(bias, at_b, c, by_bias, by_c):
-    """Adds to the gradients of the bias and of c what is theirs through S_b and C_b."""
+    """Adds to the gradients of the bias and of c their part through S_b and C_b."""
     d = bias.shape[2]
     for k in range(bias.shape[1]):
         uu, sinhc = square(bias, 0, k), at_b[k, 0]

@@ -1,8 +1,8 @@
 """Loops of the Lorentz linear map, see :mod:`pyg_hyperbolic.geometry.lorentz`.
 
 With S = sinh(a)/a and C = cosh(a) of a point v, the image has the space coordinates
-y = S h + C t + b; in normal coordinates it is f y with f = arsinh(s |y|) / (s |y|).
-Far out S, C and y are kept as numbers times e^E.
+y = S h + C t + b; in normal coordinates it is f y with f = arsinh(s |y|) / (s |y|) and
+s = sqrt(c).  Far out S, C and y are kept times e^-E, and f times e^E.
 """
 
 import math
@@ -16,19 +16,19 @@ from pyg_hyperbolic.kernels.scalars import Radial, arsinhc, lift_slope, radial
 
 
 class Image(NamedTuple):
-    """An image f y, but for y itself."""
+    """An image f y, but for y itself; yy, value and slope are of y as it is kept."""
 
     zz: float  # squared length of v
     at: Radial  # of v
     unit: float  # e^-E
     yy: float  # squared length of y
     value: float  # f
-    slope: float  # its derivative with respect to c |y|^2
+    slope: float  # derivative of f with respect to c |y|^2
 
 
 @scalar
 def image(i, v, h, time, bias, c, y):
-    """Fills in y, [d']."""
+    """Fills in y, [d'], of row i, and returns the rest of the image."""
     zz = square(v, i, 0)
     at = radial(math.sqrt(c * zz))
     unit, yy = math.exp(-at.exponent), 0.0
@@ -48,11 +48,11 @@ def map_forward(lo, hi, v, h, time, bias, c, y, out):
         hi: Row behind the last.
         v: Points, [N, 1, d].
         h: Their linear images, [N, 1, d'].
-        time: [d'].
+        time: The weight's column t, [d'].
         bias: [d'].
         c: Absolute value of the curvature.
-        y: Space, [d'].
-        out: [N, 1, d'].
+        y: Room for one row's y, [d'].
+        out: Images in normal coordinates, filled in, [N, 1, d'].
     """
     for i in range(lo, hi):
         value = image(i, v, h, time, bias, c, y).value
@@ -64,7 +64,7 @@ def map_forward(lo, hi, v, h, time, bias, c, y, out):
 def map_backward(
     lo, hi, v, h, time, bias, c, grad, y, by_v, by_h, by_time, by_bias, by_c
 ):  # fmt: skip
-    """Gradients of :func:`map_forward`; of time, bias and c, [1], they are added to."""
+    """Gradients of :func:`map_forward`; to those of time, bias and c, [1], it adds."""
     for i in range(lo, hi):
         at = image(i, v, h, time, bias, c, y)
         along = 0.0

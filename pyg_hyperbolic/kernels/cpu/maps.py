@@ -17,6 +17,7 @@ Gradients = tuple[Tensor | None, ...]
 
 
 def _shared(x: Tensor | None, like: np.ndarray) -> np.ndarray:
+    """The time or the bias in float64, [d']; zeros if there is none."""
     return np.zeros(like.shape[-1]) if x is None else x.detach().double().numpy()
 
 

@@ -1,4 +1,4 @@
-"""Weighted midpoints: the loops of most targets, and those of the few that are left."""
+"""Weighted midpoints: :mod:`.lifted` for most targets, :mod:`.far` for those left."""
 
 from typing import NamedTuple
 
@@ -68,20 +68,20 @@ def midpoint(
 
 
 def _work(ptr: np.ndarray, heads: int, width: int) -> int:
-    """Multiplications that midpoints take; each has scalars of its own."""
-    edges = int(ptr[-1])  # that of 32-bit indices would overflow
+    """Multiplications that midpoints take, those of their scalars included."""
+    edges = int(ptr[-1])  # as a 32-bit index it would overflow below
     return (edges * (width + 10) + len(ptr) * (width + 100)) * heads
 
 
 class _Lifted(NamedTuple):
     """What loops over edges need of points, see :mod:`.lifted`."""
 
-    u: np.ndarray
-    curvature: np.ndarray
-    bias: np.ndarray
-    at_b: np.ndarray
-    shift: np.ndarray
-    at: np.ndarray
+    u: np.ndarray  # points, [N, H, d]
+    curvature: np.ndarray  # [H]
+    bias: np.ndarray  # zeros if there is none, [1, H, d]
+    at_b: np.ndarray  # [H, 3]
+    shift: np.ndarray  # [H, d]
+    at: np.ndarray  # [N, H, 3]
 
     @classmethod
     def of(cls, x: Tensor, bias: Tensor | None, c: Tensor) -> "_Lifted":
@@ -106,7 +106,7 @@ class _Lifted(NamedTuple):
 def _biased(
     u: np.ndarray, bias: Tensor | None, shared: np.ndarray, curvature: np.ndarray
 ) -> np.ndarray:
-    """Points with their bias, if there is one."""
+    """Points u (+) b, or u without a bias, [*, H, d]."""
     if bias is None:
         return u
     out = np.empty_like(u)
@@ -139,7 +139,7 @@ def midpoint_backward(
     upstream = points(grad)
     by_weight = np.empty((len(links.source), heads) if needed[2] else (0, 0))
     of_sum, left = np.empty((number, heads, 2)), np.empty((number, heads), np.uint8)
-    # rows that begin with a cache line
+    # PyTorch's memory begins with a cache line, NumPy's need not
     of_klein = torch.empty(number, heads, width, dtype=torch.float64).numpy()
     count = threads.parts(_work(links.ptr, heads, width))
     by_c, bounds = zeros(count, heads), threads.by_edges(links.ptr, count)
@@ -196,7 +196,11 @@ def _far_backward(
     by_weight: np.ndarray,
     count: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradients of points, bias and c from those targets that are left."""
+    """Gradients from those targets that are left.
+
+    Returns:
+        Those of the points u, [N', H, d], of the bias, [H, d], and of c, [H].
+    """
     v, upstream = _biased(u, bias, shared, curvature), grad[rest.targets]
     at, (rows, heads, width) = radials(v, curvature), v.shape
     by_klein, by_mass = zeros(count, *v.shape), zeros(count, rows, heads, 2)

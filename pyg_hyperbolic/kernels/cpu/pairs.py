@@ -18,7 +18,7 @@ from pyg_hyperbolic.kernels.cpu.arrays import (
 )
 from pyg_hyperbolic.kernels.cpu.grouping import outside
 
-_SCALARS = 150  # a gyro-sum takes as long as so many multiplications
+_SCALARS = 150  # the scalars of a gyro-sum take as long as so many multiplications
 
 Gradients = tuple[Tensor | None, ...]
 

@@ -11,10 +11,10 @@ from pyg_hyperbolic.kernels.cpu.rows import Edges, place
 class Rest(NamedTuple):
     """Targets that are left to do, with their edges and the nodes these come from."""
 
-    targets: np.ndarray
-    nodes: np.ndarray
-    edges: Edges  # from numbers of nodes here to numbers of targets here
-    left: np.ndarray  # not 0 for heads that are left
+    targets: np.ndarray  # [M']
+    nodes: np.ndarray  # [N']
+    edges: Edges  # between places in these two arrays
+    left: np.ndarray  # not 0 for heads that are left, [M', H]
     longest: int  # the largest number of edges of a target
 
     @classmethod
@@ -37,7 +37,7 @@ class Rest(NamedTuple):
 
 @loop
 def count_left(left, ptr):
-    """Numbers of targets that are left, of their edges, and of edges of one at most."""
+    """How many targets are left, how many edges they have, and how many one at most."""
     targets = edges = longest = 0
     for i in range(left.shape[0]):
         if left[i].any():
@@ -54,12 +54,12 @@ def fill(left, edges, targets, ptr, source, order, label, nodes):
     Args:
         left: Not 0 for heads that are left, [M, H].
         edges: All edges.
-        targets: Those of which a head is left.
-        ptr: First edge of each of them.
-        source: Number of the node that each edge comes from.
-        order: Where its weight stands.
-        label: 1 + number of each node here, 0 for none, [N].
-        nodes: The nodes by their numbers, [N].
+        targets: Those of which a head is left, [M'].
+        ptr: First edge of each of them, [M' + 1].
+        source: Place in nodes of the one that each edge comes from, [E'].
+        order: Where its weight stands, [E'].
+        label: 1 + place of each node in nodes, zeros at first, [N].
+        nodes: Nodes in the order in which they are met, [N].
     """
     i_here = e_here = found = 0
     for i in range(left.shape[0]):

@@ -8,7 +8,7 @@ import numpy as np
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, inner, prefetch
 
 # What loops need of the radius of each point: S = sinh(a)/a, cosh(a) and the derivative
-# of S with respect to a^2, all times e^-E, the exponent E, and the squared length.
+# of S with respect to a^2, all times e^-E; the exponent E; and the squared length.
 SINHC, COSH, EXPONENT, SLOPE, SQUARE = range(5)
 RADII = 5
 
@@ -40,21 +40,21 @@ def weight_of(edges, e, k):
 
 @inner
 def ask_for(array, edges, i):
-    """Asks for the rows of what the edges of a target need, some edges ahead."""
+    """Asks for the rows that the edges of a target need, each some edges ahead."""
     last = min(edges.ptr[i + 1] + AHEAD, edges.source.shape[0])
     for e in range(edges.ptr[i] + AHEAD, last):
         prefetch(array, edges.source[e])
 
 
-# Gradients grow as e^a.  Beyond these powers of e they stay there: numbers, and so are
-# their squares in an optimizer.
+# Gradients grow as e^a.  They are held at these powers of e, for points in float32 and
+# float64: there they are finite, and so are their squares in an optimizer.
 LIMIT_32, LIMIT_64 = 41.0, 300.0
 _MOST_32, _MOST_64 = math.exp(LIMIT_32), math.exp(LIMIT_64)
 
 
 @inner
 def bounded(value, array):
-    """A part of a gradient that is to be added to an array; NaN stays."""
+    """A part of a gradient, held at the limit of an array's dtype; NaN stays NaN."""
     most = _MOST_32 if array.itemsize == 4 else _MOST_64
     if value > most:
         value = most

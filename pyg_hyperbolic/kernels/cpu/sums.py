@@ -28,7 +28,7 @@ def gyro_add(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
 
 
 def add(u: np.ndarray, v: np.ndarray, curvature: np.ndarray, out: np.ndarray) -> None:
-    """Fills in sums of points, see :func:`gyro_add`."""
+    """Fills in sums u (+) v, [N, H, d]; v is [N, H, d] or [1, H, d]."""
     rows, heads, width = u.shape
     each_row(
         rows,
@@ -57,7 +57,10 @@ def add_back(
     curvature: np.ndarray,
     by_u: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills in the gradient of u, and returns those of v and the heads' curvatures."""
+    """Fills in the gradient of u, and returns those of v, shaped as it, and of c, [H].
+
+    Grad may be the array that is filled in: each number is read before it is written.
+    """
     rows, heads, width = u.shape
     count = threads.parts(rows * heads * (width + 50))
     single = len(v) < rows

@@ -36,19 +36,19 @@ if hasattr(os, "register_at_fork"):
 
 
 def parts(work: int) -> int:
-    """Among how many threads to split so many multiplications."""
+    """How many threads to split so many multiplications among."""
     return max(1, min(torch.get_num_threads(), work // _GRAIN))
 
 
 def even(rows: int, count: int) -> Sequence[int]:
-    """Bounds of as many runs of rows, all of one length."""
+    """Bounds of so many runs of rows, all of about the same length."""
     if count == 1:
         return (0, rows)
     return np.linspace(0, rows, count + 1).astype(np.int64).tolist()
 
 
 def by_edges(ptr: np.ndarray, count: int) -> Sequence[int]:
-    """Bounds of as many runs of rows, all with about as many edges."""
+    """Bounds of so many runs of rows, all with about as many edges."""
     rows = len(ptr) - 1
     if count == 1:
         return (0, rows)
@@ -89,9 +89,9 @@ _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 @cache
 def _openmp() -> Any:
-    """GNU OpenMP's function that has another one called by several threads, or None.
+    """GNU OpenMP's function that calls another one in several threads, or None.
 
-    PyTorch loads its OpenMP library for the whole process, if it has this one.
+    If PyTorch is built with this library, it has loaded it for the whole process.
     """
     try:
         function = ctypes.CDLL(None).GOMP_parallel

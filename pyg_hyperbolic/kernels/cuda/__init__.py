@@ -1,7 +1,9 @@
 """The back end for CUDA: kernels over rows and edges, in Triton.
 
 Each function takes the tensors of one operation and gives its result, or its gradients,
-without autograd, and without waiting for the device.
+without autograd, and without waiting for the device.  Names are those of
+:mod:`pyg_hyperbolic.kernels.cpu`.  A table has a row of numbers in float64 for each
+point, target or pair, and head: row i * heads + k for head k of i.
 """
 
 from pyg_hyperbolic.kernels.cuda.maps import lorentz_map, lorentz_map_backward

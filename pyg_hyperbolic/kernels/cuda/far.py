@@ -2,8 +2,8 @@
 
 They follow :mod:`pyg_hyperbolic.kernels.cpu.far`: Klein points are measured from
 that of each target's heaviest neighbor, and all masses are logarithms.  A neighbor is
-the sum v = P u + Q b of a point and the bias.  Each kernel first looks whether any
-target is left, so that the host does not have to wait in order to know.
+the gyro-sum v = P u + Q b of a point and the bias.  Each kernel looks itself whether
+anything is left to do, so that the host does not have to wait in order to know.
 """
 
 import triton
@@ -14,7 +14,8 @@ from pyg_hyperbolic.kernels.cuda.plane import add, known
 from pyg_hyperbolic.kernels.cuda.rows import block, store_products
 from pyg_hyperbolic.kernels.cuda.scalars import MINUS_INF, radial, stretch_far
 
-RANGE = tl.constexpr(600.0)  # how much lighter than its unit a mass may be
+# By how many powers of e a mass may be lighter than its unit.
+RANGE = tl.constexpr(600.0)
 # Of each neighbor: P, Q, tanh(a)/a and log cosh(a).
 BY_U, BY_B, KAPPA, LOG_COSH = (tl.constexpr(n) for n in range(4))
 
@@ -34,7 +35,11 @@ def products(any_left, u, bias, table, number, heads, width, BLOCK_E: tl.constex
 @triton.jit
 def nodes(any_left, table, c, node, rows, heads, BIASED: tl.constexpr,
           BLOCK: tl.constexpr):  # fmt: skip
-    """What edges need of each neighbor, [N * H, 4]."""
+    """What edges need of each neighbor, [N * H, 4].
+
+    The table has products of points with the bias; without one squared lengths will do,
+    in the first of two columns.
+    """
     if tl.load(any_left) != 0:
         row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
         inside = row < rows
@@ -58,7 +63,7 @@ def nodes(any_left, table, c, node, rows, heads, BIASED: tl.constexpr,
 
 @triton.jit
 def neighbors(u, b, node, row, inside, channel, width):
-    """Neighbors v = P u + Q b, and their tanh(a)/a."""
+    """A block of neighbors v = P u + Q b, [BLOCK_E, BLOCK_D], and their tanh(a)/a."""
     at = node + 4 * row
     by_u = tl.load(at + BY_U, mask=inside, other=0.0)
     by_b = tl.load(at + BY_B, mask=inside, other=0.0)
@@ -71,7 +76,7 @@ def neighbors(u, b, node, row, inside, channel, width):
 
 @triton.jit
 def neighbor(u, b, node, row, channel, width):
-    """One of them."""
+    """One neighbor, [BLOCK_D], and its tanh(a)/a."""
     v = tl.load(u + row * width + channel, mask=channel < width, other=0.0).to(
         tl.float64
     )
@@ -88,9 +93,9 @@ def log_weight(w):
 @triton.jit
 def log_masses(e, last, k, source, order, weight, columns, node, heads,
                ORDERED: tl.constexpr, WEIGHTED: tl.constexpr):  # fmt: skip
-    """Other ends of a block of edges, their place, their weights, and logarithms.
+    """Of a block of edges: the other end, the place in the user's order, the weight w.
 
-    These are of w cosh(a), of w / cosh(a), and of cosh(a).
+    And the logarithms of w cosh(a), of w / cosh(a), and of cosh(a).
     """
     j, place, w = ends_of(e, last, k, source, order, weight, columns, ORDERED, WEIGHTED)
     at = node + 4 * (j * heads + k) + LOG_COSH
@@ -105,16 +110,16 @@ def center(
     ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """The midpoint of a target's neighbors, as far as it is not its radius.
+    """The Klein point of the midpoint of a target's neighbors, and its gap.
 
     Returns:
         The heaviest neighbor, its tanh(a)/a, the Klein point of the midpoint and its
-        shift from that of the heaviest, logarithms of both sums of masses and of the
-        gap, the share of inverses in it, its spread, and the logarithm of the unit.
+        shift from that of the heaviest, in units; and as in the CPU's Center the total,
+        the inverse, log_gap, share, spread and unit.
     """
     first, last = tl.load(ptr + i).to(tl.int64), tl.load(ptr + i + 1).to(tl.int64)
     channel, offset = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_E)
-    # the heaviest neighbor, the first of several
+    # the heaviest neighbor, the first of several equal ones
     heaviest, most, most_inverse = last * 0 - 1, c * 0 + MINUS_INF, c * 0 + MINUS_INF
     for start in range(first, last, BLOCK_E):
         j, _, _, mass, inverse, _ = log_masses(
@@ -166,13 +171,13 @@ def center(
             sums += m[:, None] * z
             of_squares += m * tl.sum(z * z, 1)
         shift, squares = tl.sum(sums, 0), tl.sum(of_squares, 0)
-        unit_now = lighter  # copies of the heaviest: what counts is lighter
+        unit_now = lighter  # if all are copies of the heaviest: what counts is lighter
     log_part = log_inverse - log_total
     bent = (squares > 0) & (c != 0)
     shift = tl.where(bent, shift, 0.0)
     unit = tl.where(bent, unit, 0.0)
     safe = tl.where(bent, squares, 1.0)
-    # the square of the mean difference, over the mean square
+    # 1 minus the square of the mean difference, over the mean square
     rest = 1 - tl.sum(shift * shift, 0) / safe * tl.exp(unit - log_total)
     log_spread = tl.log(safe * tl.maximum(rest, 1e-16)) + unit - log_total
     log_bent = log_spread + tl.log(tl.where(bent, c, 1.0))
@@ -191,7 +196,7 @@ def forward(
     ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Midpoints of those targets that are left."""
+    """Fills in the midpoints of those targets that are left, [M, H, d]."""
     i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
     row, inside = i * heads + k, channel < width

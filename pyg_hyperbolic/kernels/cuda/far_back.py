@@ -1,7 +1,8 @@
 """Kernels of the gradients of :mod:`.far`, without atomics.
 
-What each target adds to the gradients of its neighbors is stored; each neighbor then
-sums that over its own targets.
+The formulas are those of ``gradient`` in :mod:`pyg_hyperbolic.kernels.cpu.far`.  What
+the gradients of neighbors need of each target is stored; each neighbor then sums over
+its own targets.
 """
 
 import triton
@@ -31,11 +32,12 @@ from pyg_hyperbolic.kernels.cuda.scalars import (
     stretch_far,
 )
 
-MOST_BENT = tl.constexpr(20.0)  # of neighbors that count at most their number
+# The most that log(c m z^2 / (M V)) may be of a neighbor that counts.
+MOST_BENT = tl.constexpr(20.0)
 # Of each target: its heaviest neighbor; logarithms of the sums of w cosh(a) and
-# w / cosh(a), of the gap, and of what the shift is counted in; the share of the
-# inverses in the gap; artanh(r)/r, the derivative in the gap times the gap, and the
-# product of the gradient with the midpoint's Klein point, whose square is the last.
+# w / cosh(a), of the gap, and of the mass that the shift is counted in; the share of
+# the inverses in the gap; artanh(r)/r; the derivative with respect to the gap, times
+# the gap; the product of the gradient with the Klein midpoint, and the square of this.
 HEAVIEST, TOTAL, INVERSE, LOG_GAP, UNIT, SHARE = (tl.constexpr(n) for n in range(6))
 VALUE, BY_GAP, ALONG, RR, TARGET = (tl.constexpr(n) for n in range(6, 11))
 
@@ -47,13 +49,13 @@ def edge_gradient(
 ):  # fmt: skip
     """What the gradients of neighbors need of a block of edges.
 
-    Of an edge of weight 0 the mass is that of a weight 1, and only the gradient of the
-    weight counts.  Arguments of targets are those of one, or one of each edge.
+    Of an edge of weight 0 the mass m is that of a weight 1, and only the gradient of
+    the weight counts.  Arguments of targets are those of one, or one of each edge.
 
     Returns:
-        Shares of the total and of the gap; the difference z to the midpoint, its
-        square in the gap, and its product with beta; and the gradients of the
-        logarithms of w cosh(a) and of w / cosh(a).
+        m / M, m / (M V), and the logarithm of the latter; the difference z to the Klein
+        midpoint, c m z^2 / (M V), and the product of z with beta; and the gradients of
+        the logarithms of w cosh(a) and of w / cosh(a).
     """
     some = w != 0
     mass, inverse = tl.where(some, mass, log_cosh), tl.where(some, inverse, -log_cosh)
@@ -80,8 +82,8 @@ def backward_targets(
 ):  # fmt: skip
     """What the gradients of neighbors need of those targets that are left.
 
-    Fills in targets, [M * H, 10], and shifts to the midpoint, [M, H, d]; by_weight and
-    by_c where a target is left.
+    Fills in, where a target is left: targets, [M * H, 10], see :data:`TARGET`; shifts
+    to the midpoint, [M, H, d]; by_weight, [E, H], if LEARNED; and by_c, [M, H].
     """
     i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
@@ -136,7 +138,7 @@ def backward_targets(
                     share, by_gap, curvature, log_limit,
                 )  # fmt: skip
                 by_log = (found[6] + found[7]) / tl.where(w != 0, w, 1.0)
-                # out of range for an edge of weight 0 to a point far beyond all others
+                # out of range at a weight of 0 of a point far beyond all others
                 out_of_range = (w == 0) & ~(tl.abs(by_log) < 1e290)
                 by_log = tl.where(out_of_range, 0.0, by_log)
                 tl.store(by_weight + place * heads + k, by_log, mask=inside_row)
@@ -150,10 +152,11 @@ def backward_points(
     BIASED: tl.constexpr, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
     LONG: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Adds to the gradients of some points, from those targets that are left.
+    """Adds to the gradients of some points their part from those targets that are left.
 
-    The edges are those of the points, reversed: from targets.  Each program fills in
-    its share of the gradients of the bias, [*, H, d], and of c, [*, H].
+    The edges are those that leave from the points: their sources are targets here.
+    Each program fills in its share of the gradients of the bias, [*, H, d], and of c,
+    [*, H].
     """
     n, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
@@ -217,7 +220,7 @@ def pieces_of_points(
     most: tl.constexpr, targets, shifts, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """The same over pieces of points with many edges, see :mod:`.pieces`."""
+    """:func:`of_neighbor` over pieces of long rows, see :mod:`.pieces`."""
     k, channel = tl.program_id(2), tl.arange(0, BLOCK_D)
     j, first, last, slot = piece(ptr, first_row, last_row, longest, number)
     if (tl.load(any_left) != 0) & (first < last):
@@ -237,9 +240,11 @@ def of_neighbor(
     width, grad, log_limit, most, targets, shifts, ORDERED: tl.constexpr,
     WEIGHTED: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of a neighbor's Klein point, of its log mass, and along that point.
+    """What some of its edges give the gradients of a neighbor.
 
-    From some of its edges.  And the number of their targets that are left.
+    Returns:
+        The gradient of its Klein point, [BLOCK_D], that of log cosh(a), and the product
+        of the Klein point with its gradient; and how many of the targets are left.
     """
     channel = tl.arange(0, BLOCK_D)
     by_klein = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
@@ -273,7 +278,8 @@ def of_neighbor(
                 total, tl.load(at + INVERSE, mask=counts, other=0.0), log_gap, unit,
                 tl.load(at + SHARE, mask=counts, other=0.0), by_gap, c, log_limit,
             )  # fmt: skip
-            # of the heaviest, whose difference is minus the shift, without its unit
+            # For the heaviest, for which z is -scale shift: the product of scale and
+            # over_gap, each of which may be out of range.
             step = tl.exp(tl.minimum(log_over + unit - total, LARGEST))
             heavy, straight = (j == h)[:, None], one[:, None] * beta
             twice = (2 * c * by_gap)[:, None]
@@ -282,10 +288,10 @@ def of_neighbor(
             pull = tl.where(heavy, pull_heaviest, pull)
             by_klein += tl.where(counts[:, None], pull, 0.0)
             by_log += tl.where(counts, by_one - by_inverse, 0.0)
-            # the part of the difference along the Klein point, from squares
+            # gradient times Klein point k_j, where 2 z k_j = k_j^2 + z^2 - k^2
             flat = tl.exp(-2 * log_cosh) + 0 * w
             near = by_gap * (over_gap * (1 - flat - c * rr) + bent)
-            # at most 1: the share of its inverse in the gap
+            # at most 1: the part of the gap that its inverse has
             rest = tl.exp(tl.minimum(log_over - 2 * log_cosh, 0.0))
             gap_part = tl.where(flat > 0.7, near, by_gap * (one + bent - rest))
             along_own = one * (along * value + zb) + gap_part

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from pyg_hyperbolic.kernels.cuda.neighbors import add_pieces, column_sums
 
-# Edges of a row that one program adds up.  Longer rows are shared.
+# The most edges of a row that one program adds up.  Longer rows are cut into pieces.
 LONGEST = 1024
 
-_PROGRAMS = 1024  # that share the rows of a sum over all of them
-# Of points of each dtype: gradients grow as e^a, and stay at this power of e; slopes
-# do not exceed a number; that power itself.
+_PROGRAMS = 1024  # the most that share a sum over all rows
+# For points of each dtype.  Gradients grow as e^a, and are held at the third number, e
+# to the power of the first; derivatives that they are made of are held at the second.
 LIMITS = {
     torch.float32: (41.0, 1e30, math.exp(41.0)),
     torch.float64: (300.0, 1e250, math.exp(300.0)),
@@ -22,7 +22,7 @@ LIMITS = {
 
 
 def blocks(width: int) -> dict[str, int]:
-    """How many edges, and how many channels, a program of one row takes at once."""
+    """How many edges and channels a program takes at once, for points of this width."""
     columns = max(triton.next_power_of_2(width), 4)
     warps = min(max(columns // 128, 1), 8)
     return {
@@ -33,7 +33,7 @@ def blocks(width: int) -> dict[str, int]:
 
 
 def roomy(width: int) -> dict[str, int]:
-    """The same for kernels that keep much of each row: fewer numbers for a thread."""
+    """As :func:`blocks`, for kernels that keep much of each row in registers."""
     sizes = blocks(width)
     return sizes | {
         "BLOCK_E": min(sizes["BLOCK_E"], 4),
@@ -56,18 +56,18 @@ def run(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
 
 
 def shares(rows: int, at_once: int) -> tuple[int, int]:
-    """How many programs share a sum over rows, and how many rows each of them has."""
+    """How many programs share a sum over rows, and how many rows each of them adds."""
     programs = min(triton.cdiv(rows, at_once), _PROGRAMS)
     return programs, triton.cdiv(rows, max(programs, 1))
 
 
 def heads_of(x: Tensor) -> int:
-    """The number of heads of points, 1 without that axis."""
+    """The number of heads of points, 1 where they have no such axis."""
     return x.shape[1] if x.dim() == 3 else 1
 
 
 def wide(like: Tensor, *shape: int) -> Tensor:
-    """Numbers in float64, to be filled in."""
+    """Room for numbers in float64, on the device of a tensor."""
     return torch.empty(shape, dtype=torch.float64, device=like.device)
 
 
@@ -77,13 +77,13 @@ def curvatures(c: Tensor, heads: int) -> Tensor:
 
 
 def of_curvature(heads: Tensor, c: Tensor) -> Tensor:
-    """The gradient of c from those of the heads."""
+    """The gradient of c from those of the heads, [H]."""
     total = heads if c.numel() == heads.numel() else heads.sum()
     return total.to(c.dtype).view(c.shape)
 
 
 def of_weight(found: Tensor, weight: Tensor | None) -> Tensor | None:
-    """The gradient of weights from those of edges and heads, if there is one."""
+    """The gradient of weights from that of edges and heads, [E, H]; [0, H] for none."""
     if weight is None or len(found) != len(weight):
         return None
     total = found if weight.numel() == found.numel() else found.sum(-1)
@@ -91,7 +91,7 @@ def of_weight(found: Tensor, weight: Tensor | None) -> Tensor | None:
 
 
 def columns(x: Tensor, table: Tensor, column: int) -> Tensor:
-    """Sums of all rows of x, times a column of a table, [H, d]."""
+    """Sum of x, [N, H, d], times a column of a table, over its rows: [H, d]."""
     rows, heads, width = len(x), heads_of(x), x.shape[-1]
     programs, share = shares(rows, blocks(width)["BLOCK_E"])
     out = wide(x, programs, heads, width)
@@ -105,10 +105,10 @@ def columns(x: Tensor, table: Tensor, column: int) -> Tensor:
 class Pieces(NamedTuple):
     """Pieces of long rows, see :mod:`.pieces`; none where no row can be long."""
 
-    first_row: Tensor  # of each piece
-    last_row: Tensor
+    first_row: Tensor  # row of the first edge of each piece
+    last_row: Tensor  # and of its last
     number: int  # of edges
-    partial: Tensor  # room for the sums
+    partial: Tensor  # room for the sums, [2 * pieces, H, 2 * BLOCK_D]
 
     @classmethod
     def of(cls, ptr: Tensor, number: int, heads: int, width: int) -> "Pieces":
@@ -123,17 +123,17 @@ class Pieces(NamedTuple):
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        """Programs of kernels over pieces."""
+        """Programs of kernels over pieces: one for each slot and head."""
         return len(self.first_row), 2, self.partial.shape[1]
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What these take."""
+        """What kernels over pieces take."""
         return self.first_row, self.last_row, self.partial, LONGEST, self.number
 
     @property
     def sums(self) -> dict[str, Any]:
-        """What kernels over rows take."""
+        """What kernels over rows take, once the pieces are summed."""
         long = self.number > LONGEST
         return {"partial": self.partial, "longest": LONGEST, "LONG": long}
 
@@ -175,13 +175,13 @@ class Edges(NamedTuple):
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What kernels take: three tensors of rows, the weights, and their stride."""
+        """What kernels take: three tensors of rows, the weights, and their columns."""
         columns = self.weight.numel() // max(self.number, 1)
         return self.ptr, self.source, self.order, self.weight, columns
 
     @property
     def has(self) -> dict[str, bool]:
-        """Which of these there are."""
+        """Whether there are an order and weights."""
         return {
             "ORDERED": self.order.numel() > 0,
             "WEIGHTED": self.weight.numel() > 0,
@@ -196,7 +196,7 @@ class Edges(NamedTuple):
     def sums_of_pieces(
         self, x: Tensor, table: Tensor, width: int, **options: bool
     ) -> dict[str, Any]:
-        """Starts the sums of the pieces of long rows, if a row can be long.
+        """Starts the sums of x and a table over pieces, if a row can be long.
 
         Returns:
             The sums, as arguments of kernels over rows.

@@ -1,8 +1,8 @@
 r"""Kernels of the weighted midpoint as a sum of lifted points, see docs/geometry.md.
 
 They follow :mod:`pyg_hyperbolic.kernels.cpu.lifted`: a point is lifted to
-(alpha u + S_b b, C), and where the gap of a target's sum has too few digits the target
-is left to :mod:`.far`.  Tables of rows have an axis of heads, flattened into the first.
+(alpha u + S_b b, C_u C_b + h), and where the gap of a target's sum has too few digits
+the target is left to :mod:`.far`.
 """
 
 import triton
@@ -11,11 +11,14 @@ import triton.language as tl
 from pyg_hyperbolic.kernels.cuda.neighbors import add_row
 from pyg_hyperbolic.kernels.cuda.scalars import INF, lift_slope, radial, stretch
 
-# Smaller gaps have too little left of float64 for points of each dtype.
+# The least gaps with enough digits in float64, for points in float32 and in float64.
 LEAST_32, LEAST_64 = 1e-9, 1e-2
+# Sums of last numbers out of this range lose digits.
 SMALLEST, MOST = tl.constexpr(1e-200), tl.constexpr(1e200)
-# Columns of tables: of each point's lift, of what its gradients need besides, and of
-# each target's sum.
+# Columns of tables.  Of each point's lift: alpha, the last number C_u C_b + h, and the
+# size C_u C_b of what may cancel in that.  Of each point u, for gradients: S, C and the
+# slope of S.  Of each target's sum: 1 over its last number, the gradient of that
+# number, and the sum of the weights over it.
 ALPHA, COSH, SIZE = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 SINHC, COSH_U, SLOPE = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 SCALE, OF_TOTAL, WEIGHTS = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
@@ -52,7 +55,7 @@ def lift_bias(bias, c, at_b, shift, width, BLOCK_D: tl.constexpr):
 @triton.jit
 def lift(dots, at_b, c, at, own, rows, heads, BLOCK: tl.constexpr,
          BACKWARD: tl.constexpr):  # fmt: skip
-    """What edges need of each point, [N * H, 3], and what its gradients need."""
+    """What edges need of each point, and what its gradients need, each [N * H, 3]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
     curvature = tl.load(c + k)
@@ -80,13 +83,13 @@ def klein(
     WEIGHTED: tl.constexpr, LONG: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """A target's sum of lifted points divided by its last number, and what is of it.
+    """The Klein point of a target's midpoint: its sum divided by the last number.
 
-    Written so that what is not a number is not lost, for users to see.
+    NaN is not lost: users get to see it.
 
     Returns:
-        The quotient, its square, its gap and whether that is lost; the last number of
-        the sum, and the sum of the weights.
+        The Klein point, its squared length, its gap and whether that is lost; the last
+        number of the sum, and the sum of the weights.
     """
     sums, total, size, weights = add_row(
         i, k, ptr, source, order, weight, columns, u, at, partial, longest, heads,
@@ -136,8 +139,8 @@ def backward_targets(
 ):  # fmt: skip
     """Gradients of sums of lifted points, as those of their Klein points.
 
-    In float64, as the radial part of one may be much longer than what is left of it.
-    All is 0 where a target is left.
+    These are in float64, as their radial part may be huge, and little of that is left
+    for points.  All is 0 where a target is left.
     """
     i, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
@@ -178,7 +181,7 @@ def backward_points(
 ):  # fmt: skip
     """Gradients of points, from those of the sums they are part of.
 
-    The edges are those of the points, reversed: from targets.
+    The edges are those that leave from the points: their sources are targets here.
     """
     j, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
@@ -213,7 +216,7 @@ def backward_points(
 @triton.jit
 def backward_bias(bias, at_b, c, of_sums, of_dots, shared, by_bias, by_c, width,
                   BLOCK_D: tl.constexpr):  # fmt: skip
-    """Gradients of the bias and of c, from the sums of what points have for them."""
+    """Gradients of the bias and of c, from the sums over points of their parts."""
     k, channel = tl.program_id(0), tl.arange(0, BLOCK_D)
     at, inside, curvature = k * width + channel, channel < width, tl.load(c + k)
     b = tl.load(bias + at, mask=inside, other=0.0).to(tl.float64)

@@ -13,7 +13,7 @@ from pyg_hyperbolic.kernels.cuda.scalars import arsinhc, lift_slope, radial
 @triton.jit
 def image(row, inside, x, h, time, bias, c, width, out_width, BIASED: tl.constexpr,
           BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """A block of images f y, and all that their derivatives need."""
+    """A block of images, f and y, and all that their derivatives need."""
     channel, zz = tl.arange(0, BLOCK_D), tl.zeros([BLOCK_E], tl.float64)
     for first in range(0, width, BLOCK_D):
         v = block(x, row, inside, first + channel, width)
@@ -35,7 +35,7 @@ def image(row, inside, x, h, time, bias, c, width, out_width, BIASED: tl.constex
 def forward(x, h, time, bias, curvature, out, rows, width, out_width,
             BIASED: tl.constexpr, BLOCK_E: tl.constexpr,
             BLOCK_D: tl.constexpr):  # fmt: skip
-    """Images of a block of points, [N, d']."""
+    """Fills in the images f y of a block of points, [N, d']."""
     row = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     inside, channel = row < rows, tl.arange(0, BLOCK_D)
     _, _, _, _, _, _, y, _, value, _ = image(
@@ -51,10 +51,9 @@ def forward(x, h, time, bias, curvature, out, rows, width, out_width,
 def backward(x, h, time, bias, curvature, grad, most: tl.constexpr, by_x, by_h, by_time,
              by_bias, by_c, rows, share, width, out_width, BIASED: tl.constexpr,
              BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """Gradients of some points and images, and a share of those of all the rest.
+    """Gradients of each program's rows of points x and linear images h.
 
-    These are sums over the program's rows, [*, d'] of the time and the bias, and [*]
-    of c.
+    And its share of those of time and bias, [*, d'], and of c, [*]: sums over its rows.
     """
     n, c = tl.program_id(0).to(tl.int64), tl.load(curvature)
     channel = tl.arange(0, BLOCK_D)

@@ -24,7 +24,10 @@ Gradients = tuple[Tensor | None, ...]
 def _given(
     h: Tensor, x: Tensor, time: Tensor, bias: Tensor | None, c: Tensor
 ) -> tuple[Tensor, ...]:
-    """What kernels take: points, their linear images, and in float64 what is shared."""
+    """What kernels take: points, their images, and in float64 time, bias and c.
+
+    Any tensor stands for a bias that is not there.
+    """
     shared = [x if y is None else y.detach().double() for y in (time, bias)]
     return x.detach().contiguous(), h.detach().contiguous(), *shared, curvatures(c, 1)
 

@@ -1,4 +1,4 @@
-"""Weighted midpoints: kernels of most targets, and of those that are left."""
+"""Weighted midpoints: :mod:`.lifted` for most targets, :mod:`.far` for those left."""
 
 from typing import Any, NamedTuple
 
@@ -24,21 +24,21 @@ from pyg_hyperbolic.kernels.cuda.launch import (
 )
 
 Gradients = tuple[Tensor | None, ...]
-_BLOCK = 128  # points whose scalars a program computes
+_BLOCK = 128  # how many points a program computes the scalars of
 
 
 class _Lifted(NamedTuple):
     """What kernels over edges need of points, see :mod:`.lifted`."""
 
-    u: Tensor
-    bias: Tensor  # zeros if there is none
+    u: Tensor  # points, [N, H, d]
+    bias: Tensor  # zeros if there is none, [H, d]
     biased: bool
-    c: Tensor
-    dots: Tensor
-    at_b: Tensor
-    shift: Tensor
-    at: Tensor
-    own: Tensor
+    c: Tensor  # [H]
+    dots: Tensor  # [N * H, 2]
+    at_b: Tensor  # [H, 3]
+    shift: Tensor  # [H, d]
+    at: Tensor  # [N * H, 3]
+    own: Tensor  # for gradients, [N * H, 3]
     heads: int
     width: int
 
@@ -75,7 +75,7 @@ class _Lifted(NamedTuple):
         return len(self.u) * self.heads
 
     def far_nodes(self, any_left: Tensor) -> tuple[Tensor, Tensor]:
-        """Products of points with the bias, and what far edges need of each point.
+        """Products of points with the bias, and the table of :func:`.far.nodes`.
 
         Filled in only if a target is left.
         """
@@ -133,7 +133,7 @@ def midpoint(
 
 
 def _none_left(links: Edges) -> tuple[Tensor, Tensor]:
-    """Which targets are left to do, and whether there is one: to be filled in."""
+    """Room for which targets are left, [M * H], and for whether any is, now 0."""
     device = links.ptr.device
     left = torch.empty(links.rows * links.heads, dtype=torch.int8, device=device)
     return left, torch.zeros(1, dtype=torch.int32, device=device)
@@ -186,7 +186,7 @@ def midpoint_backward(
         back = Edges.of(reverse_ptr, target, reverse_order, weight, heads)
         by_bias, by_c = _of_points(of, back, of_klein, of_sum, by_x)
 
-    # in place of the gradients of Klein points: shifts
+    # Gradients of Klein points have been read: their array takes the shifts.
     table, node = of.far_nodes(any_left)
     of_target = wide(x, links.rows * heads, 10)
     log_limit, limit, most = LIMITS[x.dtype]
@@ -222,7 +222,7 @@ def midpoint_backward(
 def _of_points(
     of: _Lifted, back: Edges, of_klein: Tensor, of_sum: Tensor, by_x: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Fills in gradients of points; returns those of the bias and of c from them."""
+    """Fills in gradients of points; returns those of the bias, [H, d], and c, [H]."""
     heads, width, sizes = of.heads, of.width, blocks(of.width)
     shared = wide(of.u, of.rows, 4)
     run(

@@ -1,7 +1,7 @@
 """Kernels of sums over neighbors: of each target, in a fixed order, without atomics.
 
-Tables of rows have an axis of heads, flattened into the first.  A kernel over edges has
-a program for each row and head, and sums up the pieces of long rows first.
+A kernel over edges has a program for each row and head; sums of the pieces of long rows
+come first, see :mod:`.pieces`.
 """
 
 import triton
@@ -19,7 +19,7 @@ from pyg_hyperbolic.kernels.cuda.scalars import INF
 @triton.jit
 def ends_of(e, last, k, source, order, weight, columns, ORDERED: tl.constexpr,
             WEIGHTED: tl.constexpr):  # fmt: skip
-    """The other end, the place and the weight of a block of edges before the last."""
+    """The other end of each of a block of edges, its place for the user, its weight."""
     inside = e < last
     j = tl.load(source + e, mask=inside, other=0).to(tl.int64)
     place = e
@@ -36,13 +36,13 @@ def ends_of(e, last, k, source, order, weight, columns, ORDERED: tl.constexpr,
 def add(first, last, k, source, order, weight, columns, x, table, heads, width,
         ORDERED: tl.constexpr, WEIGHTED: tl.constexpr, TABLE: tl.constexpr,
         WIDE: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """Weighted sums of the rows of x, and of a table, over edges of one target.
+    """Weighted sums of the rows of x, and of a table, over some edges of one target.
 
-    Rows are multiplied by the first column of the table, if there is one.
+    Rows are multiplied by the first of the table's three columns, if there is one.
 
     Returns:
-        The sum, [d], in float64 if it is to be wide, and the sums of the second and the
-        third column, and of the weights.
+        The sum, [d], in float64 if it is to be wide, else in float32; and the sums of
+        the second column, of the third, and of the weights: 0 without a table.
     """
     kind = tl.float64 if WIDE else tl.float32
     channel = tl.arange(0, BLOCK_D)
@@ -60,7 +60,7 @@ def add(first, last, k, source, order, weight, columns, x, table, heads, width,
             share = w * tl.load(table + 3 * row, mask=inside, other=0.0)
             second += w * tl.load(table + 3 * row + 1, mask=inside, other=0.0)
             size = tl.load(table + 3 * row + 2, mask=inside, other=0.0)
-            # infinite counts at a weight of 0, too
+            # an infinite one counts even at a weight of 0
             third += tl.where(size < INF, w * size, size)
             weights += w
         sums += share.to(kind)[:, None] * v.to(kind)
@@ -73,7 +73,7 @@ def add_row(i, k, ptr, source, order, weight, columns, x, table, partial, longes
             heads, width, ORDERED: tl.constexpr, WEIGHTED: tl.constexpr,
             TABLE: tl.constexpr, WIDE: tl.constexpr, LONG: tl.constexpr,
             BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """The same over all edges of a target, or over its pieces where it is long."""
+    """As :func:`add`, over all edges of a target, or over its pieces if it is long."""
     first, last, end = row_of(i, ptr, longest, LONG)
     sums, second, third, weights = add(
         first, end, k, source, order, weight, columns, x, table, heads, width,
@@ -99,7 +99,7 @@ def add_pieces(
     TABLE: tl.constexpr, WIDE: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Sums of the pieces of long rows, see :mod:`.pieces`."""
+    """Stores :func:`add` of the pieces of long rows, see :mod:`.pieces`."""
     k = tl.program_id(2)
     _, lo, hi, slot = piece(ptr, first_row, last_row, longest, number)
     if lo < hi:
@@ -134,8 +134,8 @@ def of_weights(
 ):  # fmt: skip
     """Gradients of the weights of edges, [E, H]: products of x[source] and y[target].
 
-    With tables x is multiplied by its own and moved by the shift, the product by that
-    of y, and the product of both second columns is added.
+    With the tables of a midpoint x is lifted, to alpha x + shift; the product is
+    multiplied by SCALE, and that of COSH and OF_TOTAL is added, see :mod:`.lifted`.
     """
     e = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), e < number
@@ -163,7 +163,7 @@ def of_weights(
 @triton.jit
 def column_sums(x, scale, stride, out, rows, share, heads, width,
                 BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """Sums of some rows of x times a scale, for each program, [*, H, d]."""
+    """Sums of each program's rows of x, times a scale for each: [*, H, d]."""
     n, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     channel = tl.arange(0, BLOCK_D)
     sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)

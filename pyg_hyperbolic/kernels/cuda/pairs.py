@@ -23,25 +23,25 @@ from pyg_hyperbolic.kernels.cuda.launch import (
 )
 
 Gradients = tuple[Tensor | None, ...]
-_BLOCK = 128  # pairs whose scalars a program computes
+_BLOCK = 128  # how many pairs a program computes the scalars of
 # Without the second ptxas spills a register of the unweighted form.
 _SCALARS = {"BLOCK": _BLOCK, "maxnreg": 192}
-# First columns of gradients, of which there are three for each of the two points.
+# Columns of gradients, see plane.SLOPES: the first of three for each of the two points.
 _OF_FIRST, _OF_SECOND, _OF_C, _OF_WEIGHT, _TIMES, _COLUMNS = 0, 3, 6, 7, 8, 9
 
 
 class _Pairs(NamedTuple):
-    """Pairs of points, [*, H, d], the first with a sign, and their products."""
+    """Pairs of points, the first with a sign, and their products."""
 
-    u: Tensor
-    v: Tensor
-    first: Tensor | None  # nothing: all rows
-    second: Tensor | None
+    u: Tensor  # [N, H, d]
+    v: Tensor  # as many points, or one without that axis
+    first: Tensor | None  # index in u of each pair's first point, [P]; None: all rows
+    second: Tensor | None  # index in v of its second point
     sign: float
-    number: int
+    number: int  # P
     heads: int
-    c: Tensor
-    products: Tensor
+    c: Tensor  # [H]
+    products: Tensor  # [P * H, 5]
 
     @classmethod
     def of(
@@ -71,7 +71,7 @@ class _Pairs(NamedTuple):
 
     @property
     def one(self) -> bool:
-        """Whether the second point is the same of all pairs."""
+        """Whether all pairs have the same second point."""
         return self.v.numel() < self.u.numel() and self.first is None
 
     @property
@@ -90,16 +90,16 @@ class _Pairs(NamedTuple):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Programs of blocks of pairs."""
+        """Programs of kernels in :mod:`.rows`: a block of pairs each, of one head."""
         return triton.cdiv(self.number, self.sizes["BLOCK_E"]), self.heads
 
     @property
     def lines(self) -> tuple[int]:
-        """Programs of blocks of their scalars."""
+        """Programs of kernels in :mod:`.plane`: a block of pairs and heads each."""
         return (triton.cdiv(self.number * self.heads, _BLOCK),)
 
     def sums(self, links: Edges | None = None) -> Tensor:
-        """The sums as combinations of both points, times weights, [P * H, 2]."""
+        """The sums as combinations of both points, see :func:`.plane.forward`."""
         out = wide(self.u, self.number * self.heads, 2)
         run(
             plane.forward, self.lines, self.products, self.c, *_weights(links, out),
@@ -109,7 +109,7 @@ class _Pairs(NamedTuple):
         return out
 
     def slopes(self, grad: Tensor, links: Edges | None = None) -> Tensor:
-        """Their gradients, from those of rows of u, [P * H, 9]."""
+        """Gradients of the pairs, [P * H, 9], from those of the sums at rows of u."""
         number = self.number * self.heads
         with_grad, out = wide(self.u, number, 2), wide(self.u, number, _COLUMNS)
         run(
@@ -132,6 +132,7 @@ class _Pairs(NamedTuple):
 
 
 def _weights(links: Edges | None, none: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Weights of edges, their order and their columns; any tensor stands for none."""
     if links is None:
         return none, none, 0
     _, _, order, weight, stride = links.arguments
@@ -180,7 +181,7 @@ def _row_sums(
 
 
 def _grouped(index: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """First place of each row in the order of an index, and that order."""
+    """Places sorted by the row that an index names: first of each row, and all."""
     ordered, order = index.sort(stable=True)
     return index2ptr(ordered, rows), order
 
@@ -221,7 +222,7 @@ def gyro_add_backward(
 
 
 def _of_one(of: _Pairs, table: Tensor, grad: Tensor, most: float) -> Tensor:
-    """The gradient of a point that all others are added to, [H, d]."""
+    """The gradient of the one v that is added to all points, [H, d]."""
     total = table.view(of.number, of.heads, _COLUMNS).sum(0)
     v = of.v.view(of.heads, of.width).double()
     both, rest = total[:, _OF_SECOND, None], total[:, _OF_SECOND + 1, None]

@@ -12,7 +12,10 @@ import triton.language as tl
 
 @triton.jit
 def row_of(i, ptr, longest, LONG: tl.constexpr):
-    """First and last edge of a row, and up to where one program adds them up itself."""
+    """First edge of a row, the one behind its last, and where its own program stops.
+
+    That is at the first edge if the row is long, as pieces have all of it.
+    """
     first, last = tl.load(ptr + i).to(tl.int64), tl.load(ptr + i + 1).to(tl.int64)
     end = last
     if LONG:
@@ -22,7 +25,10 @@ def row_of(i, ptr, longest, LONG: tl.constexpr):
 
 @triton.jit
 def piece(ptr, first_row, last_row, longest, number):
-    """The row of a program's slot, its edges, which may be none, and the slot."""
+    """The row of a program's slot, its first edge, the one behind its last, the slot.
+
+    There may be no edge: if the row is not long, or the other slot has it already.
+    """
     n, one_or_other = tl.program_id(0).to(tl.int64), tl.program_id(1)
     one, other = tl.load(first_row + n), tl.load(last_row + n)
     row = tl.where(one_or_other == 0, one, other)
@@ -35,7 +41,7 @@ def piece(ptr, first_row, last_row, longest, number):
 
 @triton.jit
 def store_piece(slot, partial, sums, one, two, three, BLOCK_D: tl.constexpr):
-    """Keeps the sums of a piece."""
+    """Stores the sums of a slot, here counted by head: a vector and three numbers."""
     channel, at = tl.arange(0, BLOCK_D), partial + slot * (2 * BLOCK_D)
     tl.store(at + channel, sums.to(tl.float64))
     rest = tl.where(channel == 0, one, two)
@@ -44,7 +50,7 @@ def store_piece(slot, partial, sums, one, two, three, BLOCK_D: tl.constexpr):
 
 @triton.jit
 def sums_of_pieces(first, last, k, partial, longest, heads, BLOCK_D: tl.constexpr):
-    """Sums over all pieces of a row, which are 0 if it is not long."""
+    """Sums over all pieces of a row, as stored; all 0 if it is not long."""
     channel = tl.arange(0, BLOCK_D)
     sums, rest = tl.zeros([BLOCK_D], tl.float64), tl.zeros([BLOCK_D], tl.float64)
     n = first // longest

@@ -1,9 +1,11 @@
 """Kernels of the gyro-sum in the plane of its two points, for a block of pairs.
 
 Each pair has a row of products, see :mod:`.rows`.  The sum is that of p = sign u and v,
-with e along p and f along the part x = v - share p of v that is across it.  All vectors
-that come out are combinations of p and x, and are given as those of v + sign u and u:
-the difference of two equal points has to be 0.
+with the unit vectors e along p and f along the part x = v - share p of v that is across
+it.  All vectors that come out are combinations of p and x, and are given as those of
+v + sign u and u: the difference of two equal points has to be 0.
+
+A table has P * H rows, ``row``; a program takes BLOCK of them.
 """
 
 import triton
@@ -11,18 +13,20 @@ import triton.language as tl
 
 from pyg_hyperbolic.kernels.cuda.scalars import curvature_slope, gyro_sum, radial
 
-# Of each pair: squared lengths of u and v, v = share p + x, the square of x, and the
-# difference of the first two.
+# Of each pair: squared lengths of u and v, the share in v = share p + x, the square of
+# x, and the difference of the first two; and how many columns these are.
 UU, VV, SHARE, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(6))
-# Of each pair, backward: the gradients of u, in v + sign u, u and g; those of v, in
-# u + sign v, v and g; those of c and of the weight; and what all but the last is times.
+# Of each pair, backward, with the gradient g of the sum: coefficients of the gradient
+# of u, a combination of v + sign u, u and g; of that of v, one of u + sign v, v and g;
+# the gradients of c and of the weight; and the size of the weight, by which all but the
+# gradient of the weight are multiplied.  And how many columns these are.
 U_BOTH, U_U, U_G, V_BOTH, V_V, V_G = (tl.constexpr(n) for n in range(6))
 OF_C, OF_W, TIMES, SLOPES = (tl.constexpr(n) for n in range(6, 10))
 
 
 @triton.jit
 def known(table, row, inside):
-    """The products of a block of pairs."""
+    """The products of a block of pairs; any numbers outside."""
     at = table + PRODUCTS * row
     return (
         tl.load(at + UU, mask=inside, other=1.0),
@@ -35,7 +39,12 @@ def known(table, row, inside):
 
 @triton.jit
 def add(uu, vv, share, across, excess, c):
-    """The sum as a combination of p and x, and all that its derivatives need."""
+    """The sum w = by_p p + by_x x, and all that its derivatives need.
+
+    Returns:
+        Both coefficients, which are no gradients; the length of w; the lengths of u (1
+        where that is 0), v and x; S of u, S and C of v; and the fields of the Sum.
+    """
     rv, v2 = tl.sqrt(vv), tl.sqrt(across)
     origin = uu == 0
     ru = tl.where(origin, 1.0, tl.sqrt(uu))
@@ -68,10 +77,13 @@ def slopes(origin, share, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
         sinhc_u: S of u.
         sinhc_v: S of v.
         cosh_v: C of v.
-        w: The sum.
+        w: The fields of the Sum.
         with_p: Product of its gradient g with p.
         with_x: Product of its gradient g with x.
-        limit: What slopes may not exceed: infinite ones times 0 are no numbers.
+        limit: What derivatives may not exceed: an infinite one times 0 is NaN.
+
+    Returns:
+        p, p_p, p_x, r, v_p, v_x, and the gradient of c.
     """
     length, cos, sin, cos_v, sin_v = w[0], w[1], w[2], w[3], w[4]
     to_f = tl.where(v2 > 0, 1 / tl.where(v2 > 0, v2, 1.0), 0.0)
@@ -99,7 +111,7 @@ def slopes(origin, share, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
         ru, sinhc_u, rv, sinhc_v, v2, excess, c,
     )  # fmt: skip
     by_c = c_along * along + c_across * across
-    # u at the origin moves v along itself as itself, across itself b coth(b) times
+    # as u leaves the origin, w = v moves as far along v, b coth(b) times as far across
     wide = cosh_v / sinhc_v
     square = tl.where(some, rv * rv, 1.0)
     turn = tl.where(some, (1 - wide) * with_x / square, 0.0)
@@ -116,7 +128,7 @@ def slopes(origin, share, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
 
 @triton.jit
 def least(x, limit):
-    """The smaller of both; what is not a number stays so."""
+    """The smaller of both; NaN stays NaN."""
     return tl.where(x > limit, limit, x)
 
 
@@ -124,7 +136,7 @@ def least(x, limit):
 def forward(table, c, weight, place, columns, sign: tl.constexpr, out, rows, heads,
             WEIGHTED: tl.constexpr, ORDERED: tl.constexpr,
             BLOCK: tl.constexpr):  # fmt: skip
-    """Sums as w (Q (v + sign u) + R u): Q and R times the weight, [P * H, 2]."""
+    """Sums as Q (v + sign u) + R u: fills in Q and R, times the weight, [P * H, 2]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
     uu, vv, share, across, excess = known(table, row, inside)
@@ -153,7 +165,7 @@ def weight_of(weight, order, columns, row, k, heads, inside, WEIGHTED: tl.conste
 
 @triton.jit
 def store_slopes(out, row, inside, sign, by, share, p, p_p, p_x, r, v_p, v_x, of_c):
-    """Gradients in the terms of :data:`SLOPES`, times a number for each pair."""
+    """Stores the columns U_BOTH to OF_C, each times ``by``."""
     at = out + SLOPES * row
     tl.store(at + U_BOTH, times(by, sign * p_x), mask=inside)
     tl.store(at + U_U, times(by, p_p - p_x * (share + 1)), mask=inside)
@@ -175,7 +187,7 @@ def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
              limit: tl.constexpr, out, rows, heads,
              WEIGHTED: tl.constexpr, ORDERED: tl.constexpr,
              BLOCK: tl.constexpr):  # fmt: skip
-    """Gradients of sums, from the products of theirs with p and x, [P * H, 2]."""
+    """Gradients of sums, from the products of g with p and x, [P * H, 2]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
     curvature = tl.load(c + k)
@@ -210,7 +222,10 @@ def distance(table, c, out, rows, heads, SQUARED: tl.constexpr, BLOCK: tl.conste
 @triton.jit
 def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads,
                       SQUARED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    """Gradients of these: the unit vector along the sum stands for its gradient."""
+    """Gradients of these, with the unit vector along the sum for g.
+
+    As it is a combination of p and x itself, the columns of g are 0.
+    """
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = row < rows
     curvature = tl.load(c + row % heads)

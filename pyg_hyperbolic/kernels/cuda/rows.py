@@ -1,7 +1,8 @@
 """Kernels that touch the channels of pairs of points: products, and combinations.
 
-What comes between them, for each pair, is in :mod:`.plane`.  A pair is a row of u and
-one of v: those that indices name, rows with the same number, or the only row of v.
+What comes between them, for each pair, is in :mod:`.plane`, with p, x, share and sign.
+A pair is a row of u and one of v: those that indices name (INDEXED), rows with the same
+number, or for all rows of u the only one of v (ONE).
 """
 
 import triton
@@ -37,7 +38,7 @@ def ends(n, inside, first, second, INDEXED: tl.constexpr, ONE: tl.constexpr):
 
 @triton.jit
 def block(x, row, inside, channel, width):
-    """Rows of points in float64."""
+    """Rows of points in float64, [BLOCK_E, BLOCK_D]; zeros outside."""
     both = inside[:, None] & (channel < width)[None, :]
     at = row[:, None] * width + channel[None, :]
     return tl.load(x + at, mask=both, other=0.0).to(tl.float64)
@@ -45,7 +46,7 @@ def block(x, row, inside, channel, width):
 
 @triton.jit
 def store_products(table, row, inside, p, q, width):
-    """Products of each pair's points, see :data:`~.plane.PRODUCTS`."""
+    """Stores the products of each pair's p and q = v, see :data:`~.plane.PRODUCTS`."""
     uu, vv = tl.sum(p * p, 1), tl.sum(q * q, 1)
     some = tl.where(uu > 0, uu, 1.0)
     step = tl.sum(p * q, 1) / some
@@ -66,7 +67,7 @@ def store_products(table, row, inside, p, q, width):
 def products(u, v, first, second, sign: tl.constexpr, table, number, heads, width,
              INDEXED: tl.constexpr, ONE: tl.constexpr, BLOCK_E: tl.constexpr,
              BLOCK_D: tl.constexpr):  # fmt: skip
-    """Products of the points of all pairs, [P * H, 5]."""
+    """Fills in the products of the points of all pairs, [P * H, 5]."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
     i, j = ends(n, inside, first, second, INDEXED, ONE)
@@ -79,7 +80,7 @@ def products(u, v, first, second, sign: tl.constexpr, table, number, heads, widt
 def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out,
                   number, heads, width, INDEXED: tl.constexpr, ONE: tl.constexpr,
                   BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """Products of the gradient at each pair's u with p and x, [P * H, 2]."""
+    """Fills in products of the gradient at each pair's u with p and x, [P * H, 2]."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
     i, j = ends(n, inside, first, second, INDEXED, ONE)
@@ -104,7 +105,10 @@ def combine(own, other, grad, table, stride, column, of_grad, sign: tl.constexpr
             most: tl.constexpr, out, number, heads, width,
             ONE: tl.constexpr, GRAD: tl.constexpr, BLOCK_E: tl.constexpr,
             BLOCK_D: tl.constexpr):  # fmt: skip
-    """Rows T[column] (other + sign own) + T[column + 1] own, and T[of_grad] grad."""
+    """T[column] (other + sign own) + T[column + 1] own + T[of_grad] grad of each pair.
+
+    The table T has a row of ``stride`` numbers for each pair and head.
+    """
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
     row = n * heads + k
@@ -130,11 +134,11 @@ def combine_range(
     OWN_GRAD: tl.constexpr, OTHER_GRAD: tl.constexpr, BLOCK_E: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """What :func:`combine_edges` sums over some pairs of a row.
+    """What :func:`combine_edges` sums over some pairs of a row i.
 
     Returns:
-        The sum of vectors, [d], and those of what points, gradients and bounds of the
-        row are times.
+        The sum of vectors, [d], and the sums of what the row's own point, its own
+        gradient and its bound are multiplied by.
     """
     channel = tl.arange(0, BLOCK_D)
     here = (i * heads + k) * width + channel
@@ -171,7 +175,7 @@ def combine_pieces(
     ORDERED: tl.constexpr, OWN_GRAD: tl.constexpr, OTHER_GRAD: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """The same over pieces of long rows, see :mod:`.pieces`."""
+    """:func:`combine_range` over pieces of long rows, see :mod:`.pieces`."""
     k = tl.program_id(2)
     i, first, last, slot = piece(ptr, first_row, last_row, longest, number)
     if first < last:
@@ -192,7 +196,8 @@ def combine_edges(
 ):  # fmt: skip
     """Sums over the pairs of each row of T[column] (other - own) + T[column + 1] own.
 
-    And of T[of_grad] grad, of the row itself or of the other.
+    And of T[of_grad] grad, at the row itself or at the other.  The sign of the pairs is
+    -1 here.
 
     Args:
         ptr: First pair of each row, [N + 1].
@@ -205,11 +210,11 @@ def combine_edges(
         stride: Columns of the table.
         column: Which of them is first.
         of_grad: Which of them is for the gradients.
-        of_size: Which of them bounds are times, if the sums are bounded.
+        of_size: Which of them the bound is multiplied by, if sums are bounded.
         most: See :func:`bounded`.
         partial: Sums of pieces of long rows.
-        longest: How many pairs are not too many for a program.
-        out: [N, H, d].
+        longest: The most pairs that one program adds up.
+        out: Filled in, [N, H, d].
         heads: H.
         width: d.
         BOUNDED: Whether sums are bounded.

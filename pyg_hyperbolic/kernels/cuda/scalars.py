@@ -1,14 +1,15 @@
 """Formulas for one row, or a block of them: those of :mod:`..scalars`, in Triton.
 
-A GPU computes all branches for a block of rows, and picks.  So each formula has to stay
-free of traps where it is not picked, and may be anything there.  All is in float64.
+A GPU computes all branches for a block of rows, and picks.  So a branch may give any
+number where it is not picked, but no error.  All is in float64.  A Radial comes as its
+three numbers.
 """
 
 import triton
 import triton.language as tl
 
 SCALED = tl.constexpr(150.0)  # from this a on E = a, below it E = 0
-LARGEST = tl.constexpr(700.0)  # the largest power of e that float64 holds
+LARGEST = tl.constexpr(700.0)  # a power of e that float64 still holds (up to 709)
 MINUS_INF = tl.constexpr(float("-inf"))
 INF = tl.constexpr(float("inf"))
 
@@ -29,7 +30,7 @@ def sinhc_near(z):
 
 @triton.jit
 def radial(a):
-    """sinh(a)/a and cosh(a), both times e^-E, and E."""
+    """The Radial of a: sinh(a)/a and cosh(a), both times e^-E, and E."""
     z = tl.where(a < 0.5, a * a, 0.0)
     sinhc = sinhc_near(z)
     half = sinhc_near(z / 4)
@@ -46,14 +47,14 @@ def radial(a):
 
 @triton.jit
 def lift_slope(z, sinhc, cosh):
-    """Derivative of sinh(a)/a with respect to z = a^2."""
+    """Derivative of sinh(a)/a with respect to z = a^2; times e^-E, as the others."""
     near = 1 / 6 + z * (1 / 60 + z * (1 / 1680 + z * (1 / 90720 + z / 7983360)))
     return tl.where(z > 0.05, (cosh - sinhc) / (2 * tl.where(z > 0.05, z, 1.0)), near)
 
 
 @triton.jit
 def stretch_near(z):
-    """artanh(r)/r for r = sqrt(z) and small z, and its derivative in z."""
+    """As :func:`stretch`, for small z."""
     value = 1 + z * (
         1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z / 13))))
     )
@@ -65,7 +66,7 @@ def stretch_near(z):
 
 @triton.jit
 def stretch(z, gap):
-    """artanh(r)/r for r = sqrt(z) and 1 - z = gap, and its derivative in z."""
+    """artanh(r)/r for r = sqrt(z), 1 - z = gap; its derivative with respect to z."""
     value, slope = stretch_near(z)
     near = z < 1e-2
     zz = tl.where(near, 1.0, z)
@@ -77,7 +78,7 @@ def stretch(z, gap):
 
 @triton.jit
 def stretch_far(z, log_gap):
-    """The same for 1 - z = e^log_gap; the derivative is times that."""
+    """As :func:`stretch`, for the gap e^log_gap; the derivative comes times the gap."""
     value, slope = stretch_near(z)
     near, gap = z < 1e-2, tl.exp(log_gap)
     zz = tl.where(near, 1.0, z)
@@ -89,7 +90,7 @@ def stretch_far(z, log_gap):
 
 @triton.jit
 def arsinhc(z, exponent):
-    """arsinh(x)/x for x = sqrt(z) e^E, times e^E, and its slope times e^3E."""
+    """f = arsinh(x)/x for x = sqrt(z) e^E, times e^E; and df/d(x^2), times e^3E."""
     near = (exponent == 0) & (z < 1e-2)
     y = tl.where(near, z, 0.0)
     value = 1 - y * (1 / 6 - y * (3 / 40 - y * (5 / 112 - y * (35 / 1152))))
@@ -109,7 +110,7 @@ def arsinhc(z, exponent):
 
 @triton.jit
 def klein_slope(z, kappa, sech2):
-    """(1/cosh(a)^2 - tanh(a)/a) / a^2: a Klein point moves less along itself."""
+    """(1/cosh(a)^2 - tanh(a)/a) / a^2, with z = a^2."""
     out = 2764 / 31185 - z * (87376 / 2027025)
     out = 34 / 105 - z * (496 / 2835 - z * out)
     out = 2 / 3 - z * (8 / 15 - z * out)
@@ -118,7 +119,7 @@ def klein_slope(z, kappa, sech2):
 
 @triton.jit
 def homogeneity(z, kappa, sech2):
-    """(2a/sinh(2a) - 1) / a^2: a Klein point grows less than its radius."""
+    """(2a/sinh(2a) - 1) / a^2, with z = a^2."""
     y = 4 * z
     out = 73 / 3421440 - y * (1414477 / 653837184000)
     out = 31 / 15120 - y * (127 / 604800 - y * out)
@@ -139,7 +140,7 @@ def sinh_over(x, s, difference):
 @triton.jit
 def behind_origin(ru, sinhc_u, cosh_u, rv, sinhc_v, cosh_v, v2, s, both, shift,
                   near_line, difference, f_both):  # fmt: skip
-    """Parts along u of the sum, and of u seen from it, for v behind the origin."""
+    """The m1 and k1 of :func:`gyro_sum`, for v behind the origin."""
     x = s * difference
     far = (tl.exp(x - shift) - tl.exp(-x - shift)) / (2 * tl.where(s > 0, s, 1.0))
     sinh = tl.where(shift == 0, sinh_over(x, s, difference), far)
@@ -157,8 +158,7 @@ def behind_origin(ru, sinhc_u, cosh_u, rv, sinhc_v, cosh_v, v2, s, both, shift,
 def gyro_sum(ru, sinhc_u, cosh_u, eu, v1, rv, sinhc_v, cosh_v, ev, v2, excess, c):
     """The gyro-sum w of a point u, not the origin, and a point v.
 
-    Arguments and results are those of the formula of the same name; of a sum that is
-    the origin, directions are any.
+    Arguments are those of the formula of the same name, results the fields of its Sum.
     """
     s, both = tl.sqrt(c), eu + ev
     behind = (v1 < 0) & (rv > 0)
@@ -237,7 +237,7 @@ def gyro_sum(ru, sinhc_u, cosh_u, eu, v1, rv, sinhc_v, cosh_v, ev, v2, excess, c
 
 @triton.jit
 def coshm1c(z):
-    """(cosh(a) - 1) 2 / a^2 for small a."""
+    """(cosh(a) - 1) 2 / a^2 for small z = a^2."""
     return 1 + z / 12 * (1 + z / 30 * (1 + z / 56 * (1 + z / 90)))
 
 
@@ -280,7 +280,7 @@ def curvature_slope(
     twice = 2 * tl.where(far, c, 1.0)
     far_along = (ru * cos + rv * cos_v - length) / twice
     far_across = (rv * sin_v * shrink - ru * sin * u_across) / twice
-    # (cosh - 1)/c at a + b, |w| and a - b
+    # (cosh - 1)/c is same + cross at a + b, half_w at s |w|, same - cross at a - b
     zu, zv = tl.where(far, 0.0, zu), tl.where(far, 0.0, zv)
     half_u, half_v = ru * ru / 2 * coshm1c(zu), rv * rv / 2 * coshm1c(zv)
     half_w = length * length / 2 * coshm1c(tl.where(far, 0.0, c * length * length))
@@ -292,7 +292,7 @@ def curvature_slope(
     )
     wide = ru * v2 * sinhc_u * sinhc_v
     along = wide * wide / (2 * size) * third
-    # (sinh(a)/a - sinh(b)/b)/c
+    # divided difference: excess times it is (sinh(a)/a - sinh(b)/b)/c
     rise = (zu * zu * (zu + zv) + zv * zv * (zu + zv)) / 362880
     rise += (zu * (zu + zv) + zv * zv) / 5040 + (zu + zv) / 120 + 1 / 6
     turn = excess * rise - sinhc_v * half_w
