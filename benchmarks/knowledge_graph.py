@@ -48,11 +48,11 @@ class Settings:
     criterion: str = "bce"
     num_negatives: int = 50
     batch_size: int = 500
-    lr: float = 0.005
+    lr: float = 0.01
     curvature_lr: float = 0.0002  # more, and c falls to zero before points have places
     curvature: float = 1.0
-    epochs: int = 200
-    every: int = 50  # epochs between validations
+    epochs: int = 120
+    every: int = 60  # epochs between validations
 
 
 def train(model: HyperbolicKGEModel, graph: KnowledgeGraph, run: runs.Run) -> None:

@@ -197,14 +197,13 @@ def _by_target(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As :func:`_grouped`, as one node of a compiler's graph.
 
-    Numbers of nodes come as the lengths of two empty tensors, and the order always has
-    the shape [E]: a compiler has to know it beforehand.
+    Numbers of nodes come as the lengths of two empty tensors.  A compiler has to know
+    beforehand that the order has the shape [E], and all have the dtype of the indices.
     """
     ptr, ordered, order = _grouped(source, target, len(sources), len(targets))
     if order.numel() == 0:
-        order = torch.arange(source.numel())
-        ordered = ordered.clone()
-    return ptr, ordered, order
+        order = torch.arange(source.numel(), device=source.device)
+    return ptr.to(source.dtype), ordered, order.to(source.dtype)
 
 
 @_by_target.register_fake

@@ -27,10 +27,13 @@ def reference(h: Tensor, x: Tensor, *rest: Tensor) -> Tensor:
     return lorentz_map(x, h, *rest)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the interpreter's
-@pytest.mark.parametrize(
+backends = pytest.mark.parametrize(
     "by", ["cpu", "portable", pytest.param("cuda", marks=interpreted)]
 )
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the interpreter's
+@backends
 @each("radius", RADII)
 def test_values_and_gradients(dtype: torch.dtype, radius: float, by: str) -> None:
     rows = 6 if by == "cuda" else 30  # the interpreter is slow
@@ -46,6 +49,17 @@ def test_values_and_gradients(dtype: torch.dtype, radius: float, by: str) -> Non
     if dtype == torch.float32:
         bar = 1e-4 if by == "portable" else 1e-5  # it sums over rows in float32
     agree(got, derived(reference, wide), bar)
+
+
+@backends
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_inputs_of_any_layout(by: str) -> None:
+    """Such as columns of a larger tensor."""
+    *given, c = inputs(1.0, DOUBLE, 6)
+    strided = [torch.stack([y, -y], dim=-1)[..., 0] for y in given]
+    with kernels.backend(by):
+        got = derived(kernels.lorentz_map, [*strided, c])
+    agree(got, derived(reference, [*given, c]), 1e-11)
 
 
 @interpreted

@@ -64,6 +64,24 @@ class Counting:
         return aot_eager(graph, args)
 
 
+@each("index", [torch.int32, torch.int64])
+@each("order", ["any", "sorted", "no edges"])
+def test_edges_are_grouped_as_a_compiler_expects(
+    order: str, index: torch.dtype
+) -> None:
+    given = case()
+    source, target = given.source.to(index), given.target.to(index)
+    if order != "any":
+        target = target.sort().values
+    if order == "no edges":
+        source, target = source[:0], target[:0]
+    nodes = source.new_empty(SOURCES, 0), source.new_empty(TARGETS, 0)
+    group = torch.ops.pyg_hyperbolic.by_target.default
+    torch.library.opcheck(
+        group, (source, target, *nodes), test_utils=("test_schema", "test_faketensor")
+    )
+
+
 @every
 @pytest.mark.compile
 def test_compiled_into_one_graph_for_any_number_of_edges(name: str) -> None:

@@ -182,10 +182,9 @@ def at_origin(row, with_v):
 def add_forward(lo, hi, u, v, c, out):
     """Sums u (+) v of the rows from lo to hi; v is [N, H, d] as u, or [1, H, d]."""
     for k in range(u.shape[1]):
-        at_v = at_radius(v, 0, k, c[k])
         for i in range(lo, hi):
             j = i if v.shape[0] > 1 else 0
-            if j > 0:
+            if i == lo or j > 0:
                 at_v = at_radius(v, j, k, c[k])
             row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_v)
             kind = u.dtype.type
@@ -199,10 +198,9 @@ def add_forward(lo, hi, u, v, c, out):
 def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
     """Gradients of :func:`add_forward`; those of v and c are added to."""
     for k in range(u.shape[1]):
-        at_v = at_radius(v, 0, k, c[k])
         for i in range(lo, hi):
             j = i if v.shape[0] > 1 else 0
-            if j > 0:
+            if i == lo or j > 0:
                 at_v = at_radius(v, j, k, c[k])
             at_u = at_radius(u, i, k, c[k])
             row = add(u, i, 1.0, v, j, k, c[k], at_u, at_v)

@@ -45,7 +45,7 @@ VALUE, BY_GAP, ALONG, RR, TARGET = (tl.constexpr(n) for n in range(6, 11))
 @triton.jit
 def edge_gradient(
     w, mass, inverse, log_cosh, heavy, v, own, there, kappa, shift, beta, total,
-    total_inverse, log_gap, unit, share, by_gap, c, log_limit,
+    total_inverse, log_gap, share, by_gap, c, log_limit,
 ):  # fmt: skip
     """What the gradients of neighbors need of a block of edges.
 
@@ -134,7 +134,7 @@ def backward_targets(
                 )
                 found = edge_gradient(
                     w, mass, inverse, log_cosh, j == h, v, own, there[None, :], kappa,
-                    moved[None, :], beta[None, :], total, inverse_sum, log_gap, unit,
+                    moved[None, :], beta[None, :], total, inverse_sum, log_gap,
                     share, by_gap, curvature, log_limit,
                 )  # fmt: skip
                 by_log = (found[6] + found[7]) / tl.where(w != 0, w, 1.0)
@@ -275,7 +275,7 @@ def of_neighbor(
             one, over_gap, log_over, z, bent, zb, by_one, by_inverse = edge_gradient(
                 w, log + log_cosh, log - log_cosh, log_cosh + 0 * w, j == h,
                 here[None, :], own + 0 * w, there, kappa, scale[:, None] * shift, beta,
-                total, tl.load(at + INVERSE, mask=counts, other=0.0), log_gap, unit,
+                total, tl.load(at + INVERSE, mask=counts, other=0.0), log_gap,
                 tl.load(at + SHARE, mask=counts, other=0.0), by_gap, c, log_limit,
             )  # fmt: skip
             # For the heaviest, for which z is -scale shift: the product of scale and

@@ -28,8 +28,8 @@ def _given(
 
     Any tensor stands for a bias that is not there.
     """
-    shared = [x if y is None else y.detach().double() for y in (time, bias)]
-    return x.detach().contiguous(), h.detach().contiguous(), *shared, curvatures(c, 1)
+    given = x, h, *(x if y is None else y.double() for y in (time, bias))
+    return *(y.detach().contiguous() for y in given), curvatures(c, 1)
 
 
 def lorentz_map(
