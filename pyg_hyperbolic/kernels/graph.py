@@ -24,7 +24,7 @@ from pyg_hyperbolic.kernels.forms import (
     weights_of,
 )
 from pyg_hyperbolic.kernels.memory import remembered
-from pyg_hyperbolic.kernels.operator import _transformed
+from pyg_hyperbolic.kernels.operator import transformed
 
 EDGES = "edge_index"
 FLOWS = ("source_to_target", "target_to_source")
@@ -106,7 +106,7 @@ class Graph:
         ends = self.source, target, self.num_sources, self.num_targets
         if reverse:
             ends = target, self.source, self.num_targets, self.num_sources
-        if tracing() or _transformed() or type(self.source) is not Tensor:
+        if tracing() or transformed() or type(self.source) is not Tensor:
             # A trace follows the sizes of tensors; a number would be written into it.
             nodes = (target.new_empty(number, 0) for number in ends[2:])
             return _by_target(*ends[:2], *nodes)

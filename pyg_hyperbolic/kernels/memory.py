@@ -10,7 +10,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj
 
 from pyg_hyperbolic.geometry.rows import tracing
-from pyg_hyperbolic.kernels.operator import _transformed
+from pyg_hyperbolic.kernels.operator import transformed
 
 Made = TypeVar("Made")
 
@@ -79,7 +79,7 @@ def remembered(
     if (
         tracing()
         or torch.is_inference_mode_enabled()
-        or _transformed()
+        or transformed()
         or not _can_be_remembered(tensor)
         or not all(x is None or _can_be_remembered(x) for x in others)
     ):

@@ -61,7 +61,7 @@ def _device(x: Tensor) -> str:
     return _forced[-1] if _forced else x.device.type
 
 
-def _transformed() -> bool:
+def transformed() -> bool:
     """Whether a transformation of functions is at work, which loops can't follow."""
     return (
         torch._C._functorch.peek_interpreter_stack() is not None
@@ -108,7 +108,7 @@ class Operator:
             return self._portable(*args)
         if tracing():
             return self._compiled(*args)
-        if _transformed():
+        if transformed():
             return self._portable(*args)
         if type(args[0]) not in (Tensor, torch.nn.Parameter):
             return self._compiled(*args)
