@@ -50,6 +50,7 @@ class Settings:
     batch_size: int = 500
     lr: float = 0.01
     curvature_lr: float = 0.0002  # more, and c falls to zero before points have places
+    weight_decay: float = 0.05  # apart from the gradient, as AdamW has it
     curvature: float = 1.0
     epochs: int = 120
     every: int = 60  # epochs between validations
@@ -58,8 +59,10 @@ class Settings:
 def train(model: HyperbolicKGEModel, graph: KnowledgeGraph, run: runs.Run) -> None:
     """Trains; the model ends as it was when validation was best."""
     settings = Settings(**run["preset"])
-    rates = {"lr": settings.lr, "curvature_lr": settings.curvature_lr}
-    optimizer = torch.optim.Adam(parameter_groups(model, 0.0, **rates), fused=True)
+    groups = parameter_groups(
+        model, settings.weight_decay, curvature_lr=settings.curvature_lr, lr=settings.lr
+    )
+    optimizer = torch.optim.AdamW(groups, fused=True)
     loader = model.loader(*graph.train, batch_size=settings.batch_size, shuffle=True)
     steps = settings.epochs * len(loader)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
@@ -131,14 +134,17 @@ def do(run: runs.Run, place: Place) -> str | None:
 
 def table(done: Sequence[runs.Run]) -> str:
     """A row for each graph, model and settings: mean ± standard deviation."""
-    head = ["", "model", "dim", "epochs", "rate", "rate of c", "validation MRR"]
-    rows = [[*head, "MRR", "Hits@1", "Hits@3", "Hits@10", "CPU minutes"]]
+    head = ["", "model", "dim", "epochs", "rate", "rate of c", "decay"]
+    rows = [
+        [*head, "validation MRR", "MRR", "Hits@1", "Hits@3", "Hits@10", "CPU minutes"]
+    ]
 
     def key(run: runs.Run) -> tuple[Any, ...]:
         preset = run["preset"]
         own_rate = preset["curvature_lr"] if preset["geometry"] == "hyperbolic" else "-"
         settings = preset["dim"], preset["epochs"], preset["lr"], own_rate
-        return run["dataset"], NAMES[preset["geometry"]][run["model"]], *settings
+        name = NAMES[preset["geometry"]][run["model"]]
+        return run["dataset"], name, *settings, preset["weight_decay"]
 
     for row in unique(map(key, done)):
         own = [run for run in done if key(run) == row and "test" in run]
