@@ -26,6 +26,7 @@ WHOLE = {
 TABLES = {
     "curvature": ("Curvatures", "curvatures-that-learn-and-one-that-stalls"),
     "epochs": ("Epochs of training", "what-a-layer-costs"),
+    "knowledge_graph": ("Knowledge graphs", "knowledge-graphs"),
     "numerics": ("Right digits", "right-digits-and-wrong-ones"),
     "reconstruction": ("WordNet", "a-hierarchy-of-words"),
     "scale": ("Growth", "growth"),

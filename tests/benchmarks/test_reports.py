@@ -8,7 +8,10 @@ import pytest
 
 from benchmarks.common.sweep import RESULTS
 
-SCRIPTS = ("curvature", "epochs", "reconstruction", "scale", "speed", "twins")
+SCRIPTS = (
+    *("curvature", "epochs", "knowledge_graph", "reconstruction", "scale", "speed"),
+    "twins",
+)
 
 
 @pytest.mark.parametrize(
