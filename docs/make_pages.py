@@ -25,6 +25,7 @@ WHOLE = {
 # was asked, and how.
 TABLES = {
     "curvature": ("Curvatures", "curvatures-that-learn-and-one-that-stalls"),
+    "dimensions": ("Links by the number of dimensions", "how-many-dimensions"),
     "epochs": ("Epochs of training", "what-a-layer-costs"),
     "knowledge_graph": ("Knowledge graphs", "knowledge-graphs"),
     "numerics": ("Right digits", "right-digits-and-wrong-ones"),
