@@ -282,6 +282,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = runs.read(path)
         if not args.report:
             done = [r for name in args.dataset for r in complete(args, name, path)]
+        if not done:
+            reason = f"'--dim' must have 2 for '{CONSTRUCTION}' (got {args.dim})"
+            none = f"{path} has no runs; leave out --report"
+            raise ValueError(none if args.report else reason)
         draw_dimensions(done, args.out / "reconstruction_dimensions.png")
         cli.publish(table(done), args.out, "reconstruction")
 

@@ -101,6 +101,14 @@ def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
     assert "| hyperbolic " in capsys.readouterr().out
 
 
+def test_a_construction_is_of_two_dimensions(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "tree.pt"
+    torch.save(Data(edge_index=EDGES, num_nodes=31), path)
+    args = ["--dataset", str(path), "--dim", "5", "--out", str(tmp_path)]
+    assert reconstruction.main([*args, "--geometry", "construction"]) == 1
+    assert r"'--dim' must have 2 for 'construction'" in capsys.readouterr().err
+
+
 def test_missing_files_are_said(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     fetch = Mock(side_effect=OSError("no network in tests"))
     monkeypatch.setattr("pyg_hyperbolic.datasets.published_files.fetch", fetch)
