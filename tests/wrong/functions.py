@@ -154,7 +154,6 @@ def of_data() -> dict[str, Row]:
         "seed": whole(0, -9),
         "infected_share": choice((0.01, 1.0), "be two ascending shares", *shares),
     }
-    tree["num_nodes"].wrong.extend(each("be 10 or more", 9))
     handed_down = {
         "branching": whole(2),
         "depth": whole(2),
