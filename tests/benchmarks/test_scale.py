@@ -98,12 +98,11 @@ def test_a_job_that_memory_does_not_suffice_for_is_a_result() -> None:
 def _faults(keep: bool) -> dict[str, int]:
     if settle_memory(keep) != keep:
         return {}
-    faults = []
-    for _ in range(5):
-        begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.ones(2**24)  # 64 MiB
-        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin)
-    return {"faults": min(faults)}
+    torch.ones(2**24)  # 64 MiB, which are free again at once
+    begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    # Fewer: glibc puts no block of the very same size there, if aligned as PyTorch's.
+    torch.ones(3 * 2**22)
+    return {"faults": resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin}
 
 
 def test_kept_memory_is_not_cleared_anew() -> None:
