@@ -13,7 +13,7 @@ point v in normal coordinates, ``square`` is |v|^2, and with a = sqrt(c) |v|
     S = sinh(a)/a,  C = cosh(a),  kappa = tanh(a)/a
 
 are ``sinhc``, ``cosh`` and ``kappa``; the first two may come times e^-E, see
-:mod:`pyg_hyperbolic.kernels.scalars`.
+:mod:`pyg_hyperbolic.kernels.cpu.scalars`.
 """
 
 from pyg_hyperbolic.kernels.cpu.grouping import by_target, outside

@@ -18,7 +18,7 @@ from pyg_hyperbolic.kernels.cpu.rows import (
     square,
     weight_of,
 )
-from pyg_hyperbolic.kernels.scalars import Radial, lift_slope, radial
+from pyg_hyperbolic.kernels.cpu.scalars import Radial, lift_slope, radial
 
 
 @loop

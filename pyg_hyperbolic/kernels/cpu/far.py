@@ -22,7 +22,7 @@ from pyg_hyperbolic.kernels.cpu.rows import (
     place,
     weight_of,
 )
-from pyg_hyperbolic.kernels.scalars import stretch_far
+from pyg_hyperbolic.kernels.cpu.scalars import stretch_far
 
 # Of each edge of a target, logarithms of w cosh(a), w / cosh(a), and cosh(a).
 MASS, INVERSE, LOG_COSH = range(3)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import loop, scalar
 from pyg_hyperbolic.kernels.cpu.rows import bounded, square
-from pyg_hyperbolic.kernels.scalars import (
+from pyg_hyperbolic.kernels.cpu.scalars import (
     Radial,
     Sum,
     curvature_slope,

@@ -11,15 +11,10 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
-_SOURCES = [
-    *sorted(Path(__file__).parent.glob("*.py")),
-    Path(__file__).parents[1] / "scalars.py",
-]
-
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for path in _SOURCES:
+    for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

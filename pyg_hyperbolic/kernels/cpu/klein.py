@@ -15,7 +15,7 @@ import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop
 from pyg_hyperbolic.kernels.cpu.rows import COSH, EXPONENT, SINHC, bounded, square
-from pyg_hyperbolic.kernels.scalars import homogeneity, klein_slope
+from pyg_hyperbolic.kernels.cpu.scalars import homogeneity, klein_slope
 
 
 @inner

@@ -18,7 +18,7 @@ import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop, scalar
 from pyg_hyperbolic.kernels.cpu.rows import ask_for, place, square, weight_of
-from pyg_hyperbolic.kernels.scalars import lift_slope, radial, stretch
+from pyg_hyperbolic.kernels.cpu.scalars import lift_slope, radial, stretch
 
 # Of the lift of each point: alpha, the last number C_u C_b + h, and C_u C_b, the size
 # of what may cancel in that.

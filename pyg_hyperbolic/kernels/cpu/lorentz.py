@@ -12,7 +12,7 @@ import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import loop, scalar
 from pyg_hyperbolic.kernels.cpu.rows import bounded, square
-from pyg_hyperbolic.kernels.scalars import Radial, arsinhc, lift_slope, radial
+from pyg_hyperbolic.kernels.cpu.scalars import Radial, arsinhc, lift_slope, radial
 
 
 class Image(NamedTuple):
