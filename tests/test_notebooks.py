@@ -1,8 +1,8 @@
 """Notebooks, on small settings; what is saved in them comes from their own."""
 
 import ast
-import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,11 +12,11 @@ import nbformat
 import pytest
 from matplotlib import pyplot
 
+from benchmarks.common.presets import CLASSES, preset
 from pyg_hyperbolic.datasets.root import data_root
 from tests.scripts import load_script
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-TABLES = FOLDER.parent / "benchmarks/results/first/node_classification.jsonl"
 SMALL: dict[str, dict[str, Any]] = {
     "quickstart": {
         "SEEDS": 1,
@@ -81,15 +81,11 @@ def test_cells_run(
 
 def test_tuned_settings_are_those_of_the_tables() -> None:
     notebook = nbformat.read(FOLDER / "quickstart.ipynb", as_version=4)
-    (cell,) = (cell for cell in notebook.cells if cell.source.startswith("TUNED ="))
-    tuned = ast.literal_eval(cell.source.partition("\n\n")[0].removeprefix("TUNED = "))
-    used = {
-        run["model"]: run["preset"]
-        for run in map(json.loads, TABLES.read_text().splitlines())
-        if run["dataset"] == "cora"
-    }
-    for name, settings in tuned.items():
-        assert settings.items() <= used[name].items()
+    (cell,) = (cell for cell in notebook.cells if "\nTUNED = " in cell.source)
+    text = cell.source.partition("TUNED = ")[2].partition("\n\n")[0]
+    for name, settings in ast.literal_eval(text).items():
+        used = asdict(preset(CLASSES, "cora", name))
+        assert settings.items() <= used.items()
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -33,6 +33,8 @@ def test_all_but_a_clamp_come_back_from_a_bound() -> None:
         if run["model"] == "softplus":  # detours do lead out of the bounds
             assert start != "out below" or min(way) < 0.5 < way[0]
             assert start != "out above" or max(way) > 2.0 > way[0]
+        if run["model"] == "projected":  # and the hook back, after each step
+            assert 0.5 <= min(way[1:]) and max(way[1:]) <= 2.0
 
 
 @each("name", WAYS)

@@ -46,6 +46,8 @@ def test_messages_never_run_over_hidden_edges(tree: Data) -> None:
         assert all(u != v for u, v in absent)
     again = LinkPrediction(tree, "gcn", Preset(), 0, CPU)
     assert again.split is task.split is not split_links(tree, 1)
+    anew = split_links(tree.clone(), 0)  # by whatever was drawn before
+    assert torch.equal(anew.test.edge_label_index, task.split.test.edge_label_index)
 
 
 def test_training_negatives_are_edges_of_no_part(tree: Data) -> None:
