@@ -30,8 +30,9 @@ with: "better" and "worse" are said where a paired t-test over the seeds, with H
 correction for the models of a table, has p < 0.05. MRR and Hits@10 rank every test edge
 among 100 hard negatives; distortion (0 is best) and mAP are those of the graph's own
 distances in the embedding. c and √c·r, the median radius, are of the last layer.
-Figures that others have published come from other splits and code: no test can be made
-with them.
+A target is what this project set out to reach. Figures that others have published come
+from other splits and code, so that no test can be made with them; "read" says where
+each was read.
 """
 
 Cell = tuple[str, str, float]  # metric, its heading, and the factor it is shown with

@@ -1,6 +1,6 @@
 r"""A learnable curvature whose gradient is not blocked.
 
-Hyperbolic layers in circulation clamp their curvature in the forward pass,
+Hyperbolic layers often clamp their curvature in the forward pass,
 ``c = torch.clamp(self.curvature, min=0.1)``: as soon as the optimizer has pushed the
 parameter beyond the bound, its gradient is zero, and it never comes back.  Two cures
 are offered: a smooth map from an unbounded parameter (``softplus``, ``sigmoid``), and
@@ -79,7 +79,7 @@ class Curvature(torch.nn.Module):
     Args:
         init: Initial :math:`c > 0`; or several, such as one for each head of a layer,
             which are learned side by side: :math:`c` then has the shape :math:`(n)`.
-            With ``"auto"`` the first points that a layer computes set it, once, to
+            With ``"auto"`` the first points that it is used with set it, once, to
             :math:`(0.3/\operatorname{median} \lVert \mathbf{x} \rVert)^2`, but at most
             0.1, and within the bounds: nearly flat in any unit of the features.
         learnable: If :obj:`False`, :math:`c` stays at :obj:`init`.

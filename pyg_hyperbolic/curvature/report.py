@@ -93,6 +93,9 @@ def curvature_report(module: torch.nn.Module) -> CurvatureReport:
     Args:
         module: A model, or a single layer.
 
+    Returns:
+        A list of :class:`CurvatureState`, whose text is a table.
+
     Raises:
         ValueError: If the module has no curvature.
     """

@@ -30,6 +30,9 @@ def to_poincare(v: Tensor, c: Curved) -> Tensor:
     Args:
         v: Points in normal coordinates, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
     """
     c, (v,), dtype = prepare(c, v=v)
     return (special.tanhc(c * dot(v, v) / 4) / 2 * v).to(dtype)
@@ -42,6 +45,9 @@ def from_poincare(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
         x: Points inside the ball of radius :math:`1/\sqrt c`, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
         clip: Whether to take points outside the ball to the nearest ones inside.
+
+    Returns:
+        Points in normal coordinates, shape :math:`(*, d)`.
 
     Raises:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
@@ -56,6 +62,9 @@ def to_klein(v: Tensor, c: Curved) -> Tensor:
     Args:
         v: Points in normal coordinates, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
     """
     c, (v,), dtype = prepare(c, v=v)
     return (special.tanhc(c * dot(v, v)) * v).to(dtype)
@@ -68,6 +77,9 @@ def from_klein(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
         x: Points inside the ball of radius :math:`1/\sqrt c`, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
         clip: Whether to take points outside the ball to the nearest ones inside.
+
+    Returns:
+        Points in normal coordinates, shape :math:`(*, d)`.
 
     Raises:
         ValueError: If a point is not inside the ball and :obj:`clip` is not set.
@@ -108,6 +120,9 @@ def from_lorentz(x: Tensor, c: Curved, *, clip: bool = False) -> Tensor:
             :math:`(*, d + 1)`.
         c: Absolute value of the curvature, not 0.
         clip: Whether to move points along the time axis onto the hyperboloid.
+
+    Returns:
+        Points in normal coordinates, shape :math:`(*, d)`.
 
     Raises:
         ValueError: If :obj:`c` is the number 0, or a point is not on the upper sheet

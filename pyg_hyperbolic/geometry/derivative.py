@@ -1,12 +1,12 @@
 r"""Derivatives with respect to the curvature, in a form that does not cancel.
 
 In the triangle of the origin, u and :math:`w = u \oplus v` with the sides a, b and W
-(times :math:`\sqrt c`) and the angles :math:`\varphi` at the origin and :math:`\beta`
+(times :math:`\sqrt c`) and the angles :math:`\varphi` at the origin and :math:`\psi`
 at w, scaling by :math:`\sqrt c` gives
 
 .. math::
-    2c\, \frac{dw}{dc} = (a \cos\varphi + b \cos\beta - W)\, \frac{w}{W}
-    + (b \sin\beta - a \sin\varphi \cosh W)\, \frac{W}{\sinh W}\, e_\perp .
+    2c\, \frac{dw}{dc} = (a \cos\varphi + b \cos\psi - W)\, \frac{w}{W}
+    + (b \sin\psi - a \sin\varphi \cosh W)\, \frac{W}{\sinh W}\, e_\perp .
 
 Both brackets are defects: they vanish for points on one line, and in the flat plane.
 Automatic differentiation would make of them a difference of terms as large as a and b,

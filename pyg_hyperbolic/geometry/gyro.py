@@ -196,7 +196,17 @@ def dist(u: Tensor, v: Tensor, c: Curved) -> Tensor:
     r"""Distance :math:`d(u, v) = \lVert (-u) \oplus v \rVert`.
 
     At :math:`u = v`, where the distance has no derivative, its gradient is zero.
-    Arguments as in :func:`sqdist`.
+
+    Args:
+        u: Points, shape :math:`(*, d)`.
+        v: Points, shape :math:`(*, d)`, broadcast against :obj:`u`.
+        c: Absolute value of the curvature.
+
+    Returns:
+        Distances, shape :math:`(*)`.
+
+    Raises:
+        ValueError: If :obj:`c` is not a curvature, or points do not fit.
     """
     square, dtype = _sqdist(u, v, c)
     apart = ~(square <= 0)  # also what is not a number
@@ -214,6 +224,9 @@ def exp(u: Tensor, w: Tensor, c: Curved) -> Tensor:
         u: Points, shape :math:`(*, d)`.
         w: Tangent vectors, transported to the origin, shape :math:`(*, d)`.
         c: Absolute value of the curvature.
+
+    Returns:
+        Points, shape :math:`(*, d)`.
     """
     check_pair(u=u, w=w)
     return gyro_add(u, w, c)

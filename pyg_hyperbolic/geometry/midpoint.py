@@ -179,9 +179,10 @@ def midpoint(v: Tensor, c: Curved, weight: Tensor | None = None) -> Tensor:
         c: Absolute value of the curvature, a float or a tensor that broadcasts to
             the shape :math:`(*)`.
         weight: Weights :math:`\ge 0`, shape :math:`(*, n)`; equal ones if left out.
+            They are not looked at: negative ones may give NaN.
 
     Returns:
-        Points, shape :math:`(*, d)`.
+        Points, shape :math:`(*, d)`; the origin where all weights are 0.
 
     Raises:
         ValueError: If :obj:`v` has no axis to average over, or :obj:`c` is a number

@@ -226,7 +226,8 @@ def graph_of(
         edge_index: The graph, in any form.
         edge_weight: Edge weights.
         size: Numbers of nodes in the two rows of an edge index.
-        flow: Direction of the messages.
+        flow: Direction of the messages, ``"source_to_target"`` or
+            ``"target_to_source"``.
 
     Raises:
         ValueError: If edges, size or flow are not what they should be.

@@ -184,7 +184,8 @@ def midpoint(
         x: Points that edges leave from, shape :math:`(N, d)` or :math:`(N, H, d)`.
         graph: The edges.
         c: Absolute value of the curvature, shape :math:`()` or :math:`(H)`.
-        weight: Weights :math:`\ge 0`, shape :math:`(E)` or :math:`(E, H)`.
+        weight: Weights :math:`\ge 0`, shape :math:`(E)` or :math:`(E, H)`.  They are
+            not looked at: negative ones may give NaN.
         bias: The point :math:`b`, shape :math:`(d)` or :math:`(H, d)`.
 
     Returns:
@@ -202,7 +203,16 @@ def midpoint(
 
 
 def weighted_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
-    """Weighted sums of neighbors' vectors; arguments as in :func:`midpoint`."""
+    """Weighted sums of neighbors' vectors.
+
+    Args:
+        x: Vectors that edges leave from, shape :math:`(N, d)` or :math:`(N, H, d)`.
+        graph: The edges.
+        weight: Weights, shape :math:`(E)` or :math:`(E, H)`.
+
+    Returns:
+        Vectors, shape :math:`(M, d)` or :math:`(M, H, d)`.
+    """
     check_floating(x, "x")
     dtype = x.dtype
     x = x.to(torch.promote_types(dtype, torch.float32))
@@ -253,7 +263,7 @@ def dist(u: Tensor, v: Tensor, c: Curved, first: Tensor, second: Tensor) -> Tens
 
 
 def sqdist(u: Tensor, v: Tensor, c: Curved, first: Tensor, second: Tensor) -> Tensor:
-    """Squared distances of pairs; arguments as in :func:`dist`."""
+    """Squared distances of pairs; arguments, result and errors as in :func:`dist`."""
     return _distances(u, v, c, first, second, squared=True)
 
 

@@ -33,6 +33,9 @@ def hyperbolic_mean_pool(
 
     Returns:
         Points, shape :math:`(B, F)`; the origin for a graph without nodes.
+
+    Raises:
+        ValueError: If :obj:`batch` has not one number below :obj:`size` for each node.
     """
     check_features(x, -1)
     if batch is None:
@@ -120,12 +123,15 @@ class HyperbolicAggregation(Aggregation):
             ptr: The groups' first entries, in place of :obj:`index`.
             dim_size: Number of groups.
             dim: The axis.
+
+        Returns:
+            Points, with an entry for each group along the axis; the origin for a group
+            without points.
         """
         if index is None:
             if ptr is None:
-                ptr = x.size(dim) * torch.arange(
-                    2, device=x.device
-                )  # waits for nothing
+                # Made so that nothing has to wait for the device.
+                ptr = x.size(dim) * torch.arange(2, device=x.device)
             dim_size = ptr.numel() - 1
             index = torch.arange(dim_size, device=x.device)
             try:

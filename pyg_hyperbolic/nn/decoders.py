@@ -87,7 +87,8 @@ class FermiDiracEdges(torch.nn.Module):
     Args:
         curvature: The curvature of the points' space: the
             :class:`~pyg_hyperbolic.Curvature` of the encoder's last layer,
-            ``encoder.convs[-1].curvature``, or a number.
+            ``encoder.convs[-1].curvature``; a number gives it a curvature of its own,
+            which is learned from there on.
         r: See :class:`FermiDiracDecoder`.
         t: See :class:`FermiDiracDecoder`.
         learnable: See :class:`FermiDiracDecoder`.

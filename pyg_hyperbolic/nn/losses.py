@@ -220,7 +220,7 @@ class EntailmentConeLoss(torch.nn.Module):
         others: Tensor,
         c: Curved,
     ) -> Tensor:
-        """Mean energy of edges, plus the mean of what other pairs lack of the margin.
+        """Mean energy of edges, plus how far other pairs fall short of the margin.
 
         Args:
             embedding: Points of all nodes.

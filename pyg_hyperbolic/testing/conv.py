@@ -30,7 +30,7 @@ def check_conv(
     r"""Checks that a hyperbolic convolution does what the others do.
 
     Each check builds layers of its own from PyTorch's seed 12345 and calls them on
-    graphs of some nodes: all of them take some seconds, the half of it for
+    graphs of some nodes: all of them take some seconds, half of that for
     ``"compile"``.  In their order:
 
     - ``"euclidean limit"``: at :math:`c = 10^{-12}` the layer is its twin, with the

@@ -84,11 +84,12 @@ def embedding_quality(
     Both are those of `"Representation Tradeoffs for Hyperbolic Embeddings"
     <https://arxiv.org/abs/1804.03329>`_.
 
-    The average distortion is the mean of :math:`|d / h - 1|` over all pairs that
-    :math:`h` steps connect, where the distances :math:`d` are scaled by one factor to
-    have the same mean as the steps.  The mean average precision ranks all nodes by
-    their distance from a node: a neighbor within whose distance there are :math:`k`
-    nodes, :math:`m` of them neighbors, has the precision :math:`m / k`.
+    The average distortion is the mean of :math:`|d / h - 1|` over all pairs of a node
+    that is measured from and one that is :math:`h` steps away, where the distances
+    :math:`d` are scaled by one factor to have the same mean as the steps.  The mean
+    average precision ranks all nodes by their distance from a node: a neighbor within
+    whose distance there are :math:`k` nodes, :math:`m` of them neighbors, has the
+    precision :math:`m / k`.
 
     Args:
         v: Points in normal coordinates, shape :math:`(N, d)`.

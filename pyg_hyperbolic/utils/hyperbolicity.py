@@ -74,15 +74,17 @@ def gromov_hyperbolicity(
         edge_index: Edge indices, shape :math:`(2, |\mathcal{E}|)`.
         num_samples: How many triples of nodes to draw, each taken together with every
             fourth node; each costs three breadth-first searches.  If left out, graphs
-            with up to 400 nodes on cycles are searched in full (after [1], by
-            decreasing distance), and larger ones by 1000 triples.
+            with up to 400 nodes on cycles are searched in full, as by Cohen, Coudert
+            and Lancin, *On Computing the Gromov Hyperbolicity* (2015), and larger ones
+            by 1000 triples.
         num_nodes: Number of nodes, if the last one has no edges.
         generator: Source of the samples; by default torch's own.
 
+    Returns:
+        A :class:`Hyperbolicity`: :math:`\delta`, the diameter, and their ratio.
+
     Raises:
         ValueError: If :obj:`num_samples` is not positive.
-
-    [1] N. Cohen, D. Coudert, A. Lancin, *On Computing the Gromov Hyperbolicity*, 2015.
     """
     if generator is not None:
         check_kind(generator, torch.Generator, "generator")

@@ -43,12 +43,13 @@ def tree_embedding(parent: Tensor) -> Tensor:
 
     Returns:
         Points in normal coordinates for :math:`c = 1`, shape :math:`(N, 2)`, in
-        float64.  Radii are up to 65, where a Poincaré ball in float64 ends at 37, and
+        float64.  Radii are up to 63, where a Poincaré ball in float64 ends at 37, and
         angles are smaller than float32 can tell.
 
     Raises:
         ValueError: If an index is out of range, nodes are above themselves, or the tree
-            is so deep that float64 cannot tell its angles, at some 30 levels.
+            is so deep that float64 cannot tell its angles, as a chain of 35 levels or a
+            full binary tree of 20.
 
     .. code-block:: python
 

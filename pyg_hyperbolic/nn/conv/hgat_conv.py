@@ -86,7 +86,8 @@ class HGATConv(FeaturedEdgesConv):
             there on; or a :class:`~pyg_hyperbolic.Curvature`, of one number or one for
             each head. (default: :obj:`1.0`)
         validate (bool, optional): If set to :obj:`True`, every forward pass also
-            checks the range of :obj:`edge_index`. (default: :obj:`False`)
+            checks that features are finite and, as always on a CPU, indices in range.
+            (default: :obj:`False`)
         **kwargs (optional): Additional arguments of
             :class:`torch_geometric.nn.conv.MessagePassing`.
 
@@ -103,7 +104,7 @@ class HGATConv(FeaturedEdgesConv):
 
     Raises:
         ValueError: On unknown or contradictory arguments, features of another width
-            than expected, missing target features.
+            than expected, missing target features; on a CPU indices out of range.
     """
 
     def __init__(

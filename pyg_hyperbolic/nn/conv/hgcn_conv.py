@@ -91,9 +91,9 @@ class HGCNConv(NormalizedConv):
     Raises:
         ValueError: On unknown or contradictory arguments, features of another width
             than :obj:`in_channels`, a bipartite graph with :obj:`normalize=True`;
-            with ``"midpoint"`` on a CPU, negative weights; with :obj:`validate=True`
-            also indices out of range, features and weights that are not finite, and
-            negative weights on any device.
+            on a CPU indices out of range and, with ``"midpoint"``, negative weights;
+            with :obj:`validate=True` these on any device, and features and weights that
+            are not finite.
     """
 
     def __init__(

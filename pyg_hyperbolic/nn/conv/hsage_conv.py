@@ -72,9 +72,9 @@ class HSAGEConv(HyperbolicConv):
 
     Raises:
         ValueError: On :obj:`project` with a lazy :obj:`in_channels`, and features of
-            another width than :obj:`in_channels`; with :obj:`validate=True` also on
-            indices out of range and on weights that are not finite, or negative with
-            ``"mean"``.
+            another width than :obj:`in_channels`; on a CPU indices out of range and,
+            with ``"mean"``, negative weights; with :obj:`validate=True` these on any
+            device, and features and weights that are not finite.
     """
 
     def __init__(

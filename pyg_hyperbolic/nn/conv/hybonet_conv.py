@@ -82,9 +82,9 @@ class HyboNetConv(NormalizedConv):
 
     Raises:
         ValueError: On unknown or contradictory arguments, features of another width
-            than :obj:`in_channels`, a bipartite graph with :obj:`normalize=True`;
-            with :obj:`validate=True` also on indices out of range and on weights that
-            are negative or not finite.
+            than :obj:`in_channels`, a bipartite graph with :obj:`normalize=True`; on a
+            CPU indices out of range and negative weights; with :obj:`validate=True`
+            these on any device, and features and weights that are not finite.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class HyperbolicEmbedding(torch.nn.Embedding):
         padding_idx: Index of a point that stays at the origin.
         *args: Further arguments of :class:`torch.nn.Embedding`.
         initial: The first points have coordinates up to this number in size; by default
-            they are as near to the origin as in the `"Poincaré Embeddings"
+            this is 1e-3, half as far out as in the `"Poincaré Embeddings"
             <https://arxiv.org/abs/1705.08039>`_ paper.
         **kwargs: Further ones by name, except :obj:`max_norm`.
 

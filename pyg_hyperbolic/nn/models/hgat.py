@@ -12,7 +12,9 @@ class HGAT(HyperbolicGNN):
     :class:`~torch_geometric.nn.models.GAT`.
 
     Args:
-        *args: As for :class:`~pyg_hyperbolic.nn.HGCN`, and so for keywords.
+        *args: As for :class:`~pyg_hyperbolic.nn.HGCN`, and so for keywords.  A list of
+            curvatures, one for each head, needs a model without ``out_channels``: with
+            it, the last layer averages its heads, in one space.
         **kwargs (optional): Additional arguments of
             :class:`~pyg_hyperbolic.nn.HGATConv`, such as ``heads`` and ``score``, which
             ``v2=True`` sets to ``"v2"``.  With concatenated heads, the numbers of
