@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
+from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, rejection, slopes
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop
 from pyg_hyperbolic.kernels.cpu.rows import (
     COSH,
@@ -105,12 +105,11 @@ def log_forward(lo, hi, edges, x, target, c, at_x, at_target, out):
                     known(at_target, i, k),
                     known(at_x, j, k),
                 )
-                along, across = w * row.by_u, w * row.by_x
+                by_u, by_z = w * row.by_u, w * row.by_x
                 for t in range(x.shape[2]):
                     u = -np.float64(target[i, k, t])
-                    out[i, k, t] += along * u + across * (
-                        np.float64(x[j, k, t]) - row.share * u
-                    )
+                    z = rejection(u, np.float64(x[j, k, t]), row.base, row.lean)
+                    out[i, k, t] += by_u * u + by_z * z
 
 
 @loop
@@ -151,9 +150,9 @@ def log_backward(
                 row = add(target, i, -1.0, x, j, k, c[k], at_u, known(at_x, j, k))
                 g_x = 0.0
                 for t in range(x.shape[2]):
-                    g_x += np.float64(grad[i, k, t]) * (
-                        np.float64(x[j, k, t]) + row.share * np.float64(target[i, k, t])
-                    )
+                    u = -np.float64(target[i, k, t])
+                    z = rejection(u, np.float64(x[j, k, t]), row.base, row.lean)
+                    g_x += np.float64(grad[i, k, t]) * z
                 if learned:
                     by_weight[place(edges, e), k] = row.by_u * g_u + row.by_x * g_x
                 s = (
@@ -164,7 +163,7 @@ def log_backward(
                 by_c[k] += w * s.c
                 for t in range(x.shape[2]):
                     g, u = np.float64(grad[i, k, t]), -np.float64(target[i, k, t])
-                    z = np.float64(x[j, k, t]) - row.share * u
+                    z = rejection(u, np.float64(x[j, k, t]), row.base, row.lean)
                     by_x[j, k, t] += w * bounded(s.r * g + s.v_u * u + s.v_x * z, x)
                     by_target[i, k, t] -= w * bounded(
                         s.p * g + s.u_u * u + s.u_x * z, x

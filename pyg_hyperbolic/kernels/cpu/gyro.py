@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyg_hyperbolic.kernels.cpu.jit import loop, scalar
+from pyg_hyperbolic.kernels.cpu.jit import difference, loop, scalar
 from pyg_hyperbolic.kernels.cpu.rows import bounded, square
 from pyg_hyperbolic.kernels.cpu.scalars import (
     Radial,
@@ -27,13 +27,24 @@ class Row(NamedTuple):
     rv: float
     v1: float  # part of v along u
     v2: float  # part of v across u
-    share: float  # x = v - share u
+    base: float  # x = (v - base u) - lean u: -1 or 1 near a multiple of u, 0 elsewhere
+    lean: float
     excess: float  # ru^2 - rv^2
     radial_v: Radial
     w: Sum
     by_u: float  # w = by_u u + by_x x; these two are no gradients
     by_x: float
     limit: float  # what derivatives may not exceed in the dtype of the points
+
+
+@scalar
+def rejection(p, q, base, lean):
+    """A coordinate of x, from those of the first point and of the second.
+
+    In two steps, of which the first is exact for near points: a compiler that is free
+    to make one of them would lose that.
+    """
+    return difference(difference(q, base * p), lean * p)
 
 
 @scalar
@@ -69,30 +80,33 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
     ru, rv = math.sqrt(uu), math.sqrt(vv)
     if uu == 0:  # w = v, and its derivatives are those of at_origin
         w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
-        return Row(0.0, rv, rv, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
-    share = uv / uu
-    square = vv - share * uv
+        return Row(0.0, rv, rv, 0.0, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
+    base, lean = 0.0, uv / uu
+    square = vv - lean * uv
     if square < 0.5 * vv:
-        # near a line, from the coordinates of x
-        step, s_rest, s_xx = kind(share), kind(0), kind(0)
+        # near a line, from the coordinates of x; differences of near points are exact
+        base = -1.0 if lean < -0.5 else 1.0 if lean > 0.5 else 0.0
+        whole, step, s_rest, s_xx = kind(base), kind(lean - base), kind(0), kind(0)
         for t in range(u.shape[2]):
             p = side * u[i, k, t]
-            q = v[j, k, t] - step * p
+            q = rejection(p, v[j, k, t], whole, step)
             s_rest += p * q
             s_xx += q * q
         rest = np.float64(s_rest)
-        share = np.float64(step) + rest / uu
+        lean = np.float64(step) + rest / uu
         square = max(np.float64(s_xx) - rest * rest / uu, 0.0)
     if u.shape[2] == 1:
         square = 0.0
     v2 = math.sqrt(square)
-    w = gyro_sum(ru, at_u, share * ru, rv, at_v, v2, excess, c)
+    v1 = (base + lean) * ru
+    w = gyro_sum(ru, at_u, v1, rv, at_v, v2, excess, c)
     return Row(
         ru,
         rv,
-        share * ru,
+        v1,
         v2,
-        share,
+        base,
+        lean,
         excess,
         at_v,
         w,
@@ -188,10 +202,12 @@ def add_forward(lo, hi, u, v, c, out):
                 at_v = at_radius(v, j, k, c[k])
             row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_v)
             kind = u.dtype.type
-            by_u, by_x, share = kind(row.by_u), kind(row.by_x), kind(row.share)
+            by_u, by_x = kind(row.by_u), kind(row.by_x)
+            base, lean = kind(row.base), kind(row.lean)
             for t in range(u.shape[2]):
                 p = u[i, k, t]
-                out[i, k, t] = by_u * p + by_x * (v[j, k, t] - share * p)
+                x = rejection(p, v[j, k, t], base, lean)
+                out[i, k, t] = by_u * p + by_x * x
 
 
 @loop
@@ -208,7 +224,8 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
             for t in range(u.shape[2]):
                 p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
                 with_u += g * p
-                with_x += g * (np.float64(v[j, k, t]) - row.share * p)
+                q = np.float64(v[j, k, t])
+                with_x += g * rejection(p, q, row.base, row.lean)
             s = (
                 slopes(row, at_u, with_u, with_x, c[k])
                 if row.ru > 0
@@ -217,6 +234,6 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
             by_c[k] += s.c
             for t in range(u.shape[2]):
                 p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
-                x = np.float64(v[j, k, t]) - row.share * p
+                x = rejection(p, np.float64(v[j, k, t]), row.base, row.lean)
                 by_u[i, k, t] = bounded(s.p * g + s.u_u * p + s.u_x * x, u)
                 by_v[j, k, t] += bounded(s.r * g + s.v_u * p + s.v_x * x, u)

@@ -45,11 +45,11 @@ def nodes(any_left, table, c, node, rows, heads, BIASED: tl.constexpr,
         inside = row < rows
         curvature = tl.load(c + row % heads)
         if BIASED:
-            uu, vv, share, across, excess = known(table, row, inside)
+            uu, vv, base, lean, across, excess = known(table, row, inside)
             by_p, by_b, length, _, _, _, _, _, _, _ = add(
-                uu, vv, share, across, excess, curvature
+                uu, vv, base, lean, across, excess, curvature
             )
-            by_u = by_p - by_b * share
+            by_u = by_p - by_b * (base + lean)
         else:
             uu = tl.load(table + 2 * row, mask=inside, other=1.0)
             by_u, by_b, length = 0 * uu + 1, 0 * uu, tl.sqrt(uu)

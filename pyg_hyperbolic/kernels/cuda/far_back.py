@@ -195,13 +195,13 @@ def backward_points(
                 at = row * width + channel
                 p = tl.load(u + at, mask=inside, other=0.0).to(tl.float64)
                 if BIASED:
-                    uu, bb, share, across, excess = known(table, row, row >= 0)
+                    uu, bb, base, lean, across, excess = known(table, row, row >= 0)
                     _, _, _, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
-                        uu, bb, share, across, excess, curvature
+                        uu, bb, base, lean, across, excess, curvature
                     )
-                    x = b - share * p
+                    x = (b - base * p) - lean * p
                     s = slopes(
-                        uu == 0, share, excess, curvature, ru, rv, v2, sinhc_u,
+                        uu == 0, base, lean, excess, curvature, ru, rv, v2, sinhc_u,
                         sinhc_v, cosh_v, w, tl.sum(g * p, 0), tl.sum(g * x, 0), limit,
                     )  # fmt: skip
                     of_c += s[6]

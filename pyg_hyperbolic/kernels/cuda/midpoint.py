@@ -6,7 +6,7 @@ import torch
 import triton
 from torch import Tensor
 
-from pyg_hyperbolic.kernels.cuda import far, far_back, lifted, neighbors
+from pyg_hyperbolic.kernels.cuda import far, far_back, lifted, neighbors, plane
 from pyg_hyperbolic.kernels.cuda.launch import (
     LIMITS,
     Edges,
@@ -82,7 +82,7 @@ class _Lifted(NamedTuple):
         table, node = self.dots, wide(self.u, self.rows, 4)
         sizes = blocks(self.width)
         if self.biased:
-            table = wide(self.u, self.rows, 5)
+            table = wide(self.u, self.rows, plane.PRODUCTS.value)
             run(
                 far.products, (triton.cdiv(len(self.u), sizes["BLOCK_E"]), self.heads),
                 any_left, self.u, self.bias, table, len(self.u), self.heads,

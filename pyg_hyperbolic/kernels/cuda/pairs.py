@@ -41,7 +41,7 @@ class _Pairs(NamedTuple):
     number: int  # P
     heads: int
     c: Tensor  # [H]
-    products: Tensor  # [P * H, 5]
+    products: Tensor  # [P * H, 6]
 
     @classmethod
     def of(
@@ -55,7 +55,7 @@ class _Pairs(NamedTuple):
     ) -> "_Pairs":
         heads, number = heads_of(u), len(u) if first is None else len(first)
         u, v = u.detach().contiguous(), v.detach().contiguous()
-        products = wide(u, number * heads, 5)
+        products = wide(u, number * heads, plane.PRODUCTS.value)
         out = cls(
             u, v, first, second, sign, number, heads, curvatures(c, heads), products
         )

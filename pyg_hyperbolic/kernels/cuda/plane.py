@@ -1,9 +1,11 @@
 """Kernels of the gyro-sum in the plane of its two points, for a block of pairs.
 
 Each pair has a row of products, see :mod:`.rows`.  The sum is that of p = sign u and v,
-with the unit vectors e along p and f along the part x = v - share p of v that is across
-it.  All vectors that come out are combinations of p and x, and are given as those of
-v + sign u and u: the difference of two equal points has to be 0.
+with the unit vectors e along p and f along the part x of v that is across it,
+x = (v - base p) - lean p with a base of -1 or 1 near a multiple of p and 0 elsewhere:
+differences of near points are exact.  All vectors that come out are combinations of p
+and x, and are given as those of v + sign u and u: the difference of two equal points
+has to be 0.
 
 A table has P * H rows, ``row``; a program takes BLOCK of them.
 """
@@ -13,9 +15,9 @@ import triton.language as tl
 
 from pyg_hyperbolic.kernels.cuda.scalars import curvature_slope, gyro_sum, radial
 
-# Of each pair: squared lengths of u and v, the share in v = share p + x, the square of
-# x, and the difference of the first two; and how many columns these are.
-UU, VV, SHARE, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(6))
+# Of each pair: squared lengths of u and v, base and lean of x, its square, and the
+# difference of the first two; and how many columns these are.
+UU, VV, BASE, LEAN, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(7))
 # Of each pair, backward, with the gradient g of the sum: coefficients of the gradient
 # of u, a combination of v + sign u, u and g; of that of v, one of u + sign v, v and g;
 # the gradients of c and of the weight; and the size of the weight, by which all but the
@@ -31,14 +33,15 @@ def known(table, row, inside):
     return (
         tl.load(at + UU, mask=inside, other=1.0),
         tl.load(at + VV, mask=inside, other=1.0),
-        tl.load(at + SHARE, mask=inside, other=0.0),
+        tl.load(at + BASE, mask=inside, other=0.0),
+        tl.load(at + LEAN, mask=inside, other=0.0),
         tl.load(at + ACROSS, mask=inside, other=1.0),
         tl.load(at + EXCESS, mask=inside, other=0.0),
     )
 
 
 @triton.jit
-def add(uu, vv, share, across, excess, c):
+def add(uu, vv, base, lean, across, excess, c):
     """The sum w = by_p p + by_x x, and all that its derivatives need.
 
     Returns:
@@ -52,7 +55,18 @@ def add(uu, vv, share, across, excess, c):
     sinhc_u, cosh_u, eu = radial(root * ru)
     sinhc_v, cosh_v, ev = radial(root * rv)
     w = gyro_sum(
-        ru, sinhc_u, cosh_u, eu, share * ru, rv, sinhc_v, cosh_v, ev, v2, excess, c
+        ru,
+        sinhc_u,
+        cosh_u,
+        eu,
+        (base + lean) * ru,
+        rv,
+        sinhc_v,
+        cosh_v,
+        ev,
+        v2,
+        excess,
+        c,
     )
     length = tl.where(origin, rv, w[0])
     by_p = tl.where(origin, 0.0, length * w[1] / ru)
@@ -62,13 +76,14 @@ def add(uu, vv, share, across, excess, c):
 
 
 @triton.jit
-def slopes(origin, share, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
+def slopes(origin, base, lean, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
            with_p, with_x, limit):  # fmt: skip
     """Gradients of p and v, as g_p = p g + p_p p + p_x x, g_v = r g + v_p p + v_x x.
 
     Args:
         origin: Whether u is the origin.
-        share: See :data:`SHARE`.
+        base: See :data:`BASE`.
+        lean: See :data:`LEAN`.
         excess: See :data:`EXCESS`.
         c: Absolute value of the curvature.
         ru: See :func:`add`, as the following.
@@ -99,7 +114,7 @@ def slopes(origin, share, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
     u_f = f_along * along + f_across * across
     some = rv > 0
     length_v = tl.where(some, rv, 1.0)
-    cos_uv = tl.where(some, share * ru / length_v, 1.0)
+    cos_uv = tl.where(some, (base + lean) * ru / length_v, 1.0)
     sin_uv = tl.where(some, v2 / length_v, 0.0)
     v_along = cos_v * along + sin_v * shrink * across
     v_across = cos_v * r * across
@@ -139,12 +154,12 @@ def forward(table, c, weight, place, columns, sign: tl.constexpr, out, rows, hea
     """Sums as Q (v + sign u) + R u: fills in Q and R, times the weight, [P * H, 2]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
-    uu, vv, share, across, excess = known(table, row, inside)
+    uu, vv, base, lean, across, excess = known(table, row, inside)
     by_p, by_x, _, _, _, _, _, _, _, _ = add(
-        uu, vv, share, across, excess, tl.load(c + k)
+        uu, vv, base, lean, across, excess, tl.load(c + k)
     )
     w = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
-    rest = sign * (by_p - by_x * (share + 1))
+    rest = sign * (by_p - by_x * ((base + 1) + lean))
     tl.store(out + 2 * row, times(w, by_x), mask=inside)
     tl.store(out + 2 * row + 1, times(w, rest), mask=inside)
 
@@ -164,14 +179,15 @@ def weight_of(weight, order, columns, row, k, heads, inside, WEIGHTED: tl.conste
 
 
 @triton.jit
-def store_slopes(out, row, inside, sign, by, share, p, p_p, p_x, r, v_p, v_x, of_c):
+def store_slopes(out, row, inside, sign, by, base, lean, p, p_p, p_x, r, v_p, v_x,
+                 of_c):  # fmt: skip
     """Stores the columns U_BOTH to OF_C, each times ``by``."""
-    at = out + SLOPES * row
+    at, opposite = out + SLOPES * row, (base + 1) + lean  # 0 for v = -p
     tl.store(at + U_BOTH, times(by, sign * p_x), mask=inside)
-    tl.store(at + U_U, times(by, p_p - p_x * (share + 1)), mask=inside)
+    tl.store(at + U_U, times(by, p_p - p_x * opposite), mask=inside)
     tl.store(at + U_G, times(by, sign * p), mask=inside)
-    tl.store(at + V_BOTH, times(by, sign * (v_p - v_x * share)), mask=inside)
-    tl.store(at + V_V, times(by, v_x * (share + 1) - v_p), mask=inside)
+    tl.store(at + V_BOTH, times(by, sign * (v_p - v_x * (base + lean))), mask=inside)
+    tl.store(at + V_V, times(by, v_x * opposite - v_p), mask=inside)
     tl.store(at + V_G, times(by, r), mask=inside)
     tl.store(at + OF_C, times(by, of_c), mask=inside)
 
@@ -191,18 +207,18 @@ def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
     curvature = tl.load(c + k)
-    uu, vv, share, across, excess = known(table, row, inside)
+    uu, vv, base, lean, across, excess = known(table, row, inside)
     by_p, by_x, _, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
-        uu, vv, share, across, excess, curvature
+        uu, vv, base, lean, across, excess, curvature
     )
     with_p = tl.load(products + 2 * row, mask=inside, other=0.0)
     with_x = tl.load(products + 2 * row + 1, mask=inside, other=0.0)
     p, p_p, p_x, r, v_p, v_x, by_c = slopes(
-        uu == 0, share, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
+        uu == 0, base, lean, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
         with_p, with_x, limit,
     )  # fmt: skip
     by = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
-    store_slopes(out, row, inside, sign, by, share, p, p_p, p_x, r, v_p, v_x, by_c)
+    store_slopes(out, row, inside, sign, by, base, lean, p, p_p, p_x, r, v_p, v_x, by_c)
     tl.store(out + SLOPES * row + OF_W, by_p * with_p + by_x * with_x, mask=inside)
     tl.store(out + SLOPES * row + TIMES, tl.abs(by), mask=inside)
 
@@ -212,9 +228,9 @@ def distance(table, c, out, rows, heads, SQUARED: tl.constexpr, BLOCK: tl.conste
     """Lengths of the sums (-u) (+) v, or their squares, [P * H]."""
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = row < rows
-    uu, vv, share, across, excess = known(table, row, inside)
+    uu, vv, base, lean, across, excess = known(table, row, inside)
     _, _, length, _, _, _, _, _, _, _ = add(
-        uu, vv, share, across, excess, tl.load(c + row % heads)
+        uu, vv, base, lean, across, excess, tl.load(c + row % heads)
     )
     tl.store(out + row, length * length if SQUARED else length, mask=inside)
 
@@ -229,9 +245,9 @@ def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads,
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = row < rows
     curvature = tl.load(c + row % heads)
-    uu, vv, share, across, excess = known(table, row, inside)
+    uu, vv, base, lean, across, excess = known(table, row, inside)
     _, _, length, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
-        uu, vv, share, across, excess, curvature
+        uu, vv, base, lean, across, excess, curvature
     )
     g = tl.load(grad + row, mask=inside, other=0.0).to(tl.float64)
     if SQUARED:
@@ -240,14 +256,15 @@ def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads,
     g = tl.where(length == 0, 0.0, g)
     origin = uu == 0
     p, p_p, p_x, r, v_p, v_x, by_c = slopes(
-        origin, share, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
+        origin, base, lean, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
         ru * w[1], tl.where(origin, rv, v2 * w[2]), limit,
     )  # fmt: skip
     along = tl.where(origin, 0.0, w[1] / ru)
     beside = tl.where(v2 > 0, w[2] / tl.where(v2 > 0, v2, 1.0), 0.0)
     beside = tl.where(origin, 1 / tl.where(rv > 0, rv, 1.0), beside)
     store_slopes(
-        out, row, inside, -1.0, g, share, 0 * g, p * along + p_p, p * beside + p_x,
+        out, row, inside, -1.0, g, base, lean, 0 * g, p * along + p_p,
+        p * beside + p_x,
         0 * g, r * along + v_p, r * beside + v_x, by_c,
     )  # fmt: skip
     tl.store(out + SLOPES * row + TIMES, 0 * uu + 1, mask=inside)

@@ -1,8 +1,8 @@
 """Kernels that touch the channels of pairs of points: products, and combinations.
 
-What comes between them, for each pair, is in :mod:`.plane`, with p, x, share and sign.
-A pair is a row of u and one of v: those that indices name (INDEXED), rows with the same
-number, or for all rows of u the only one of v (ONE).
+What comes between them, for each pair, is in :mod:`.plane`, with p, x, base, lean and
+sign.  A pair is a row of u and one of v: those that indices name (INDEXED), rows with
+the same number, or for all rows of u the only one of v (ONE).
 """
 
 import triton
@@ -16,9 +16,10 @@ from pyg_hyperbolic.kernels.cuda.pieces import (
 )
 from pyg_hyperbolic.kernels.cuda.plane import (
     ACROSS,
+    BASE,
     EXCESS,
+    LEAN,
     PRODUCTS,
-    SHARE,
     UU,
     VV,
 )
@@ -45,19 +46,28 @@ def block(x, row, inside, channel, width):
 
 
 @triton.jit
+def part_across(p, q, base, lean):
+    """The x of a block of pairs."""
+    return (q - base[:, None] * p) - lean[:, None] * p
+
+
+@triton.jit
 def store_products(table, row, inside, p, q, width):
     """Stores the products of each pair's p and q = v, see :data:`~.plane.PRODUCTS`."""
     uu, vv = tl.sum(p * p, 1), tl.sum(q * q, 1)
     some = tl.where(uu > 0, uu, 1.0)
-    step = tl.sum(p * q, 1) / some
+    share = tl.sum(p * q, 1) / some
+    base = tl.where(share < -0.5, -1.0, tl.where(share > 0.5, 1.0, 0.0))
+    step = share - base
     # from the coordinates of x: near a line nothing else is left
-    x = q - step[:, None] * p
+    x = part_across(p, q, base, step)
     rest = tl.sum(p * x, 1)
     across = tl.sum(x * x, 1) - rest * rest / some
     at = table + PRODUCTS * row
     tl.store(at + UU, uu, mask=inside)
     tl.store(at + VV, vv, mask=inside)
-    tl.store(at + SHARE, step + rest / some, mask=inside)
+    tl.store(at + BASE, base, mask=inside)
+    tl.store(at + LEAN, step + rest / some, mask=inside)
     across = tl.where((across < 0) | (width == 1), 0.0, across)
     tl.store(at + ACROSS, across, mask=inside)
     tl.store(at + EXCESS, tl.sum((p + q) * (p - q), 1), mask=inside)
@@ -67,7 +77,7 @@ def store_products(table, row, inside, p, q, width):
 def products(u, v, first, second, sign: tl.constexpr, table, number, heads, width,
              INDEXED: tl.constexpr, ONE: tl.constexpr, BLOCK_E: tl.constexpr,
              BLOCK_D: tl.constexpr):  # fmt: skip
-    """Fills in the products of the points of all pairs, [P * H, 5]."""
+    """Fills in the products of the points of all pairs, [P * H, 6]."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
     i, j = ends(n, inside, first, second, INDEXED, ONE)
@@ -88,8 +98,9 @@ def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out,
     q = block(v, j * heads + k, inside, channel, width)
     g = block(grad, i * heads + k, inside, channel, width)
     row = n * heads + k
-    share = tl.load(table + PRODUCTS * row + SHARE, mask=inside, other=0.0)
-    with_x = tl.sum(g * (q - share[:, None] * p), 1)
+    base = tl.load(table + PRODUCTS * row + BASE, mask=inside, other=0.0)
+    lean = tl.load(table + PRODUCTS * row + LEAN, mask=inside, other=0.0)
+    with_x = tl.sum(g * part_across(p, q, base, lean), 1)
     tl.store(out + 2 * row, tl.sum(g * p, 1), mask=inside)
     tl.store(out + 2 * row + 1, with_x, mask=inside)
 
