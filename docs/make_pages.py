@@ -16,7 +16,6 @@ DOCS, RESULTS = ROOT / "docs", ROOT / "benchmarks/results"
 WHOLE = {
     ROOT / "benchmarks/README.md": "benchmarks",
     RESULTS / "README.md": "links_and_classes",
-    RESULTS / "first/README.md": "first_results",
     ROOT / "notebooks/README.md": "notebooks",
     ROOT / "examples/README.md": "examples",
     ROOT / "CONTRIBUTING.md": "contributing",
