@@ -39,6 +39,14 @@ def fixed(*sizes: Any, **options: Any) -> HSAGEConv:
     return HSAGEConv(*sizes, curvature=Curvature(1.0, learnable=False))
 
 
+class Resets(HSAGEConv):
+    """A layer whose constructor ends with what users call."""
+
+    def __init__(self, *sizes: Any, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.reset_parameters()
+
+
 WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
     "another limit": (
         "euclidean limit",
@@ -97,6 +105,11 @@ WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
         "an edge with the mask 0 still counts",
     ),
     "parameters that stay": ("reset", stays, "reset_parameters leaves .* as it was"),
+    "a constructor that resets": (
+        "curvature",
+        Resets,
+        "a constructor resets a given Curvature; end it with _reset_weights",
+    ),
     "a curvature of its own": ("curvature", fixed, r"curvature=0\.37 became 1"),
     "inputs that are let through": (
         "errors",

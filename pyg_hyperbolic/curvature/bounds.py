@@ -28,10 +28,10 @@ def check_init(init: object, name: str) -> None:
                 f"'{name}' must be a number, several of them, or 'auto', for layers "
                 f"also a Curvature (got {init!r})"
             )
-        if not (0 < float(value) < math.inf):
+        if not (0 < float(value) <= torch.finfo(torch.float32).max):
             raise ValueError(
-                f"'{name}' must be a positive number: it is the absolute value of the "
-                f"sectional curvature -c (got {value})"
+                f"'{name}' must be a positive number that float32 can hold: it is the "
+                f"absolute value of the sectional curvature -c (got {value})"
             )
 
 

@@ -19,8 +19,13 @@ def project_curvatures(
     is taken in full.  The bounds may be changed during training, and hold from the next
     step on.
 
+    Optimizers lose their hooks where they are copied or pickled: call this again for
+    the copy.  A checkpoint made with ``state_dict`` is not concerned.
+
     Args:
-        optimizer: The optimizer that holds the curvatures' parameters.
+        optimizer: The optimizer that holds the curvatures' parameters.  One that
+            evaluates the loss several times in a step, as LBFGS does, can leave the
+            bounds meanwhile: it is better off with ``sigmoid``.
         module: The model, also inside :class:`DistributedDataParallel`; its curvatures
             are looked up anew at every step.  Where several optimizers share a model,
             register each with the part that it trains.

@@ -37,7 +37,7 @@ def tie_curvatures(module: torch.nn.Module) -> int:
             raise ValueError(
                 f"'module' has copies of a curvature that are no longer the same (got "
                 f"{one} with the parameter {one.raw.tolist()} and {child} with "
-                f"{child.raw.tolist()}); tie them before training, or load one's "
+                f"{child.raw.tolist()}); tie them before the first run, or load one's "
                 f"state_dict into the other"
             )
     copies = {child for _, _, child in places if first[child.origin] is not child}

@@ -157,7 +157,7 @@ class DiseaseTree(InMemoryDataset):
         if num_nodes < 10:
             raise ValueError(
                 f"'num_nodes' must be 10 or more (got {num_nodes}): fewer cannot be "
-                f"split by class; for the bare tree use 'random_tree'"
+                f"split by class"
             )
         if not 0 <= number(noise) < math.inf:
             raise ValueError(f"'noise' must be 0 or a positive number (got {noise})")

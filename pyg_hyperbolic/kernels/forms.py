@@ -70,9 +70,13 @@ def checked_size(size: Any) -> tuple[Any, Any]:
     known = [n for n in size if n is not None] if several else []
     wrong = not several or len(size) != 2
     if wrong or not all(is_whole(n) and n >= 0 for n in known):
+        got, way_out = repr(size), ""
+        if isinstance(size, Tensor):
+            got = f"a tensor of shape {list(size.shape)}"
+            way_out = "; pass weights as edge_weight=..."
         raise ValueError(
             f"'size' must be two whole numbers, of sources and of targets (got "
-            f"{size!r})"
+            f"{got}){way_out}"
         )
     first, second = (None if n is None else whole(n) for n in size)
     return first, second

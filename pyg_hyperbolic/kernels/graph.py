@@ -256,6 +256,7 @@ def _alias(edge_index: Adj) -> Adj:
     """A tensor on the same memory: what is remembered must not hold the key itself."""
     if (
         tracing()
+        or transformed()  # nothing is remembered, and wrapped edges have no memory
         or type(edge_index) is not Tensor
         or edge_index.layout != torch.strided
     ):

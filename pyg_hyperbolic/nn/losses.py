@@ -9,6 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from pyg_hyperbolic.checks import (
     check_device,
     check_flags,
+    check_kind,
     check_real,
     check_shape,
     check_whole,
@@ -18,7 +19,7 @@ from pyg_hyperbolic.geometry import cone_angle, half_aperture
 from pyg_hyperbolic.geometry.rows import Curved
 from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
 from pyg_hyperbolic.nn.dense.embedding import HyperbolicEmbedding
-from pyg_hyperbolic.nn.validation import check_graph, check_pairs
+from pyg_hyperbolic.nn.validation import check_pairs, check_ranges
 
 
 class SampledSoftmaxLoss(torch.nn.Module):
@@ -58,7 +59,7 @@ class SampledSoftmaxLoss(torch.nn.Module):
         super().__init__()
         check_whole(1, num_nodes=num_nodes, num_negatives=num_negatives)
         check_pairs(edge_index, "edge_index", None)
-        check_graph(edge_index, None, (num_nodes, num_nodes), nonnegative=False)
+        check_ranges("'num_nodes' counts all nodes", edge_index=(edge_index, num_nodes))
         if weight is not None:
             _check_weight(weight, num_nodes, edge_index.device)
             weight = weight.float()
@@ -87,7 +88,7 @@ class SampledSoftmaxLoss(torch.nn.Module):
             edges: A batch of the edges, shape :math:`(2, B)`.
             c: Absolute value of the curvature.
         """
-        check_pairs(edges, "edges", embedding.weight.device)
+        _check_points(embedding, edges=edges)
         source, row = edges[0].unique(return_inverse=True)
         drawn = self._draw(source)
         pairs = torch.stack([source[:, None].expand_as(drawn), drawn]).flatten(1)
@@ -123,9 +124,10 @@ def _check_weight(weight: Tensor, num_nodes: int, device: torch.device) -> None:
         )
 
 
-def _check_both(embedding: HyperbolicEmbedding, edges: Tensor, others: Tensor) -> None:
-    check_pairs(edges, "edges", embedding.weight.device)
-    check_pairs(others, "others", embedding.weight.device)
+def _check_points(embedding: HyperbolicEmbedding, **pairs: Tensor) -> None:
+    check_kind(embedding, HyperbolicEmbedding, "embedding")
+    for name, index in pairs.items():
+        check_pairs(index, name, embedding.weight.device)
 
 
 class FermiDiracLoss(torch.nn.Module):
@@ -162,7 +164,7 @@ class FermiDiracLoss(torch.nn.Module):
             others: Pairs that are not edges, shape :math:`(2, Q)`.
             c: Absolute value of the curvature.
         """
-        _check_both(embedding, edges, others)
+        _check_points(embedding, edges=edges, others=others)
         halves = []
         for pairs, label in ((edges, 1.0), (others, 0.0)):
             logits = self.decoder.logits(embedding.dist(pairs, c, squared=True))
@@ -208,7 +210,7 @@ class EntailmentConeLoss(torch.nn.Module):
         Returns:
             Angles, shape :math:`(P)`, 0 for a point inside.
         """
-        check_pairs(pairs, "pairs", embedding.weight.device)
+        _check_points(embedding, pairs=pairs)
         below, above = embedding(pairs[0]), embedding(pairs[1])
         angle = cone_angle(above, below, c)
         return (angle - half_aperture(above, c, self.inner)).relu()
@@ -228,7 +230,7 @@ class EntailmentConeLoss(torch.nn.Module):
             others: Pairs that are not edges, shape :math:`(2, Q)`.
             c: Absolute value of the curvature.
         """
-        _check_both(embedding, edges, others)
+        _check_points(embedding, edges=edges, others=others)
         inside = self.energy(embedding, edges, c).mean()
         outside = (self.margin - self.energy(embedding, others, c)).relu().mean()
         return inside + outside

@@ -60,7 +60,7 @@ def reset(case: Case) -> None:
         torch.manual_seed(2)
         conv.reset_parameters()
         values.append({k: v.clone() for k, v in conv.state_dict().items()})
-    way_out = "reset it in reset_parameters, the parent's first"
+    way_out = "draw it anew in _reset_weights, which reset_parameters calls"
     for name, value in values[0].items():
         same = torch.equal(value, values[1][name])
         expect(same, f"reset_parameters leaves {name} as it was", way_out)
@@ -84,7 +84,9 @@ def curvature(case: Case) -> None:
     )
     own = all(conv.curvature is shared for conv in convs)
     expect(own, "a Curvature that is given is not the layer's", way_out)
-    expect(shared.raw.item() == 2.0, "a constructor resets a given Curvature", way_out)
+    kept = shared.raw.item() == 2.0
+    instead = "end it with _reset_weights, as reset_parameters resets curvatures too"
+    expect(kept, "a constructor resets a given Curvature", instead)
     twins: Any = copy.deepcopy(convs)
     tied = twins[0].curvature is twins[1].curvature
     expect(tied, "copies of two layers no longer share a Curvature", way_out)

@@ -29,11 +29,13 @@ def euclidean_limit(case: Case) -> None:
     for options in [{}, {"edge_weight": weight}] if both else [{}]:
         out, expected = (f(x, edge_index, **options) for f in (conv, twin))
         way_out = "every formula with c has to come to its flat one as c goes to 0"
-        close(out, expected, 1e-5, "the layer is not its twin at c = 1e-12", way_out)
+        given = "with edge_weight" if options else "without edge_weight"
+        wrong = f"is not its twin at c = 1e-12, {given}"
+        close(out, expected, 1e-5, f"the layer {wrong}", way_out)
         own = gradients(conv, out, x=x, **options)
         true = gradients(twin, expected, x=x, **options)
         own = {name: own[name] for name in true}
-        close(own, true, 1e-5, "gradients are not the twin's at c = 1e-12", way_out)
+        close(own, true, 1e-5, f"the gradient of the layer {wrong}", way_out)
 
 
 def finite_at_every_radius(case: Case) -> None:

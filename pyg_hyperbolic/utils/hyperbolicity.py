@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.utils import to_scipy_sparse_matrix
 
 from pyg_hyperbolic.checks import check_kind, check_whole, is_whole
-from pyg_hyperbolic.kernels import Graph, edges
+from pyg_hyperbolic.kernels import edges
 
 Array = np.ndarray[Any, Any]
 
@@ -112,7 +112,11 @@ def _symmetric(edge_index: Tensor, num_nodes: int | None) -> csr_matrix:
     ends = torch.stack([first, second]).cpu()
     if num_nodes is None:
         num_nodes = int(ends.max()) + 1 if ends.numel() > 0 else 0
-    Graph(ends[0], ends[1], num_nodes, num_nodes).rows()  # looks at every index
+    if ends.numel() > 0 and not 0 <= int(ends.min()) <= int(ends.max()) < num_nodes:
+        raise ValueError(
+            f"'edge_index' must hold indices from 0 to {num_nodes - 1} (got "
+            f"{int(ends.min())} to {int(ends.max())}); 'num_nodes' counts all nodes"
+        )
     graph = to_scipy_sparse_matrix(ends, num_nodes=num_nodes).tocsr()
     graph = (graph + graph.T).tocsr()
     graph.setdiag(0)

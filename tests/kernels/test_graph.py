@@ -253,3 +253,6 @@ def test_nothing_of_a_layer_is_kept_in_inference_mode_or_in_a_transformation() -
     torch.testing.assert_close(many[1], conv(x, edge_index, weight))
     conv(x, edge_index).sum().backward()
     assert conv.lin.weight.grad is not None
+    conv = HGCNConv(3, 4, cached=True).double()
+    torch.func.grad(lambda x: conv(x, edge_index).sum())(x)
+    assert conv(x, edge_index).isfinite().all()

@@ -92,8 +92,11 @@ SEED = 135
 
 def problem(
     name: str, radius: float, dtype: torch.dtype = torch.float64
-) -> tuple[Callable[[], Tensor], Leaves]:
-    """Some scalar of a layer's output, and all that it has derivatives by."""
+) -> tuple[Callable[..., Tensor], Leaves]:
+    """Some scalar of a layer's output, and all that it has derivatives by.
+
+    It may be given other points than those of the leaves.
+    """
     torch.manual_seed(SEED)
     make, names = LAYERS[name]
     layer = make()
@@ -125,8 +128,8 @@ def problem(
         if value is not None and value.is_floating_point()
     }
 
-    def loss() -> Tensor:
-        out = layer(*args.values())
+    def loss(x: Tensor = args["x"]) -> Tensor:
+        out = layer(*(args | {"x": x}).values())
         cotangent = torch.arange(1, out.numel() + 1, dtype=out.dtype).sin()
         return (out * cotangent.view_as(out)).sum()
 
@@ -209,3 +212,13 @@ def test_first_and_second_derivatives(name: str, radius: float) -> None:
     assert_equal(slopes(plain, vectors(leaves, 2)), first, rtol=2e-6)
     actual = slopes(derivatives(mixed(grads), leaves), vectors(leaves, 2))
     assert_equal(actual, second, rtol=1e-5)
+
+
+# Running statistics are written to, which torch.func refuses, PyTorch's as well.
+@pytest.mark.parametrize("name", [x for x in LAYERS if "BatchNorm" not in x])
+def test_derivatives_by_torch_func(name: str) -> None:
+    loss, leaves = problem(name, 0.5)
+    plain = derivatives(loss(), {"x": leaves["x"]})
+    for transform in (torch.func.grad, torch.func.jacfwd):
+        found = transform(loss)(leaves["x"].detach())
+        assert_equal({"x": found}, plain, rtol=1e-9)

@@ -163,6 +163,7 @@ def others() -> dict[str, Row]:
     table, two = nn.HyperbolicEmbedding(N, 3), r"'\w+' must have two rows"
     every = {k: values.index(EDGES, *each(two, EDGES.t())) for k in ("edges", "others")}
     trained = {"edges": every["edges"], "c": c}
+    whose = {"embedding": choice(table, "be a HyperbolicEmbedding", table.weight, None)}
     between = {"pairs": every["edges"], "c": c, "squared": flag(False)}
     near = {"points": features(U, *matrix), "k": whole(2), "c": c}
     softmax, cones = nn.SampledSoftmaxLoss(EDGES, N), nn.EntailmentConeLoss()
@@ -180,9 +181,9 @@ def others() -> dict[str, Row]:
         "HyperbolicEmbedding()": (nn.HyperbolicEmbedding(5, 3), item),
         "HyperbolicEmbedding.dist()": (table.dist, between),
         "HyperbolicEmbedding.nearest()": (table.nearest, near),
-        "SampledSoftmaxLoss()": (partial(softmax, table), trained),
-        "FermiDiracLoss()": (partial(nn.FermiDiracLoss(), table), every | {"c": c}),
-        "EntailmentConeLoss()": (partial(cones, table), every | {"c": values.c()}),
+        "SampledSoftmaxLoss()": (softmax, whose | trained),
+        "FermiDiracLoss()": (nn.FermiDiracLoss(), whose | every | {"c": c}),
+        "EntailmentConeLoss()": (cones, whose | every | {"c": values.c()}),
     }
 
 

@@ -86,7 +86,7 @@ def row(x: Tensor, number: str, *wrong: Wrong) -> Arg:
 
 def edges(x: Tensor, *wrong: Wrong) -> Arg:
     out = each("have two rows", x.t().contiguous(), x[0], x[None])
-    out += each("(hold (source|target) indices from 0|be within 0)", x + 7, x - 1)
+    out += each("(hold (source |target |)indices from 0|be within 0)", x + 7, x - 1)
     out += [*no_tensor(x), (x.float(), INTEGERS), (x > 0, INTEGERS), *wrong]
     return Arg(x, out, (x.int(),))
 
@@ -100,8 +100,9 @@ def weights(x: Tensor, number: str = "have one number for each") -> Arg:
 
 def size(n: int) -> Arg:
     floats = (float(n), float(n)), torch.full((2,), float(n))
+    weights = torch.rand(n), r"be two .* \(got a tensor of .*edge_weight="
     others = (n,), (n, n, n), n, (-1, n), "55"
-    out = each("be two whole numbers", *floats, *others)
+    out = [*each("be two whole numbers", *floats, *others), weights]
     out += each(rf"be that of 'x', \({n}, {n}\)", (n - 1, n), (n, n + 1))
     return Arg(None, out, ((n, n), [n, n], torch.tensor([n, n])))
 
@@ -134,7 +135,7 @@ def curvature(several: bool = False) -> Arg:
     out = [
         ("1", r"be a number, or 'auto' \(got '1'\); a number has no quotes"),
         (torch.ones(()), r"be a number or a Curvature \(got a tensor.*without a call"),
-        *each("be a positive number", -1.0, 0.0, math.nan),
+        *each("be a positive number", -1.0, 0.0, math.nan, 1e39),
         *each("be a number, several of them, or 'auto'", None, [1.0, "a"], {}),
         *each("be a number or a sequence", []),
     ]

@@ -253,8 +253,16 @@ class HyperbolicConv(HyperbolicMessagePassing):
         ends = (source, target) if forward else (target, source)
         rows = source.shape[self.node_dim]
         first, second = (rows if x is None else x.shape[self.node_dim] for x in ends)
-        if target is None and is_sparse(edge_index):  # it knows its targets
-            first, second = edge_index.size(1), edge_index.size(0)
+        if is_sparse(edge_index):
+            known = edge_index.size(1), edge_index.size(0)
+            if target is None:  # the matrix knows its targets
+                first, second = (first, known[1]) if forward else (known[0], second)
+            if known != (first, second):
+                raise ValueError(
+                    f"'edge_index' must be a matrix of shape {[second, first]}, with a "
+                    f"row for each target and a column for each source, to fit 'x' "
+                    f"(got {[*known[::-1]]}); (x, None) leaves the targets to it"
+                )
         if size is None:
             return first, second
         given = checked_size(size)

@@ -12,6 +12,8 @@ from torch_geometric.utils import is_sparse
 from pyg_hyperbolic.checks import check_flags
 from pyg_hyperbolic.curvature import CurvatureLike
 from pyg_hyperbolic.kernels import remembered
+from pyg_hyperbolic.kernels.forms import weights_of
+from pyg_hyperbolic.kernels.operator import transformed
 from pyg_hyperbolic.nn.conv.base import HyperbolicConv
 from pyg_hyperbolic.nn.validation import check_graph
 
@@ -117,6 +119,14 @@ class NormalizedConv(HyperbolicConv):
         if known is not None:
             return (known, None) if sparse else known
         graph = self.seen_graph(edge_index, edge_weight, x)
+        weight = weights_of(*graph)
+        if self.validate and weight is not None and not weight.isfinite().all():
+            raise ValueError(
+                "'edge_weight' must have a sum >= 0 at each node for normalize=True; "
+                "pass normalize=False for signed weights"
+            )
+        if transformed():  # by torch.func, whose tensors are of no use afterwards
+            return graph
         if self.cached and sparse:
             self._cached_adj_t = graph[0]
         elif self.cached:

@@ -13,11 +13,12 @@ from pyg_hyperbolic.geometry.rows import wide_dtype
 from pyg_hyperbolic.nn.kge.evaluation import Ranked
 from pyg_hyperbolic.nn.kge.tables import rows
 from pyg_hyperbolic.nn.kge.validation import (
-    check_ranges,
+    MORE,
     check_settings,
     check_triples,
     curvature_of,
 )
+from pyg_hyperbolic.nn.validation import check_ranges
 
 
 class HyperbolicKGEModel(Ranked):
@@ -203,6 +204,7 @@ class HyperbolicKGEModel(Ranked):
         self, head_index: Tensor, rel_type: Tensor, tail_index: Tensor, relations: int
     ) -> None:
         check_ranges(
+            MORE,
             head_index=(head_index, self.num_nodes),
             rel_type=(rel_type, relations),
             tail_index=(tail_index, self.num_nodes),

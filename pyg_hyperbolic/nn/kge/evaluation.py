@@ -11,7 +11,8 @@ from tqdm import tqdm
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.checks import check_flags, check_whole
 from pyg_hyperbolic.nn.kge.ranking import Known, RankingMetrics, metrics, ranks_of
-from pyg_hyperbolic.nn.kge.validation import check_known, check_ranges
+from pyg_hyperbolic.nn.kge.validation import MORE, check_known
+from pyg_hyperbolic.nn.validation import check_ranges
 
 _SCORES = 2**20  # that are held at a time
 
@@ -99,7 +100,7 @@ class Ranked(KGEModel):
         heads, rels, tails = check_known(known, self.node_emb.weight.device)
         sizes = (self.num_nodes, self.num_relations, self.num_nodes)
         check_ranges(
-            **{f"known[{i}]": (known[i], size) for i, size in enumerate(sizes)}
+            MORE, **{f"known[{i}]": (known[i], size) for i, size in enumerate(sizes)}
         )
         number = self.rel_emb.num_embeddings
         backwards = self.num_relations if self.reciprocal else 0

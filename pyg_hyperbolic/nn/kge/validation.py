@@ -17,6 +17,7 @@ from pyg_hyperbolic.checks import (
 from pyg_hyperbolic.curvature import Curvature, CurvatureLike, as_curvature
 from pyg_hyperbolic.curvature.auto import AUTO
 
+MORE = "build the model with more nodes or relations"
 CHOICES = {"geometry": ("hyperbolic", "euclidean"), "criterion": ("bce", "softmax")}
 
 
@@ -60,21 +61,6 @@ def check_triples(device: torch.device, **indices: Any) -> None:
         check_index(index, name)
         check_device(index.device, device, name, "the model")
         check_shape(index, name, indices[first].shape, fits=first)
-
-
-def check_ranges(**indices: tuple[Tensor, int]) -> None:
-    """Raises if an index is out of its range; waits for the device.
-
-    Args:
-        **indices: Indices, and how many things there are.
-    """
-    for name, (index, number) in indices.items():
-        if index.numel() > 0 and not 0 <= int(index.min()) <= int(index.max()) < number:
-            raise ValueError(
-                f"'{name}' must hold indices from 0 to {number - 1} (got "
-                f"{int(index.min())} to {int(index.max())}); build the model with more "
-                f"nodes or relations"
-            )
 
 
 def check_known(known: object, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

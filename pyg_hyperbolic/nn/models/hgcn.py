@@ -28,8 +28,8 @@ class HGCN(HyperbolicGNN):
             the normalization. (default: :obj:`False`)
         act_kwargs (dict, optional): Arguments of the activation function.
             (default: :obj:`None`)
-        norm (str or Callable, optional): The normalization function.
-            (default: :obj:`None`)
+        norm (str or Callable, optional): The normalization function: PyG's by name,
+            those of this package as modules. (default: :obj:`None`)
         norm_kwargs (dict, optional): Arguments of the normalization function.
             (default: :obj:`None`)
         jk (str, optional): The jumping knowledge mode. (default: :obj:`None`)

@@ -127,10 +127,26 @@ def test_indices_out_of_range(row: int, end: str) -> None:
     edges[row, 1] = 7
     for aggregation in ("midpoint", "tangent", "local"):
         conv = HGCNConv(3, 4, aggregation=aggregation, validate=True)
-        for form in ("edge_index", *FORMS):
+        for form in ("edge_index", *(x for x in FORMS if "edge_index" in x)):
             edge_index, weight = to_form(edges, torch.ones(3), form, (8, 8))
             with pytest.raises(ValueError, match=message):
                 conv(X, edge_index, weight)
+
+
+@each("size", [(8, 8), (3, 8), (8, 3)])
+@each("form", ["csr", "coo"])
+def test_sparse_matrices_of_other_nodes(form: str, size: tuple[int, int]) -> None:
+    """Of more nodes than there are features of, or of fewer."""
+    matrix, _ = to_form(EDGES, torch.ones(3), form, size)
+    shape = rf"{[*size[::-1]]}".replace("[", r"\[")
+    features = {3: X, 8: torch.randn(8, 3)}
+    for layer in (HGCNConv, HGATConv, HSAGEConv, HyboNetConv):
+        for x in features.values():
+            if size != (len(x), len(x)):
+                with pytest.raises(ValueError, match=rf"to fit 'x' \(got {shape}"):
+                    layer(3, 4)(x, matrix)
+    conv = HSAGEConv((3, 3), 4)
+    assert conv((features[size[0]], features[size[1]]), matrix).shape == (size[1], 4)
 
 
 @each("options", [{}, BACK])
@@ -171,6 +187,12 @@ def test_unusable_weights(aggregation: str, form: str) -> None:
                     conv(X, *given)
             else:  # signed weights are fine there
                 conv(X, *given)
+
+
+def test_degrees_that_cannot_be_normalized() -> None:
+    conv = HGCNConv(3, 4, aggregation="tangent", validate=True)
+    with pytest.raises(ValueError, match="must have a sum >= 0 at each node for norm"):
+        conv(X, EDGES, torch.tensor([-2.0, 1.0, 1.0]))
 
 
 @aggregations
