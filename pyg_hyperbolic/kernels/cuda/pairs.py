@@ -24,8 +24,9 @@ from pyg_hyperbolic.kernels.cuda.launch import (
 
 Gradients = tuple[Tensor | None, ...]
 _BLOCK = 128  # how many pairs a program computes the scalars of
-# Without the second ptxas spills a register of the unweighted form.
-_SCALARS = {"BLOCK": _BLOCK, "maxnreg": 192}
+# Without it ptxas spills a register of some of the kernels.
+_ROOM = {"maxnreg": 192}
+_SCALARS = {"BLOCK": _BLOCK, **_ROOM}
 # Columns of gradients, see plane.SLOPES: the first of three for each of the two points.
 _OF_FIRST, _OF_SECOND, _OF_C, _OF_WEIGHT, _TIMES, _COLUMNS = 0, 3, 6, 7, 8, 9
 
@@ -115,7 +116,7 @@ class _Pairs(NamedTuple):
         run(
             rows.with_gradient, self.grid, self.u, self.v, *self.indices, self.sign,
             self.products, grad, with_grad, self.number, self.heads, self.width,
-            **self.has, **self.sizes,
+            **self.has, **self.sizes, **_ROOM,
         )  # fmt: skip
         _, limit, _ = LIMITS[self.u.dtype]
         run(
