@@ -72,6 +72,21 @@ def check_index(x: Any, name: str) -> None:
         )
 
 
+def check_ranges(way_out: str, **indices: tuple[Tensor, int]) -> None:
+    """Raises if an index is out of its range; waits for the device.
+
+    Args:
+        way_out: End of the message.
+        **indices: Indices, and how many things there are.
+    """
+    for name, (x, many) in indices.items():
+        if x.numel() > 0 and not 0 <= int(x.min()) <= int(x.max()) < many:
+            raise ValueError(
+                f"'{name}' must hold indices from 0 to {many - 1} (got "
+                f"{int(x.min())} to {int(x.max())}); {way_out}"
+            )
+
+
 def check_device(
     own: torch.device, device: torch.device, name: str, whose: str
 ) -> None:

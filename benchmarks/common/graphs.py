@@ -29,7 +29,8 @@ from pyg_hyperbolic.datasets.split import stratified_masks
 SAFE: list[Any] = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
 GAMMAS = (0.05, 0.1, 0.2, 0.5)
 PER_CLASS, VALIDATION, TEST = 20, 500, 1000  # nodes of a class-balanced split
-TITLES = {"cora": "Cora", "citeseer": "CiteSeer", "pubmed": "PubMed"}
+PLANETOID = {"cora": "Cora", "citeseer": "CiteSeer", "pubmed": "PubMed"}
+TITLES = PLANETOID | {"disease-m": "Disease-M"}
 
 
 class MissingDataset(Exception):
@@ -37,7 +38,7 @@ class MissingDataset(Exception):
 
 
 def _planetoid(dataset: str, folder: Path, seed: int) -> Data:
-    name = TITLES[dataset]
+    name = PLANETOID[dataset]
     try:
         data = Planetoid(str(folder / "planetoid"), name, transform=NormalizeFeatures())
         return data[0]
@@ -94,15 +95,15 @@ OF_LINKS: dict[str, Loader] = {
     "disease": partial(_hgcn, HGCNDisease),
     "disease-m": partial(_hgcn, partial(HGCNDisease, task="m")),
     "airport": partial(_hgcn, HGCNAirport),
-    **{name: partial(_planetoid, name) for name in TITLES},
+    **{name: partial(_planetoid, name) for name in PLANETOID},
     **{f"synthetic-tree-{gamma:g}": partial(_synthetic, gamma) for gamma in GAMMAS},
     "disease-tree": _TREE,
 }
 OF_CLASSES: dict[str, Loader] = {
     "disease": partial(_hgcn, partial(HGCNDisease, task="nc")),
     "airport": partial(_hgcn, HGCNAirport),
-    **{name: partial(_planetoid, name) for name in TITLES},
-    **{f"{name}-random": partial(_balanced, name) for name in TITLES},
+    **{name: partial(_planetoid, name) for name in PLANETOID},
+    **{f"{name}-random": partial(_balanced, name) for name in PLANETOID},
     "disease-tree": _TREE,
     "blocks": lambda folder, seed: blocks(seed),
 }

@@ -70,8 +70,8 @@ def checked_size(size: Any) -> tuple[Any, Any]:
     known = [n for n in size if n is not None] if several else []
     wrong = not several or len(size) != 2
     if wrong or not all(is_whole(n) and n >= 0 for n in known):
-        got, way_out = repr(size), ""
-        if isinstance(size, Tensor):
+        got, way_out, pair = repr(size), "", several and len(size) == 2
+        if isinstance(size, Tensor) and (size.is_floating_point() or not pair):
             got = f"a tensor of shape {list(size.shape)}"
             way_out = "; pass weights as edge_weight=..."
         raise ValueError(

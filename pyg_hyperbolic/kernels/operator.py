@@ -62,8 +62,11 @@ def _device(x: Tensor) -> str:
 
 
 def transformed() -> bool:
-    """Whether a transformation of functions is at work, which loops can't follow."""
-    return (
+    """Whether a transformation of functions is at work, which loops can't follow.
+
+    Under a compiler it is not asked: Dynamo takes any answer of functorch for one.
+    """
+    return not tracing() and (
         torch._C._functorch.peek_interpreter_stack() is not None
         or forward_ad._current_level >= 0
     )

@@ -10,6 +10,7 @@ from pyg_hyperbolic.checks import (
     check_device,
     check_flags,
     check_kind,
+    check_ranges,
     check_real,
     check_shape,
     check_whole,
@@ -19,7 +20,7 @@ from pyg_hyperbolic.geometry import cone_angle, half_aperture
 from pyg_hyperbolic.geometry.rows import Curved
 from pyg_hyperbolic.nn.decoders import FermiDiracDecoder
 from pyg_hyperbolic.nn.dense.embedding import HyperbolicEmbedding
-from pyg_hyperbolic.nn.validation import check_pairs, check_ranges
+from pyg_hyperbolic.nn.validation import check_pairs
 
 
 class SampledSoftmaxLoss(torch.nn.Module):
@@ -125,7 +126,8 @@ def _check_weight(weight: Tensor, num_nodes: int, device: torch.device) -> None:
 
 
 def _check_points(embedding: HyperbolicEmbedding, **pairs: Tensor) -> None:
-    check_kind(embedding, HyperbolicEmbedding, "embedding")
+    # It may be compiled, or in some other wrapper.
+    check_kind(embedding, torch.nn.Module, "embedding", "; pass a HyperbolicEmbedding")
     for name, index in pairs.items():
         check_pairs(index, name, embedding.weight.device)
 

@@ -174,21 +174,6 @@ def check_mean(aggr: object, name: str, way_out: str = "") -> None:
         )
 
 
-def check_ranges(way_out: str, **indices: tuple[Tensor, int]) -> None:
-    """Raises if an index is out of its range; waits for the device.
-
-    Args:
-        way_out: End of the message.
-        **indices: Indices, and how many things there are.
-    """
-    for name, (index, number) in indices.items():
-        if index.numel() > 0 and not 0 <= int(index.min()) <= int(index.max()) < number:
-            raise ValueError(
-                f"'{name}' must hold indices from 0 to {number - 1} (got "
-                f"{int(index.min())} to {int(index.max())}); {way_out}"
-            )
-
-
 def check_graph(
     edge_index: Adj,
     edge_weight: OptTensor,

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from torch import Tensor
 from torch_geometric.utils import to_scipy_sparse_matrix
 
-from pyg_hyperbolic.checks import check_kind, check_whole, is_whole
+from pyg_hyperbolic.checks import check_kind, check_ranges, check_whole, is_whole
 from pyg_hyperbolic.kernels import edges
 
 Array = np.ndarray[Any, Any]
@@ -112,11 +112,7 @@ def _symmetric(edge_index: Tensor, num_nodes: int | None) -> csr_matrix:
     ends = torch.stack([first, second]).cpu()
     if num_nodes is None:
         num_nodes = int(ends.max()) + 1 if ends.numel() > 0 else 0
-    if ends.numel() > 0 and not 0 <= int(ends.min()) <= int(ends.max()) < num_nodes:
-        raise ValueError(
-            f"'edge_index' must hold indices from 0 to {num_nodes - 1} (got "
-            f"{int(ends.min())} to {int(ends.max())}); 'num_nodes' counts all nodes"
-        )
+    check_ranges("'num_nodes' counts all nodes", edge_index=(ends, num_nodes))
     graph = to_scipy_sparse_matrix(ends, num_nodes=num_nodes).tocsr()
     graph = (graph + graph.T).tocsr()
     graph.setdiag(0)

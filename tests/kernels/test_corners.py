@@ -139,6 +139,22 @@ def test_points_nearly_opposite_or_nearly_equal(
     assert (by_c - true_by_c).abs() <= bar / apart.min() * true_by_c.abs()
 
 
+@each("share", [-2.0, -1.5, -0.8, -0.4])
+@each("f", PAIRS)
+def test_points_nearly_on_one_ray_in_single_precision(f: str, share: float) -> None:
+    """A parent and its child in a tree: products are fused into the differences."""
+    u = 12 * torch.nn.functional.normalize(torch.randn(200, 3, dtype=DOUBLE), dim=-1)
+    v, grad = share * u + 1e-3 * torch.randn(200, 3, dtype=DOUBLE), torch.randn(200, 1)
+    inputs = [leaf(u, torch.float32), leaf(v, torch.float32), leaf(1.0)]
+    fast, slow = PAIRS[f]
+    with backend("cpu"):
+        got = derived(lambda *x: grad * fast(*x), inputs)
+    true = derived(lambda *x: grad.double() * slow(*x), [leaf(x) for x in inputs])
+    for a, b in zip(got[:-1], true[:-1], strict=True):
+        error = (a - b).norm(dim=-1) / b.norm(dim=-1)
+        assert error.median() <= 8 * torch.finfo(torch.float32).eps
+
+
 @backends
 @each("radius", [1.0, 8.0, 300.0])
 def test_one_dimension_is_a_line(radius: float, by: str, dtype: torch.dtype) -> None:

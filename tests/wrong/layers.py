@@ -163,7 +163,7 @@ def others() -> dict[str, Row]:
     table, two = nn.HyperbolicEmbedding(N, 3), r"'\w+' must have two rows"
     every = {k: values.index(EDGES, *each(two, EDGES.t())) for k in ("edges", "others")}
     trained = {"edges": every["edges"], "c": c}
-    whose = {"embedding": choice(table, "be a HyperbolicEmbedding", table.weight, None)}
+    whose = {"embedding": choice(table, "be a Module", table.weight, None)}
     between = {"pairs": every["edges"], "c": c, "squared": flag(False)}
     near = {"points": features(U, *matrix), "k": whole(2), "c": c}
     softmax, cones = nn.SampledSoftmaxLoss(EDGES, N), nn.EntailmentConeLoss()

@@ -27,7 +27,7 @@ class Row(NamedTuple):
     rv: float
     v1: float  # part of v along u
     v2: float  # part of v across u
-    base: float  # x = (v - base u) - lean u: -1 or 1 near a multiple of u, 0 elsewhere
+    base: float  # x = (v - base u) - lean u: -1, 0 or 1, if v is near the line of u
     lean: float
     excess: float  # ru^2 - rv^2
     radial_v: Radial
@@ -204,9 +204,10 @@ def add_forward(lo, hi, u, v, c, out):
             kind = u.dtype.type
             by_u, by_x = kind(row.by_u), kind(row.by_x)
             base, lean = kind(row.base), kind(row.lean)
+            rest = kind(row.lean - np.float64(lean))  # that rounding has left of it
             for t in range(u.shape[2]):
                 p = u[i, k, t]
-                x = rejection(p, v[j, k, t], base, lean)
+                x = difference(rejection(p, v[j, k, t], base, lean), rest * p)
                 out[i, k, t] = by_u * p + by_x * x
 
 

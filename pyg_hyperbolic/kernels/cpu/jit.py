@@ -34,8 +34,8 @@ class _Cache(FunctionCache):
 
 
 # Sums may be reordered, so that they are vectorized.  What must stay as it is written
-# is written so that reordering does no harm: the difference of a point to itself is 0
-# whichever way it is rounded.  NaN and infinity are kept.
+# is a :func:`difference`, or written so that reordering does no harm: the difference of
+# a point to itself is 0 whichever way it is rounded.  NaN and infinity are kept.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "fastmath": {"reassoc", "contract", "nsz"},
@@ -73,10 +73,13 @@ def folder(compiled: Any) -> str:
 
 @intrinsic
 def difference(context: Any, x: Any, y: Any) -> Any:
-    """x - y, rounded as it stands: no sum around it is put in another order."""
+    """x - y in this place: no sum around it is put in another order.
+
+    A product may be fused into it, which rounds it less.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.fsub(*args, flags=("nsz",))  # without any it gets all
+        return builder.fsub(*args, flags=("nsz", "contract"))
 
     return x(x, y), codegen
 

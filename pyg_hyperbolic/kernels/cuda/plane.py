@@ -2,8 +2,8 @@
 
 Each pair has a row of products, see :mod:`.rows`.  The sum is that of p = sign u and v,
 with the unit vectors e along p and f along the part x of v that is across it,
-x = (v - base p) - lean p with a base of -1 or 1 near a multiple of p and 0 elsewhere:
-differences of near points are exact.  All vectors that come out are combinations of p
+x = (v - base p) - lean p, where base is -1, 0 or 1, so that differences of near points
+are exact.  All vectors that come out are combinations of p
 and x, and are given as those of v + sign u and u: the difference of two equal points
 has to be 0.
 

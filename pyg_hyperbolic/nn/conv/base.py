@@ -258,10 +258,11 @@ class HyperbolicConv(HyperbolicMessagePassing):
             if target is None:  # the matrix knows its targets
                 first, second = (first, known[1]) if forward else (known[0], second)
             if known != (first, second):
+                names = ("target", "source") if forward else ("source", "target")
                 raise ValueError(
                     f"'edge_index' must be a matrix of shape {[second, first]}, with a "
-                    f"row for each target and a column for each source, to fit 'x' "
-                    f"(got {[*known[::-1]]}); (x, None) leaves the targets to it"
+                    f"row for each {names[0]} and a column for each {names[1]}, to fit "
+                    f"'x' (got {[*known[::-1]]})"
                 )
         if size is None:
             return first, second

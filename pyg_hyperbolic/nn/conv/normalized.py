@@ -116,27 +116,33 @@ class NormalizedConv(HyperbolicConv):
             )
         sparse = isinstance(edge_index, SparseTensor)
         known = self._cached_adj_t if sparse else self._cached_edge_index
-        if known is not None:
-            return (known, None) if sparse else known
-        graph = self.seen_graph(edge_index, edge_weight, x)
-        weight = weights_of(*graph)
-        if self.validate and weight is not None and not weight.isfinite().all():
-            raise ValueError(
-                "'edge_weight' must have a sum >= 0 at each node for normalize=True; "
-                "pass normalize=False for signed weights"
-            )
-        if transformed():  # by torch.func, whose tensors are of no use afterwards
-            return graph
-        if self.cached and sparse:
-            self._cached_adj_t = graph[0]
-        elif self.cached:
-            self._cached_edge_index = graph
+        if known is None:
+            graph = self.seen_graph(edge_index, edge_weight, x)
+        else:
+            graph = (known, None) if sparse else known
+        if self.validate:
+            _check_normalized(weights_of(*graph))
+        # Tensors of a transformation by torch.func are of no use after it.
+        if known is None and self.cached and not transformed():
+            if sparse:
+                self._cached_adj_t = graph[0]
+            else:
+                self._cached_edge_index = graph
         return graph
 
     def _forget(self) -> None:
         """Empties the cache.  Its names are those of GCNConv, as users set them."""
         self._cached_edge_index = None
         self._cached_adj_t = None
+
+
+def _check_normalized(weight: OptTensor) -> None:
+    if weight is not None and not bool(weight.isfinite().all()):
+        raise ValueError(
+            f"'edge_weight' must have a finite sum >= 0 at each node to be normalized "
+            f"(got {int((~weight.isfinite()).sum())} that are no numbers afterwards); "
+            f"pass normalize=False for signed weights"
+        )
 
 
 def gcn_normalize(

@@ -7,7 +7,7 @@ from torch.nn import Embedding
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.checks import whole
+from pyg_hyperbolic.checks import check_ranges, whole
 from pyg_hyperbolic.curvature import Curvature, CurvatureLike
 from pyg_hyperbolic.geometry.rows import wide_dtype
 from pyg_hyperbolic.nn.kge.evaluation import Ranked
@@ -18,7 +18,6 @@ from pyg_hyperbolic.nn.kge.validation import (
     check_triples,
     curvature_of,
 )
-from pyg_hyperbolic.nn.validation import check_ranges
 
 
 class HyperbolicKGEModel(Ranked):

@@ -9,10 +9,9 @@ from torch_geometric.nn.kge import KGEModel
 from tqdm import tqdm
 
 from pyg_hyperbolic import kernels
-from pyg_hyperbolic.checks import check_flags, check_whole
+from pyg_hyperbolic.checks import check_flags, check_ranges, check_whole
 from pyg_hyperbolic.nn.kge.ranking import Known, RankingMetrics, metrics, ranks_of
 from pyg_hyperbolic.nn.kge.validation import MORE, check_known
-from pyg_hyperbolic.nn.validation import check_ranges
 
 _SCORES = 2**20  # that are held at a time
 

@@ -54,6 +54,13 @@ def check(
         assert (got[name] - value).norm() <= 20 * rtol * (value.norm() + rtol), name
 
 
+def test_a_compiled_layer_keeps_its_cache() -> None:
+    conv, (edge_index, _) = HGCNConv(4, 4, cached=True), random_graph(9)
+    call = compiled(conv)
+    call(torch.randn(9, 4), edge_index)
+    assert conv._cached_edge_index is not None
+
+
 @pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
 @pytest.mark.parametrize("aggregation", ["midpoint", "tangent"])
 def test_one_graph_for_all_radii(aggregation: str, flow: str) -> None:

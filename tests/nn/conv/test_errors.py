@@ -191,7 +191,7 @@ def test_unusable_weights(aggregation: str, form: str) -> None:
 
 def test_degrees_that_cannot_be_normalized() -> None:
     conv = HGCNConv(3, 4, aggregation="tangent", validate=True)
-    with pytest.raises(ValueError, match="must have a sum >= 0 at each node for norm"):
+    with pytest.raises(ValueError, match=r"must have a finite sum >= 0 .* \(got"):
         conv(X, EDGES, torch.tensor([-2.0, 1.0, 1.0]))
 
 
