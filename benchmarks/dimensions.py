@@ -15,7 +15,14 @@ from statistics import fmean
 from benchmarks.common import cli
 from benchmarks.common.encoders import EUCLIDEAN, NAMES
 from benchmarks.common.presets import LINKS
-from benchmarks.common.report import COLORS, figure, markdown, unique, write
+from benchmarks.common.report import (
+    COLORS,
+    by_dimension,
+    figure,
+    markdown,
+    unique,
+    write,
+)
 from benchmarks.common.runs import Run
 from benchmarks.common.statistics import confidence, spread
 from benchmarks.common.sweep import RESULTS, Place, complete, planned
@@ -49,8 +56,7 @@ def catches_up(done: Sequence[Run], dataset: str) -> str:
         if flat is None or not curved:
             continue
         first = max(curved, key=lambda m: means[m])
-        low = confidence(at[first])[0] if len(at[first]) > 1 else means[first]
-        behind.append((dimension, flat < low))
+        behind.append((dimension, flat < band(at[first])[0]))
     if not behind or behind[-1][1]:
         return "not up to the largest"
     last = max((d for d, is_behind in behind if is_behind), default=0)
@@ -71,24 +77,24 @@ def table(done: Sequence[Run]) -> str:
     return markdown(rows)
 
 
+def band(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % confidence interval, of a single value the value."""
+    return confidence(values) if len(values) > 1 else (values[0], values[0])
+
+
 def draw(done: Sequence[Run], path: Path) -> None:
     """A panel for each graph, a line with its band for each model."""
     datasets = unique(run["dataset"] for run in done)
     size = {"figsize": (3.4 * len(datasets), 3.4)}
     with figure(path, 1, len(datasets), **size) as (shown, panels):
+        looks = [
+            {"color": color, "linestyle": "--" if model in EUCLIDEAN else "-"}
+            for color, model in zip(COLORS, MODELS, strict=False)
+        ]
         for panel, dataset in zip(panels[0], datasets, strict=True):
-            for color, model in zip(COLORS, MODELS, strict=False):
-                own = scores(done, dataset, model)
-                style = "--" if model in EUCLIDEAN else "-"
-                means = [fmean(values) for values in own.values()]
-                panel.plot([*own], means, style, color=color, label=NAMES[model])
-                if all(len(values) > 1 for values in own.values()) and own:
-                    band = zip(*map(confidence, own.values()), strict=True)
-                    panel.fill_between([*own], *band, color=color, alpha=0.2, lw=0)
-            panel.set_xscale("log", base=2)
-            panel.set_xticks(DIMENSIONS, [str(d) for d in DIMENSIONS])
+            lines = {NAMES[model]: scores(done, dataset, model) for model in MODELS}
+            by_dimension(panel, lines, looks, band)
             panel.set_title(title(LINKS, dataset).partition(",")[0], fontsize=10)
-            panel.set_xlabel("dimensions")
         panels[0][0].set_ylabel("test ROC AUC (%)")
         handles = panels[0][0].get_legend_handles_labels()
         shown.legend(*handles, loc="outside upper center", ncols=5, frameon=False)

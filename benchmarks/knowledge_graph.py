@@ -4,7 +4,7 @@
 negatives at a rate that falls to zero, and tested as the field does: all entities
 ranked as heads and as tails, known triples left out.  The epoch with the best filtered
 MRR of the validation triples counts.  Runs are appended to ``knowledge_graph.jsonl`` as
-they end, and are not repeated.
+they end, and are not repeated; where there are several dimensions, they are drawn.
 """
 
 import math
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -24,7 +25,14 @@ from tqdm import tqdm
 
 from benchmarks.common import cli, runs
 from benchmarks.common.graphs import MissingDataset
-from benchmarks.common.report import markdown, unique
+from benchmarks.common.report import (
+    COLORS,
+    by_dimension,
+    extent,
+    figure,
+    markdown,
+    unique,
+)
 from benchmarks.common.statistics import spread
 from benchmarks.common.sweep import Place, in_processes, usable_device
 from benchmarks.common.triples import GRAPHS, KnowledgeGraph, load_triples
@@ -156,6 +164,30 @@ def table(done: Sequence[runs.Run]) -> str:
     return markdown(rows)
 
 
+def draw(done: Sequence[runs.Run], path: Path) -> None:
+    """Test MRR by dimension, from the least to the most of all seeds."""
+    graphs = unique(run["dataset"] for run in done)
+    colors = dict(zip(MODELS, COLORS, strict=False))
+    with figure(path, 1, len(graphs), figsize=(4.5 * len(graphs), 3.6)) as (_, panels):
+        for panel, dataset in zip(panels[0], graphs, strict=True):
+            lines: dict[str, dict[int, list[float]]] = {}
+            looks: dict[str, dict[str, Any]] = {}
+            for run in done:
+                if run["dataset"] == dataset and "test" in run:
+                    preset = run["preset"]
+                    geometry, epochs = preset["geometry"], preset["epochs"]
+                    name = f"{NAMES[geometry][run['model']]}, {epochs} epochs"
+                    found = lines.setdefault(name, {}).setdefault(preset["dim"], [])
+                    found.append(100 * run["test"]["mrr"])
+                    style = "--" if geometry == "euclidean" else "-"
+                    color = colors[run["model"]]
+                    looks[name] = {"color": color, "linestyle": style, "marker": "o"}
+            by_dimension(panel, lines, [*looks.values()], extent)
+            panel.set_title(dataset)
+            panel.legend(frameon=False)
+        panels[0][0].set_ylabel("test MRR (%), filtered")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs what is missing, writes the table, and returns the exit status."""
     options = cli.of_training(__doc__, seeds=3)
@@ -201,6 +233,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not done:
             raise ValueError(f"'--dataset' names no graph that is here: {args.dataset}")
         cli.publish(table(done), args.out, "knowledge_graph")
+        if len(unique(run["preset"]["dim"] for run in done)) > 1:
+            draw(done, args.out / "knowledge_graph.png")
 
     return cli.guarded(job)
 

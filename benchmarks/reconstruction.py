@@ -30,7 +30,14 @@ from benchmarks.common import cli, runs
 from benchmarks.common.ancestors import reconstruction
 from benchmarks.common.graphs import MissingDataset, read_graph
 from benchmarks.common.hierarchy import Hierarchy
-from benchmarks.common.report import COLORS, figure, markdown, unique
+from benchmarks.common.report import (
+    COLORS,
+    by_dimension,
+    extent,
+    figure,
+    markdown,
+    unique,
+)
 from benchmarks.common.runs import Run
 from pyg_hyperbolic.datasets import WordNet, data_root
 from pyg_hyperbolic.nn import HyperbolicEmbedding, SampledSoftmaxLoss
@@ -208,24 +215,19 @@ def draw_dimensions(done: Sequence[Run], path: Path) -> None:
     with figure(path, 1, len(graphs), **size) as (_, panels):
         for panel, dataset in zip(panels[0], graphs, strict=True):
             own = [run for run in done if run["dataset"] == dataset]
-            lines = unique((run["model"], run["preset"]["epochs"]) for run in own)
-            for line in lines:
-                color = COLORS[[*GEOMETRIES, CONSTRUCTION].index(line[0])]
-                found: dict[int, list[float]] = {}
-                for run in own:
-                    if (run["model"], run["preset"]["epochs"]) == line:
-                        score = run["mean_average_precision"]
-                        found.setdefault(run["preset"]["dim"], []).append(score)
-                found = dict(sorted(found.items()))
-                epochs = f", {line[1]} epochs" if line[1] else ""
-                means = [fmean(values) for values in found.values()]
-                panel.plot([*found], means, "o-", color=color, label=line[0] + epochs)
-                ends = ([f(values) for values in found.values()] for f in (min, max))
-                panel.fill_between([*found], *ends, color=color, alpha=0.2, lw=0)
-            dimensions = sorted(unique(run["preset"]["dim"] for run in own))
-            panel.set_xscale("log", base=2)
-            panel.set_xticks(dimensions, [str(d) for d in dimensions])
-            panel.set(title=dataset, xlabel="dimensions", ylim=(0, 1.03))
+            lines: dict[str, dict[int, list[float]]] = {}
+            for run in own:
+                preset, name = run["preset"], run["model"]
+                name += f", {preset['epochs']} epochs" if preset["epochs"] else ""
+                found = lines.setdefault(name, {}).setdefault(preset["dim"], [])
+                found.append(run["mean_average_precision"])
+            order = [*GEOMETRIES, CONSTRUCTION]
+            looks = [
+                {"color": COLORS[order.index(name.partition(",")[0])], "marker": "o"}
+                for name in lines
+            ]
+            by_dimension(panel, lines, looks, extent)
+            panel.set(title=dataset, ylim=(0, 1.03))
             panel.legend(frameon=False)
         panels[0][0].set_ylabel("mean average precision")
 

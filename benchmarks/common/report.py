@@ -1,8 +1,9 @@
 """Tables and figures: what all of them share."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -53,3 +54,36 @@ def figure(path: Path, rows: int, columns: int, **look: Any) -> Iterator[Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     shown.savefig(path, dpi=150)
     pyplot.close(shown)
+
+
+def by_dimension(
+    panel: Any,
+    lines: Mapping[str, Mapping[int, Sequence[float]]],
+    looks: Sequence[Mapping[str, Any]],
+    band: Callable[[Sequence[float]], tuple[float, float]],
+) -> None:
+    """Draws means against the number of dimensions, a line with its band for each name.
+
+    Args:
+        panel: Where to draw.
+        lines: The values of all seeds, by name and dimension.
+        looks: Each line's look, with a color.
+        band: From where to where the band of some values goes.
+    """
+    for (name, found), look in zip(lines.items(), looks, strict=True):
+        if not found:
+            continue
+        dimensions = sorted(found)
+        values = [found[dimension] for dimension in dimensions]
+        panel.plot(dimensions, [*map(fmean, values)], label=name, **look)
+        ends = zip(*map(band, values), strict=True)
+        panel.fill_between(dimensions, *ends, color=look["color"], alpha=0.2, lw=0)
+    ticks = sorted(unique(dimension for found in lines.values() for dimension in found))
+    panel.set_xscale("log", base=2)
+    panel.set_xticks(ticks, [*map(str, ticks)])
+    panel.set_xlabel("dimensions")
+
+
+def extent(values: Sequence[float]) -> tuple[float, float]:
+    """From the least to the most."""
+    return min(values), max(values)

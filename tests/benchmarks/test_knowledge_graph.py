@@ -29,11 +29,15 @@ def test_all_models_and_their_twins_run_once(
     args = [*SHORT, "--dataset", small, "--out", str(tmp_path)]
     for _ in range(2):
         assert knowledge_graph.main(args) == 0
+    picture = tmp_path / "knowledge_graph.png"
+    assert not picture.exists()
     text = capsys.readouterr().out
     for names in knowledge_graph.NAMES.values():
         assert all(name in text for name in names.values())
+    assert knowledge_graph.main([*args, "--model", "roth", "--dim", "4", "6"]) == 0
+    assert picture.stat().st_size > 10_000
     done = runs.read(tmp_path / "knowledge_graph.jsonl")
-    assert len(done) == 8
+    assert len(done) == 10
     for run in done:
         assert [epoch for epoch, *_ in run["curve"]] == [2, 4]
         assert 0 < run["test"]["mrr"] <= 1 and run["score"] == max(
