@@ -94,6 +94,7 @@ def draw(done: Sequence[Run], path: Path) -> None:
         for panel, dataset in zip(panels[0], datasets, strict=True):
             lines = {NAMES[model]: scores(done, dataset, model) for model in MODELS}
             by_dimension(panel, lines, looks, band)
+            panel.set_ylim(top=min(panel.get_ylim()[1], 101))  # bands go beyond
             panel.set_title(title(LINKS, dataset).partition(",")[0], fontsize=10)
         panels[0][0].set_ylabel("test ROC AUC (%)")
         handles = panels[0][0].get_legend_handles_labels()
