@@ -81,7 +81,7 @@ def gromov_hyperbolicity(
         generator: Source of the samples; by default torch's own.
 
     Returns:
-        A :class:`Hyperbolicity`: :math:`\delta`, the diameter, and their ratio.
+        A :class:`Hyperbolicity`: :math:`\delta`, how sure it is, and the diameter.
 
     Raises:
         ValueError: If :obj:`num_samples` is not positive.
