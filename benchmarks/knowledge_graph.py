@@ -154,7 +154,7 @@ def table(done: Sequence[runs.Run]) -> str:
         name = NAMES[preset["geometry"]][run["model"]]
         return run["dataset"], name, *settings, preset["weight_decay"]
 
-    for row in unique(map(key, done)):
+    for row in sorted(unique(map(key, done)), key=lambda row: (row[0], row[2])):
         own = [run for run in done if key(run) == row and "test" in run]
         cells = [spread([100 * run["score"] for run in own])]
         cells += [spread([100 * run["test"][name] for run in own]) for name in METRICS]
