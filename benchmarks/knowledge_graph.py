@@ -140,6 +140,15 @@ def do(run: runs.Run, place: Place) -> str | None:
     return None
 
 
+def row_of(run: runs.Run) -> tuple[Any, ...]:
+    """Graph, model, dimension, and the settings that may differ."""
+    preset = run["preset"]
+    own_rate = preset["curvature_lr"] if preset["geometry"] == "hyperbolic" else "-"
+    settings = preset["dim"], preset["epochs"], preset["lr"], own_rate
+    name = NAMES[preset["geometry"]][run["model"]]
+    return run["dataset"], name, *settings, preset["weight_decay"]
+
+
 def table(done: Sequence[runs.Run]) -> str:
     """A row for each graph, model and settings: mean ± standard deviation."""
     head = ["", "model", "dim", "epochs", "rate", "rate of c", "decay"]
@@ -147,15 +156,8 @@ def table(done: Sequence[runs.Run]) -> str:
         [*head, "validation MRR", "MRR", "Hits@1", "Hits@3", "Hits@10", "CPU minutes"]
     ]
 
-    def key(run: runs.Run) -> tuple[Any, ...]:
-        preset = run["preset"]
-        own_rate = preset["curvature_lr"] if preset["geometry"] == "hyperbolic" else "-"
-        settings = preset["dim"], preset["epochs"], preset["lr"], own_rate
-        name = NAMES[preset["geometry"]][run["model"]]
-        return run["dataset"], name, *settings, preset["weight_decay"]
-
-    for row in sorted(unique(map(key, done)), key=lambda row: (row[0], row[2])):
-        own = [run for run in done if key(run) == row and "test" in run]
+    for row in sorted(unique(map(row_of, done)), key=lambda row: (row[0], row[2])):
+        own = [run for run in done if row_of(run) == row and "test" in run]
         cells = [spread([100 * run["score"] for run in own])]
         cells += [spread([100 * run["test"][name] for run in own]) for name in METRICS]
         minutes = [run["seconds"] / 60 for run in own]
@@ -165,7 +167,10 @@ def table(done: Sequence[runs.Run]) -> str:
 
 
 def draw(done: Sequence[runs.Run], path: Path) -> None:
-    """Test MRR by dimension, from the least to the most of all seeds."""
+    """Test MRR by dimension, from the least to the most of all seeds.
+
+    In brackets are the rates of points and of curvatures, and the weight decay.
+    """
     graphs = unique(run["dataset"] for run in done)
     colors = dict(zip(MODELS, COLORS, strict=False))
     with figure(path, 1, len(graphs), figsize=(4.5 * len(graphs), 3.6)) as (_, panels):
@@ -174,14 +179,13 @@ def draw(done: Sequence[runs.Run], path: Path) -> None:
             looks: dict[str, dict[str, Any]] = {}
             for run in done:
                 if run["dataset"] == dataset and "test" in run:
-                    preset = run["preset"]
-                    geometry, epochs = preset["geometry"], preset["epochs"]
-                    name = f"{NAMES[geometry][run['model']]}, {epochs} epochs"
-                    found = lines.setdefault(name, {}).setdefault(preset["dim"], [])
+                    _, name, dim, epochs, *rates = row_of(run)
+                    name += f", {epochs} epochs ({', '.join(map(str, rates))})"
+                    found = lines.setdefault(name, {}).setdefault(dim, [])
                     found.append(100 * run["test"]["mrr"])
-                    style = "--" if geometry == "euclidean" else "-"
-                    color = colors[run["model"]]
-                    looks[name] = {"color": color, "linestyle": style, "marker": "o"}
+                    euclidean = run["preset"]["geometry"] == "euclidean"
+                    look = {"linestyle": "--" if euclidean else "-", "marker": "o"}
+                    looks[name] = look | {"color": colors[run["model"]]}
             by_dimension(panel, lines, [*looks.values()], extent)
             panel.set_title(dataset)
             panel.legend(frameon=False)

@@ -3,9 +3,8 @@
 Each pair has a row of products, see :mod:`.rows`.  The sum is that of p = sign u and v,
 with the unit vectors e along p and f along the part x of v that is across it,
 x = (v - base p) - lean p, where base is -1, 0 or 1, so that differences of near points
-are exact.  All vectors that come out are combinations of p
-and x, and are given as those of v + sign u and u: the difference of two equal points
-has to be 0.
+are exact.  All vectors that come out are combinations of p and x, and are given as
+those of v + sign u and u: the difference of two equal points has to be 0.
 
 A table has P * H rows, ``row``; a program takes BLOCK of them.
 """
@@ -54,20 +53,8 @@ def add(uu, vv, base, lean, across, excess, c):
     root = tl.sqrt(c)
     sinhc_u, cosh_u, eu = radial(root * ru)
     sinhc_v, cosh_v, ev = radial(root * rv)
-    w = gyro_sum(
-        ru,
-        sinhc_u,
-        cosh_u,
-        eu,
-        (base + lean) * ru,
-        rv,
-        sinhc_v,
-        cosh_v,
-        ev,
-        v2,
-        excess,
-        c,
-    )
+    along = (base + lean) * ru
+    w = gyro_sum(ru, sinhc_u, cosh_u, eu, along, rv, sinhc_v, cosh_v, ev, v2, excess, c)
     length = tl.where(origin, rv, w[0])
     by_p = tl.where(origin, 0.0, length * w[1] / ru)
     by_x = tl.where(v2 > 0, length * w[2] / tl.where(v2 > 0, v2, 1.0), 0.0)
