@@ -66,7 +66,9 @@ class HSAGEConv(HyperbolicConv):
           if bipartite, where those of the targets may be missing,
           edge indices :math:`(2, |\mathcal{E}|)`
           or sparse matrix :math:`(|\mathcal{V}|, |\mathcal{V}|)`,
-          edge weights :math:`(|\mathcal{E}|)` *(optional)*
+          edge weights :math:`(|\mathcal{E}|)` *(optional)*.
+          Several sets of features on one graph are
+          :math:`(*, |\mathcal{V}|, F_{in})`.
         - **outputs:** node features :math:`(|\mathcal{V}|, F_{out})` or
           :math:`(|\mathcal{V_t}|, F_{out})` if bipartite
 

@@ -76,7 +76,9 @@ class HyboNetConv(NormalizedConv):
           (|\mathcal{V_t}|, *))` for a bipartite graph,
           edge indices :math:`(2, |\mathcal{E}|)`
           or sparse matrix :math:`(|\mathcal{V}|, |\mathcal{V}|)`,
-          edge weights :math:`(|\mathcal{E}|)` *(optional)*
+          edge weights :math:`(|\mathcal{E}|)` *(optional)*.
+          Several sets of features on one graph are
+          :math:`(*, |\mathcal{V}|, F_{in})`.
         - **output:** node features :math:`(|\mathcal{V}|, F_{out})` or
           :math:`(|\mathcal{V_t}|, F_{out})`
 

@@ -20,6 +20,12 @@ class HGAT(HyperbolicGNN):
             ``v2=True`` sets to ``"v2"``.  With concatenated heads, the numbers of
             hidden and output channels are those of all heads together.
 
+    Shapes:
+        - **input:** node features :math:`(|\mathcal{V}|, F_{in})`, edge indices
+          :math:`(2, |\mathcal{E}|)` or sparse matrix :math:`(|\mathcal{V}|,
+          |\mathcal{V}|)`, edge features :math:`(|\mathcal{E}|, D)` *(optional)*
+        - **output:** node features :math:`(|\mathcal{V}|, F_{out})`
+
     Raises:
         ValueError: If channels cannot be split among concatenated heads.
     """

@@ -40,6 +40,14 @@ class HGCN(HyperbolicGNN):
             curvature also where it is given as a number. (default: :obj:`False`)
         **kwargs (optional): Additional arguments of
             :class:`~pyg_hyperbolic.nn.HGCNConv`.
+
+    Shapes:
+        - **input:** node features :math:`(|\mathcal{V}|, F_{in})`, edge indices
+          :math:`(2, |\mathcal{E}|)` or sparse matrix :math:`(|\mathcal{V}|,
+          |\mathcal{V}|)`, edge weights :math:`(|\mathcal{E}|)` *(optional)*.  Several
+          sets of features on one graph are :math:`(*, |\mathcal{V}|, F_{in})`.
+        - **output:** node features :math:`(|\mathcal{V}|, F_{out})`, or :math:`(*,
+          |\mathcal{V}|, F_{out})`
     """
 
     supports_edge_weight: Final[bool] = True

@@ -20,6 +20,10 @@ class HGraphSAGE(HyperbolicGNN):
         num_layers (int): Number of message passing layers.
         **kwargs (optional): Further arguments of :class:`~pyg_hyperbolic.nn.HGCN`, and
             those of the layer, :class:`~pyg_hyperbolic.nn.HSAGEConv`.
+
+    Shapes:
+        Those of :class:`~pyg_hyperbolic.nn.HGCN`; with a pair of sizes, those of
+        :class:`~pyg_hyperbolic.nn.HSAGEConv`.
     """
 
     supports_edge_weight: Final[bool] = True

@@ -20,6 +20,9 @@ class HNN(HyperbolicGNN):
         *args: As for :class:`~pyg_hyperbolic.nn.HGCN`, and so for keywords.
         **kwargs (optional): Additional arguments of
             :class:`~pyg_hyperbolic.nn.HLinear`.
+
+    Shapes:
+        Those of :class:`~pyg_hyperbolic.nn.HGCN`, without edge weights.
     """
 
     supports_edge_weight: Final[bool] = False

@@ -21,6 +21,9 @@ class HyboNet(HyperbolicGNN):
         num_layers (int): Number of message passing layers.
         **kwargs (optional): Further arguments of :class:`~pyg_hyperbolic.nn.HGCN`, and
             those of the layer, :class:`~pyg_hyperbolic.nn.HyboNetConv`.
+
+    Shapes:
+        Those of :class:`~pyg_hyperbolic.nn.HGCN`.
     """
 
     supports_edge_weight: Final[bool] = True
