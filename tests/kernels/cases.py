@@ -171,6 +171,11 @@ OPERATIONS = {
 }  # fmt: skip
 every = pytest.mark.parametrize("name", OPERATIONS)
 backends = pytest.mark.parametrize("by", ["cpu", "portable"])
+# The interpreter is slow, and warns of what a GPU computes and does not pick.
+silent = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+all_backends = pytest.mark.parametrize(
+    "by", ["cpu", "portable", pytest.param("cuda", marks=[interpreted, silent])]
+)
 
 
 def points(shape: tuple[int, ...], radius: float) -> Tensor:

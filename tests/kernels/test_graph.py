@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from itertools import pairwise
 from weakref import ref
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch_geometric import EdgeIndex
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.kernels import Graph, graph_of, remembered
 from pyg_hyperbolic.kernels.cpu.midpoint import _work
+from pyg_hyperbolic.kernels.graph import Rows
 from pyg_hyperbolic.nn import HGCNConv
 from pyg_hyperbolic.testing.graphs import FORMS, to_form
 from tests.where import each
@@ -30,20 +30,14 @@ class Made:
     """Something that has been made."""
 
 
-Edges = list[list[tuple[int, int]]]
-
-
-def listed(ptr: Tensor, ends: Tensor, order: Tensor) -> Edges:
-    """For each node its edges: the other end, and the place in the user's list."""
-    if order.numel() == 0:
-        order = torch.arange(ends.numel())
-    pairs = list(zip(ends.tolist(), order.tolist(), strict=True))
-    return [pairs[a:b] for a, b in pairwise(ptr)]
-
-
-def expected(of: Tensor, others: Tensor, number: int) -> Edges:
-    pairs = list(zip(of.tolist(), others.tolist(), strict=True))
-    return [[(k, e) for e, (j, k) in enumerate(pairs) if j == i] for i in range(number)]
+def check(rows: Rows, of: Tensor, others: Tensor, number: int) -> None:
+    """Edges of each node, in the order of their places in the user's list."""
+    ptr, ends, order = rows
+    places = order if order.numel() else torch.arange(len(ends))
+    first = torch.bincount(of, minlength=number).cumsum(0)
+    assert ptr.tolist() == [0, *first.tolist()]
+    assert places.tolist() == of.argsort(stable=True).tolist()
+    assert ends.tolist() == others[places].tolist()
 
 
 @each("dtype", [torch.int64, torch.int32])
@@ -59,13 +53,12 @@ def test_edges_of_each_target_and_of_each_source(
     ptr, ordered, order = graph.rows()
     assert order.numel() == (0 if sort else 7)
     by_rows = Graph.of_rows(ptr, ordered, SIZE[0])
-    for one, places in (
-        (graph, slice(None)),
-        (by_rows, slice(None) if sort else order),
+    for one, ends in (
+        (graph, (source, target)),
+        (by_rows, (ordered, target.sort().values)),
     ):
-        ends = source[places], target[places]
-        assert listed(*one.rows()) == expected(ends[1], ends[0], SIZE[1])
-        assert listed(*one.columns()) == expected(*ends, SIZE[0])
+        check(one.rows(), *reversed(ends), SIZE[1])
+        check(one.columns(), *ends, SIZE[0])
         assert one.rows() is one.rows() and one.columns() is one.columns()
 
 
@@ -146,7 +139,7 @@ def test_a_change_of_the_index_is_noticed() -> None:
         change()
         after = graph_of(given, None, SIZE, FLOWS[0])[0]
         assert after is not before
-        assert listed(*after.rows()) == expected(given[1], given[0], SIZE[1])
+        check(after.rows(), given[1], given[0], SIZE[1])
 
 
 def test_what_is_made_depends_on_settings_and_on_other_tensors() -> None:

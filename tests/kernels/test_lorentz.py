@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.geometry.lorentz import lorentz_map
-from tests.kernels.cases import DOUBLE, agree, derived, interpreted
+from tests.kernels.cases import DOUBLE, agree, all_backends, derived
 from tests.where import each
 
 RADII = [0.0, 1e-5, 0.03, 0.2, 1.0, 5.0, 12.0, 50.0, 170.0, 400.0]
@@ -27,13 +27,7 @@ def reference(h: Tensor, x: Tensor, *rest: Tensor) -> Tensor:
     return lorentz_map(x, h, *rest)
 
 
-backends = pytest.mark.parametrize(
-    "by", ["cpu", "portable", pytest.param("cuda", marks=interpreted)]
-)
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the interpreter's
-@backends
+@all_backends
 @each("radius", RADII)
 def test_values_and_gradients(dtype: torch.dtype, radius: float, by: str) -> None:
     rows = 6 if by == "cuda" else 30  # the interpreter is slow
@@ -51,26 +45,15 @@ def test_values_and_gradients(dtype: torch.dtype, radius: float, by: str) -> Non
     agree(got, derived(reference, wide), bar)
 
 
-@backends
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_inputs_of_any_layout(by: str) -> None:
-    """Such as columns of a larger tensor."""
-    *given, c = inputs(1.0, DOUBLE, 6)
+@all_backends
+def test_images_narrower_than_their_points_and_of_any_layout(by: str) -> None:
+    """Such as columns of a larger tensor; in CUDA a program takes four at a time."""
+    h, x, time, bias, c = inputs(1.0, DOUBLE, 6)
+    given = h[:, :2], x, time[:2], bias[:2]
     strided = [torch.stack([y, -y], dim=-1)[..., 0] for y in given]
     with kernels.backend(by):
         got = derived(kernels.lorentz_map, [*strided, c])
-    agree(got, derived(reference, [*given, c]), 1e-11)
-
-
-@interpreted
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_points_wider_than_their_images() -> None:
-    """A program reads their channels block by block: four at a time, here."""
-    h, x, time, bias, c = inputs(1.0, DOUBLE)
-    given = [h[:, :2], x, time[:2], bias[:2], c]
-    with kernels.backend("cuda"):
-        got = derived(kernels.lorentz_map, given)
-    agree(got, derived(reference, given), 1e-12)
+    agree(got, derived(reference, [*given, c]), 1e-12)
 
 
 def test_second_derivatives() -> None:

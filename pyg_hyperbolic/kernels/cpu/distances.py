@@ -136,6 +136,6 @@ def along_sum(i, j, k, squared, u, v, c, at, at_v, g, by_u, by_v, by_c):
     v_u, v_x = s.r * along + s.v_u, s.r * across + s.v_x
     for t in range(u.shape[2]):
         p = -np.float64(u[i, k, t])
-        x = rejection(p, np.float64(v[j, k, t]), row.base, row.lean)
+        x = rejection(p, np.float64(v[j, k, t]), row.base, row.lean, row.rest)
         by_u[i, k, t] -= bounded(g * (u_u * p + u_x * x), u)
         by_v[j, k, t] += bounded(g * (v_u * p + v_x * x), u)

@@ -108,7 +108,9 @@ def log_forward(lo, hi, edges, x, target, c, at_x, at_target, out):
                 by_u, by_z = w * row.by_u, w * row.by_x
                 for t in range(x.shape[2]):
                     u = -np.float64(target[i, k, t])
-                    z = rejection(u, np.float64(x[j, k, t]), row.base, row.lean)
+                    z = rejection(
+                        u, np.float64(x[j, k, t]), row.base, row.lean, row.rest
+                    )
                     out[i, k, t] += by_u * u + by_z * z
 
 
@@ -151,7 +153,9 @@ def log_backward(
                 g_x = 0.0
                 for t in range(x.shape[2]):
                     u = -np.float64(target[i, k, t])
-                    z = rejection(u, np.float64(x[j, k, t]), row.base, row.lean)
+                    z = rejection(
+                        u, np.float64(x[j, k, t]), row.base, row.lean, row.rest
+                    )
                     g_x += np.float64(grad[i, k, t]) * z
                 if learned:
                     by_weight[place(edges, e), k] = row.by_u * g_u + row.by_x * g_x
@@ -163,7 +167,9 @@ def log_backward(
                 by_c[k] += w * s.c
                 for t in range(x.shape[2]):
                     g, u = np.float64(grad[i, k, t]), -np.float64(target[i, k, t])
-                    z = rejection(u, np.float64(x[j, k, t]), row.base, row.lean)
+                    z = rejection(
+                        u, np.float64(x[j, k, t]), row.base, row.lean, row.rest
+                    )
                     by_x[j, k, t] += w * bounded(s.r * g + s.v_u * u + s.v_x * z, x)
                     by_target[i, k, t] -= w * bounded(
                         s.p * g + s.u_u * u + s.u_x * z, x

@@ -19,6 +19,9 @@ from pyg_hyperbolic.kernels.cpu.scalars import (
     radial,
 )
 
+# Of x nothing is across u if taking away its part along u leaves so many roundings.
+LEAST = 8.0
+
 
 class Row(NamedTuple):
     """Two points and their sum."""
@@ -27,8 +30,9 @@ class Row(NamedTuple):
     rv: float
     v1: float  # part of v along u
     v2: float  # part of v across u
-    base: float  # x = (v - base u) - lean u: -1, 0 or 1, if v is near the line of u
-    lean: float
+    base: float  # x = ((v - base u) - lean u) - rest u: -1, 0 or 1, near the line of u
+    lean: float  # in the dtype of the points
+    rest: float  # what its rounding leaves
     excess: float  # ru^2 - rv^2
     radial_v: Radial
     w: Sum
@@ -38,13 +42,27 @@ class Row(NamedTuple):
 
 
 @scalar
-def rejection(p, q, base, lean):
+def rejection(p, q, base, lean, rest):
     """A coordinate of x, from those of the first point and of the second.
 
-    In two steps, of which the first is exact for near points: a compiler that is free
-    to make one of them would lose that.
+    In steps, of which the first is exact for near points, and the last takes away what
+    the others leave along u: a compiler that is free to make one of them loses that.
     """
-    return difference(difference(q, base * p), lean * p)
+    return difference(difference(difference(q, base * p), lean * p), rest * p)
+
+
+@scalar
+def products_of_x(u, i, side, v, j, k, base, lean, rest):
+    """Square of x, and its product with the first point, which should be 0."""
+    kind = u.dtype.type
+    whole, step, end = kind(base), kind(lean), kind(rest)
+    xx, px = kind(0), kind(0)
+    for t in range(u.shape[2]):
+        p = side * u[i, k, t]
+        x = rejection(p, v[j, k, t], whole, step, end)
+        xx += x * x
+        px += p * x
+    return np.float64(xx), np.float64(px)
 
 
 @scalar
@@ -80,25 +98,30 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
     ru, rv = math.sqrt(uu), math.sqrt(vv)
     if uu == 0:  # w = v, and its derivatives are those of at_origin
         w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
-        return Row(0.0, rv, rv, 0.0, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
-    base, lean = 0.0, uv / uu
-    square = vv - lean * uv
+        return Row(0.0, rv, rv, 0.0, 0.0, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
+    share = uv / uu
+    square = vv - share * uv
+    base = 0.0
+    if square < 0.5 * vv:  # near a line: differences of near points are exact
+        base = -1.0 if share < -0.5 else 1.0 if share > 0.5 else 0.0
+    lean = np.float64(kind(share - base))
+    rest = share - base - lean
     if square < 0.5 * vv:
-        # near a line, from the coordinates of x; differences of near points are exact
-        base = -1.0 if lean < -0.5 else 1.0 if lean > 0.5 else 0.0
-        whole, step, s_rest, s_xx = kind(base), kind(lean - base), kind(0), kind(0)
-        for t in range(u.shape[2]):
-            p = side * u[i, k, t]
-            q = rejection(p, v[j, k, t], whole, step)
-            s_rest += p * q
-            s_xx += q * q
-        rest = np.float64(s_rest)
-        lean = np.float64(step) + rest / uu
-        square = max(np.float64(s_xx) - rest * rest / uu, 0.0)
+        xx, px = products_of_x(u, i, side, v, j, k, base, lean, 0.0)
+        rest = px / uu
+        square = max(xx - rest * px, 0.0)
+        if square < 0.5 * xx:
+            # of x there is little but the rounding of its part along u
+            yy, py = products_of_x(u, i, side, v, j, k, base, lean, rest)
+            rest += py / uu
+            square = max(yy - py * py / uu, 0.0)
+            noise = LEAST * np.finfo(u.dtype).eps
+            if yy <= noise * noise * xx:
+                square = 0.0
     if u.shape[2] == 1:
         square = 0.0
     v2 = math.sqrt(square)
-    v1 = (base + lean) * ru
+    v1 = (base + lean + rest) * ru
     w = gyro_sum(ru, at_u, v1, rv, at_v, v2, excess, c)
     return Row(
         ru,
@@ -107,6 +130,7 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
         v2,
         base,
         lean,
+        rest,
         excess,
         at_v,
         w,
@@ -203,11 +227,10 @@ def add_forward(lo, hi, u, v, c, out):
             row = add(u, i, 1.0, v, j, k, c[k], at_radius(u, i, k, c[k]), at_v)
             kind = u.dtype.type
             by_u, by_x = kind(row.by_u), kind(row.by_x)
-            base, lean = kind(row.base), kind(row.lean)
-            rest = kind(row.lean - np.float64(lean))  # that rounding has left of it
+            base, lean, rest = kind(row.base), kind(row.lean), kind(row.rest)
             for t in range(u.shape[2]):
                 p = u[i, k, t]
-                x = difference(rejection(p, v[j, k, t], base, lean), rest * p)
+                x = rejection(p, v[j, k, t], base, lean, rest)
                 out[i, k, t] = by_u * p + by_x * x
 
 
@@ -226,7 +249,7 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
                 p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
                 with_u += g * p
                 q = np.float64(v[j, k, t])
-                with_x += g * rejection(p, q, row.base, row.lean)
+                with_x += g * rejection(p, q, row.base, row.lean, row.rest)
             s = (
                 slopes(row, at_u, with_u, with_x, c[k])
                 if row.ru > 0
@@ -235,6 +258,7 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
             by_c[k] += s.c
             for t in range(u.shape[2]):
                 p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])
-                x = rejection(p, np.float64(v[j, k, t]), row.base, row.lean)
+                q = np.float64(v[j, k, t])
+                x = rejection(p, q, row.base, row.lean, row.rest)
                 by_u[i, k, t] = bounded(s.p * g + s.u_u * p + s.u_x * x, u)
                 by_v[j, k, t] += bounded(s.r * g + s.v_u * p + s.v_x * x, u)

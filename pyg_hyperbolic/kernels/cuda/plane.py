@@ -17,6 +17,7 @@ from pyg_hyperbolic.kernels.cuda.scalars import curvature_slope, gyro_sum, radia
 # Of each pair: squared lengths of u and v, base and lean of x, its square, and the
 # difference of the first two; and how many columns these are.
 UU, VV, BASE, LEAN, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(7))
+LEAST = tl.constexpr(16 * 2.0**-52)
 # Of each pair, backward, with the gradient g of the sum: coefficients of the gradient
 # of u, a combination of v + sign u, u and g; of that of v, one of u + sign v, v and g;
 # the gradients of c and of the weight; and the size of the weight, by which all but the
@@ -47,9 +48,13 @@ def add(uu, vv, base, lean, across, excess, c):
         Both coefficients, which are no gradients; the length of w; the lengths of u (1
         where that is 0), v and x; S of u, S and C of v; and the fields of the Sum.
     """
-    rv, v2 = tl.sqrt(vv), tl.sqrt(across)
     origin = uu == 0
     ru = tl.where(origin, 1.0, tl.sqrt(uu))
+    rv, v2 = tl.sqrt(vv), tl.sqrt(across)
+    # Behind the origin and far out v2 counts however small it is; a vector that is made
+    # of v + sign u and u does not tell less than so many roundings of these from none.
+    noise = LEAST * ru * (tl.abs(base + 1) + tl.abs(lean))
+    v2 = tl.where((base + lean < 0) & (v2 <= noise), 0.0, v2)
     root = tl.sqrt(c)
     sinhc_u, cosh_u, eu = radial(root * ru)
     sinhc_v, cosh_v, ev = radial(root * rv)
