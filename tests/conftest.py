@@ -33,7 +33,6 @@ AssertClose = Callable[..., None]
 # layers: slow as a whole.
 SLOW = (
     "benchmarks",
-    "curvature/test_projection_distributed",
     "datasets",
     "examples",
     "geometry/test_transforms",

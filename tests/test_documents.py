@@ -48,7 +48,7 @@ def test_there_are_blocks() -> None:
 
 @pytest.mark.filterwarnings("ignore:Using 'NeighborSampler':UserWarning")
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_blocks_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_run(path: Path) -> None:
     matplotlib.use("Agg")
     values = namespace()
     for number, block in enumerate(blocks(path)):

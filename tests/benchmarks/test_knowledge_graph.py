@@ -1,14 +1,14 @@
 """A short run of the benchmark of knowledge graphs, as a user starts it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import knowledge_graph
-from benchmarks.common import runs
 from benchmarks.common.triples import FILES, load_triples
 
-SHORT = ["--epochs", "4", "--dim", "4", "--seeds", "0", "--set", "every=2"]
+COMMAND = "knowledge_graph --epochs 4 --dim 4 --seeds 0 --set every=2 --dataset"
 
 
 @pytest.fixture
@@ -24,19 +24,15 @@ def small(tmp_path: Path) -> str:
 
 
 def test_all_models_and_their_twins_run_once(
-    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start: Any, small: str, tmp_path: Path
 ) -> None:
-    args = [*SHORT, "--dataset", small, "--out", str(tmp_path)]
-    for _ in range(2):
-        assert knowledge_graph.main(args) == 0
-    picture = tmp_path / "knowledge_graph.png"
-    assert not picture.exists()
-    text = capsys.readouterr().out
+    picture, once = tmp_path / "knowledge_graph.png", start(f"{COMMAND} {small}").runs
+    again, shown, _ = start(f"{COMMAND} {small}")
+    assert again == once and not picture.exists()
     for names in knowledge_graph.NAMES.values():
-        assert all(name in text for name in names.values())
-    assert knowledge_graph.main([*args, "--model", "roth", "--dim", "4", "6"]) == 0
+        assert all(name in shown for name in names.values())
+    done = start(f"{COMMAND} {small} --model roth --dim 4 6").runs
     assert picture.stat().st_size > 10_000
-    done = runs.read(tmp_path / "knowledge_graph.jsonl")
     assert len(done) == 10
     for run in done:
         assert [epoch for epoch, *_ in run["curve"]] == [2, 4]
@@ -55,12 +51,6 @@ def test_a_folder_is_read_as_it_stands(small: str) -> None:
     assert len(set(zip(head.tolist(), rel.tolist(), tail.tolist(), strict=True))) == 28
 
 
-def test_errors_say_what_to_do(
-    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    args = [*SHORT, "--out", str(tmp_path), "--dataset"]
-    assert knowledge_graph.main([*args, "nowhere"]) == 1
-    assert "must be one of wn18rr, fb15k-237, or a folder" in capsys.readouterr().err
+def test_a_line_that_is_no_triple_is_said(start: Any, small: str) -> None:
     (Path(small) / "valid.txt").write_text("a b c\n")
-    assert knowledge_graph.main([*args, small]) == 1
-    assert "with tabs between them" in capsys.readouterr().err
+    assert "with tabs between them" in start(f"{COMMAND} {small}", status=1).err

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import mpmath as mp
 import networkx
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import numerics
-from benchmarks.common import questions, runs
+from benchmarks.common import questions
 from benchmarks.common.peers import LIBRARIES, Library
 from benchmarks.common.questions import QUESTIONS
 from pyg_hyperbolic.datasets.sir import random_tree
@@ -26,31 +27,26 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["--library", "ours", "geoopt-ball", "--out", str(tmp_path)]
-    assert numerics.main([*args, "--seeds", "1"]) == 0
-    done = runs.read(tmp_path / "numerics.jsonl")
+def test_short_run(start: Any, tmp_path: Path) -> None:
+    done, shown, _ = start("numerics --library ours geoopt-ball --seeds 1")
     assert len(done) == 2 * (len(QUESTIONS) + len(numerics.RATES))
     for run in done[: len(QUESTIONS)]:
         assert run["passed"] == run["total"], run["dataset"]  # ours: all of them
     assert (tmp_path / "numerics.png").stat().st_size > 10_000
-    table = (tmp_path / "numerics.md").read_text()
-    assert table in capsys.readouterr().out
-    assert "| round trip" in table and "| geoopt ball" in table
+    assert "| round trip" in shown and "| geoopt ball" in shown
 
 
 def test_libraries_that_are_missing_are_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numerics, "installed", lambda name: False)
-    assert numerics.main(["--library", "hypll", "--out", str(tmp_path)]) == 1
-    shown = capsys.readouterr()
+    shown = start("numerics --library hypll", status=1)
     assert "left out hypll: pip install" in shown.out
     assert "names no library that is installed" in shown.err
 
 
 def test_numerics_go_on_where_they_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
 
@@ -61,16 +57,16 @@ def test_numerics_go_on_where_they_stopped(
     monkeypatch.setattr(numerics, "draw", lambda *_: None)
     monkeypatch.setattr(numerics, "survives", fake)
     monkeypatch.setattr(numerics, "QUESTIONS", {})
-    args = ["--library", "ours", "--out", str(tmp_path), "--seeds"]
-    assert numerics.main([*args, "3"]) == 0
+    command = "numerics --library ours --seeds"
+    done = start(f"{command} 3").runs
     assert calls == [0, 1, 2] * len(numerics.RATES)
+    assert [run["failed"] for run in done] == [[1]] * 3
     path = tmp_path / "numerics.jsonl"
-    assert [run["failed"] for run in runs.read(path)] == [[1]] * 3
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
     for _ in range(2):  # the one that is missing, then none
-        assert numerics.main([*args, "3"]) == 0
+        start(f"{command} 3")
         assert calls[9:] == [0, 1, 2]
-    numerics.main([*args, "2"])
+    start(f"{command} 2")
     assert calls[12:] == [0, 1] * 3  # another number of seeds is another run
 
 

@@ -9,7 +9,7 @@ import torch
 from torch_geometric.data import Data
 
 from benchmarks import reconstruction
-from benchmarks.common import ancestors, runs
+from benchmarks.common import ancestors
 from benchmarks.common.hierarchy import Hierarchy
 from pyg_hyperbolic.geometry import dist
 from tests.where import each
@@ -86,35 +86,34 @@ def test_batches_have_all_edges_of_their_nodes() -> None:
     assert torch.cat(nodes).unique().tolist() == list(range(1, 31))
 
 
-def test_the_benchmark_goes_on(tmp_path: Path, capsys: Any) -> None:
+@pytest.fixture
+def command(tmp_path: Path) -> str:
+    """On the binary tree, in dimensions that are still to be named."""
     path = tmp_path / "tree.pt"
     torch.save(Data(edge_index=EDGES, num_nodes=31), path)
-    args = ["--dataset", str(path), "--dim", "2", "--epochs", "40"]
-    args += ["--out", str(tmp_path)]
-    assert reconstruction.main([*args, "--seeds", "0"]) == 0
-    once = runs.read(tmp_path / "reconstruction.jsonl")
-    assert reconstruction.main([*args, "--seeds", "0", "1"]) == 0
-    done = runs.read(tmp_path / "reconstruction.jsonl")
+    return f"reconstruction --dataset {path} --epochs 40 --dim"
+
+
+def test_the_benchmark_goes_on(start: Any, command: str, tmp_path: Path) -> None:
+    once = start(f"{command} 2 --seeds 0").runs
+    done, shown, _ = start(f"{command} 2 --seeds 0 1")
     assert (len(once), len(done)) == (3, 5) and done[:3] == once
     curved, flat, built = once
     assert (built["mean_rank"], built["mean_average_precision"]) == (1, 1)
     assert curved["mean_average_precision"] > 0.8
     assert flat["mean_average_precision"] < curved["mean_average_precision"]
     assert (tmp_path / "tree_1.png").stat().st_size > 10_000
-    assert "| hyperbolic " in capsys.readouterr().out
+    assert "| hyperbolic " in shown
 
 
-def test_a_construction_is_of_two_dimensions(tmp_path: Path, capsys: Any) -> None:
-    path = tmp_path / "tree.pt"
-    torch.save(Data(edge_index=EDGES, num_nodes=31), path)
-    args = ["--dataset", str(path), "--dim", "5", "--out", str(tmp_path)]
-    assert reconstruction.main([*args, "--geometry", "construction"]) == 1
-    assert r"'--dim' must have 2 for 'construction'" in capsys.readouterr().err
+def test_a_construction_is_of_two_dimensions(start: Any, command: str) -> None:
+    said = start(f"{command} 5 --geometry construction", status=1).err
+    assert "'--dim' must have 2 for 'construction'" in said
 
 
-def test_missing_files_are_said(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_missing_files_are_said(start: Any, tmp_path: Path, monkeypatch: Any) -> None:
     fetch = Mock(side_effect=OSError("no network in tests"))
     monkeypatch.setattr("pyg_hyperbolic.datasets.published_files.fetch", fetch)
     monkeypatch.setattr("pyg_hyperbolic.datasets.wordnet.SYSTEM", str(tmp_path))
-    assert reconstruction.main(["--data-root", str(tmp_path)]) == 1
-    assert "Could not download" in capsys.readouterr().err
+    said = start(f"reconstruction --data-root {tmp_path}", status=1).err
+    assert "Could not download" in said

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 import resource
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,17 +113,14 @@ def test_kept_memory_is_not_cleared_anew() -> None:
     assert kept["faults"] < 100 < cleared["faults"]
 
 
-def test_short_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["--graph", "tree", "--nodes", "600", "1200", "--out", str(tmp_path)]
-    assert scale.main(args) == 0
-    done = runs.read(tmp_path / "scale.jsonl")
+def test_short_run(start: Any) -> None:
+    done, shown, _ = start("scale --graph tree --nodes 600 1200")
     assert [run["model"] for run in done] == ["generator", "gcn", "hgcn"] * 2
     for run in done:
         assert run["edges"] == 2 * (run["nodes"] - 1)
         assert run["seconds_per_step"] > 0
         assert run["peak_memory_mib"] >= run["baseline_mib"] > 0
-    text = (tmp_path / "scale.md").read_text()
-    assert "hgcn" in text and text in capsys.readouterr().out
+    assert "hgcn" in shown
 
 
 def test_a_size_that_does_not_fit_ends_its_series_alone(

@@ -104,8 +104,6 @@ def test_layers_of_a_model() -> None:
     model(x, EDGES)
     first, second = (conv.curvature().item() for conv in model.convs)
     assert first != second
-    shared = HGCN(3, 8, 2, 4, curvature="auto", shared_curvature=True)
-    assert shared.convs[0].curvature is shared.convs[1].curvature
 
 
 @each("parametrization", ["sigmoid", "projected"])
@@ -132,8 +130,6 @@ def test_before_it_is_set() -> None:
     for value in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="first points are not finite"):
             conv(torch.full((4, 3), value), EDGES)
-    with pytest.raises(ValueError, match="'init' must be a number, or 'auto'"):
-        Curvature("automatic")
 
 
 def test_a_functional_call_leaves_the_module_s_own_unset() -> None:

@@ -6,25 +6,6 @@ from pyg_hyperbolic.nn import HGCN, FermiDiracDecoder, HGATConv
 from tests.where import each
 
 
-def decay(model: HGCN, parameters: object) -> list[float]:
-    """500 steps of nothing but weight decay."""
-    optimizer = torch.optim.Adam(parameters, lr=0.01, weight_decay=0.0)
-    for _ in range(500):
-        for parameter in model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        optimizer.step()
-    return [conv.curvature().item() for conv in model.convs]
-
-
-def test_weight_decay_does_not_move_a_curvature() -> None:
-    model = HGCN(3, 8, 2, curvature=0.7)
-    before = [conv.curvature().item() for conv in model.convs]
-    assert decay(model, parameter_groups(model, 0.1)) == before
-    assert model.convs[0].lin.weight.abs().max() < 1e-3
-    everything = [{"params": list(model.parameters()), "weight_decay": 0.1}]
-    assert decay(model, everything) != before
-
-
 @each(
     ("module", "decayed", "numbers", "curvatures"),
     [

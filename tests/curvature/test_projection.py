@@ -3,13 +3,16 @@
 import copy
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, optim
+from torch import Tensor, distributed, optim
+from torch.nn.parallel import DistributedDataParallel
 
 from pyg_hyperbolic import Curvature, project_curvatures
+from pyg_hyperbolic.nn import HGCN
 
 OPTIMIZERS: dict[str, Callable[[Any], optim.Optimizer]] = {
     "SGD": partial(optim.SGD, lr=1.0, momentum=0.9),
@@ -127,16 +130,13 @@ def test_no_rounding_leads_out_of_the_bounds(dtype: torch.dtype) -> None:
             assert c().item() == pytest.approx(end, rel=8e-3)
 
 
-def test_accumulated_gradients_and_a_schedule_of_the_learning_rate() -> None:
+def test_a_schedule_of_the_learning_rate() -> None:
     c, optimizer = projected(lr=1.0)
     scheduler = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     project_curvatures(optimizer, c)
     for _ in range(4):
-        for _ in range(2):
-            (-c()).backward()
-        optimizer.step()
+        step(optimizer, -2 * c())
         scheduler.step()
-        optimizer.zero_grad()
         assert c().item() == 2.0
 
 
@@ -167,6 +167,20 @@ def test_a_copy_is_not_projected_and_a_moved_model_is() -> None:
     step(optimizer, -c())
     assert c().item() == 2.0 and c().dtype == torch.float64
     assert twin[0]().item() == late[0]().item() == 7.0
+
+
+def test_layers_that_share_one_inside_distributed_data_parallel(tmp_path: Path) -> None:
+    """In one process; in tests/examples/test_distributed.py two learn alike."""
+    store = f"file://{tmp_path}/store"
+    distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    try:
+        c, optimizer = projected(lr=1e6)
+        model = DistributedDataParallel(HGCN(3, 4, 2, curvature=c))
+        project_curvatures(optimizer, model)
+        step(optimizer, model(torch.randn(2, 3), torch.tensor([[0, 1], [1, 0]])))
+        assert c().item() in (0.5, 2.0)
+    finally:
+        distributed.destroy_process_group()
 
 
 def test_what_is_not_a_number_stays_visible() -> None:

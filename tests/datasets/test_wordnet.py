@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from pyg_hyperbolic.datasets import WordNet, published_files, wordnet
-from tests.where import each
 
 # A file in the database's format: its licence, two hypernyms of one synset, an
 # instance, relations of another kind, and a synset of 16 words, a number in base 16.
@@ -80,13 +79,10 @@ def test_mammals_are_what_is_below_mammal(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_verbs_without_a_checksum_are_counted(tmp_path: Path) -> None:
+def test_verbs_have_no_checksum(tmp_path: Path) -> None:
     put(tmp_path / "data.verb")
     data: Any = WordNet(tmp_path, "verbs")[0]
     assert edges(data) == CLOSURE
-    put(tmp_path / "data.verb", LINES.replace(b"00000600", b"  000600"))
-    with pytest.raises(ValueError, match=r"expected 6 synsets \(got 5\); delete"):
-        WordNet(tmp_path, "verbs")
 
 
 def test_an_archive_is_downloaded(
@@ -105,31 +101,27 @@ def test_an_archive_is_downloaded(
         WordNet(tmp_path, "verbs")
 
 
-def test_another_file_is_refused(tmp_path: Path) -> None:
-    put(tmp_path / "data.noun", LINES.replace(b"00000600", b"00000601"))
-    with pytest.raises(ValueError, match=r"data.noun is not the published file"):
-        WordNet(tmp_path)
+OTHER = LINES.replace(b"00000600", b"00000601")
+FIVE = LINES.replace(b"00000600", b"  000600")
+LOST = LINES.replace(b"@i 00000400", b"@i 00000401")
+NONE = ": not a file of WordNet's"
+WRONG = {
+    "another one": ("data.noun", OTHER, " is not the published file"),
+    "half": ("data.noun.gz", gzip.compress(LINES)[:-9], " is not a whole gzip file"),
+    "a synset less": ("data.verb", FIVE, r": expected 6 synsets \(got 5\); delete"),
+    "a page": ("data.verb", b"<html>", NONE),
+    "a lost hypernym": ("data.verb", LOST, NONE),
+    "not ASCII": ("data.verb", "é".encode(), NONE),
+    "cut off": ("data.verb", LINES[:-60], NONE),
+}
 
 
-@each(
-    "content",
-    [
-        b"<html>",
-        LINES.replace(b"@i 00000400", b"@i 00000401"),
-        "é".encode(),
-        LINES[:-60],
-    ],
-)
-def test_what_is_no_database_is_said(content: bytes, tmp_path: Path) -> None:
-    put(tmp_path / "data.verb", content)
-    with pytest.raises(ValueError, match=r"data.verb: not a file of WordNet's"):
-        WordNet(tmp_path, "verbs")
-
-
-def test_half_a_gzip_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "data.noun.gz").write_bytes(gzip.compress(LINES)[:-9])
-    with pytest.raises(ValueError, match=r"data.noun.gz is not a whole gzip file"):
-        WordNet(tmp_path)
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_file_is_named(what: str, tmp_path: Path) -> None:
+    file, content, text = WRONG[what]
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{file}{text}"):
+        WordNet(tmp_path, "verbs" if file == "data.verb" else "nouns")
 
 
 def test_ancestors_of_a_deep_chain() -> None:

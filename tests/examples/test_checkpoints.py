@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._pytree import tree_flatten
 from torch_geometric import seed_everything
 
 from examples import checkpoints
@@ -54,13 +55,8 @@ def train(folder: Path, epochs: int, count: Any = None) -> None:
 
 def equal(a: Any, b: Any) -> bool:
     """Bit for bit, whatever they hold."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(equal, a, b))
-    return bool(a == b)
+    (leaves, form), (others, other_form) = tree_flatten(a), tree_flatten(b)
+    return form == other_form and all(map(np.array_equal, leaves, others))
 
 
 def epoch_of(folder: Path) -> int:

@@ -4,7 +4,6 @@ import torch
 from torch.nn import Module
 
 from pyg_hyperbolic.exchange.geoopt import from_geoopt, to_geoopt
-from pyg_hyperbolic.geometry import dist
 from pyg_hyperbolic.nn import HGCNConv
 from tests.where import each
 
@@ -17,22 +16,15 @@ MANIFOLDS = [
 
 
 @each("manifold", MANIFOLDS)
-def test_points_distances_and_the_map_from_the_origin(
-    manifold: geoopt.Manifold,
-) -> None:
-    u, v = torch.randn(2, 20, 3, dtype=torch.float64)
-    x, y = to_geoopt(u, manifold), to_geoopt(v, manifold)
-    assert manifold.check_point_on_manifold(x, atol=1e-9)
-    torch.testing.assert_close(from_geoopt(x, manifold), u, rtol=1e-7, atol=1e-7)
+def test_points_and_the_map_from_the_origin(manifold: geoopt.Manifold) -> None:
+    """That distances are the same then: tests/geometry/test_gyro.py."""
+    v = torch.randn(20, 3, dtype=torch.float64)
     if isinstance(manifold, geoopt.PoincareBall):
-        c = manifold.c
-        point = manifold.expmap0(v / 2)  # their ball's metric is 4 times at the origin
+        x = manifold.expmap0(v / 2)  # their ball's metric is 4 times at the origin
     else:
-        c = 1 / manifold.k
-        point = manifold.expmap0(torch.nn.functional.pad(v, (1, 0)))
-    expected = manifold.dist(x, y)
-    torch.testing.assert_close(dist(u, v, c), expected, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(from_geoopt(point, manifold), v, rtol=1e-6, atol=1e-6)
+        x = manifold.expmap0(torch.nn.functional.pad(v, (1, 0)))
+    torch.testing.assert_close(to_geoopt(v, manifold), x)
+    torch.testing.assert_close(from_geoopt(x, manifold), v)
 
 
 class Net(Module):

@@ -1,4 +1,4 @@
-"""Other libraries' models of hyperbolic space, at some curvatures."""
+"""Some curvatures, and another library's model of hyperbolic space at them."""
 
 import geoopt
 import pytest
@@ -14,9 +14,3 @@ def c(request: pytest.FixtureRequest) -> float:
 def ball(c: float) -> geoopt.PoincareBall:
     """geoopt's Poincare ball; its ``expmap0(u)`` is the point of coordinates 2 u."""
     return geoopt.PoincareBall(c=torch.tensor(c, dtype=torch.float64))
-
-
-@pytest.fixture
-def lorentz(c: float) -> geoopt.Lorentz:
-    """geoopt's hyperboloid, whose ``k`` is 1/c."""
-    return geoopt.Lorentz(k=torch.tensor(1 / c, dtype=torch.float64))

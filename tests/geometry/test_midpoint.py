@@ -1,34 +1,68 @@
-"""Laws and other libraries; exact values: tests/numerics."""
+"""Laws of both means, another library, and sums of columns; values: tests/numerics."""
+
+from collections.abc import Callable
 
 import geoopt
+import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from pyg_hyperbolic.geometry import from_poincare, midpoint, to_poincare
+from pyg_hyperbolic.geometry import (
+    frechet_mean,
+    from_poincare,
+    gyro_add,
+    midpoint,
+    to_poincare,
+)
 from pyg_hyperbolic.geometry.midpoint import drop, lift
 from tests.where import each
 
-RADII = [0.0, 1e-12, 1e-4, 0.3, 1.0, 3.0, 5.0, 8.0, 9.0, 12.0, 16.0, 30.0, 100.0, 1e3]
+Mean = Callable[..., Tensor]
+both = pytest.mark.parametrize("mean", [midpoint, frechet_mean])
 
 
 def points(*shape: int) -> Tensor:
     return torch.randn(shape, dtype=torch.float64)
 
 
-@each("radius", RADII)
-@each("n", [1, 2, 7])
-def test_midpoint_of_copies_of_a_point_is_the_point(
-    n: int, radius: float, dtype: torch.dtype
+@both
+@each(("radius", "c"), [(1e-30, 1.0), (1.0, 0.0), (50.0, 1.0), (1e3, 1.0)])
+def test_means_that_are_known(mean: Mean, radius: float, c: float) -> None:
+    v, weight = radius * normalize(points(4, 3), dim=-1), torch.rand(4).double()
+    close = {"rtol": 1e-10, "atol": 1e-10 * radius}
+    torch.testing.assert_close(mean(v[:1].expand(5, 3), c), v[0], **close)
+    opposite = mean(torch.cat([v, -v]), c)
+    torch.testing.assert_close(opposite, torch.zeros(3).double(), **close)
+    weight[1::2] = 0
+    expected = mean(v[::2], c, weight[::2])
+    torch.testing.assert_close(mean(v, c, weight), expected, **close)
+    assert torch.equal(mean(v, c, 0 * weight), torch.zeros(3).double())
+
+
+@both
+def test_of_nothing_it_is_the_origin_and_of_no_number_none(mean: Mean) -> None:
+    assert torch.equal(mean(torch.empty(2, 0, 3), 1.0), torch.zeros(2, 3))
+    assert mean(torch.empty(0, 2, 3), 1.0).shape == (0, 3)
+    v = points(2, 4, 3)
+    v[0, 0, 0] = torch.nan
+    out = mean(v, 1.0)
+    assert out[0].isnan().all() and torch.equal(out[1], mean(v[1], 1.0))
+    assert mean(v[1], torch.tensor(torch.nan)).isnan().all()
+
+
+@both
+@each("scale", [1e-30, 1.0, 1e30])
+def test_moves_with_its_points_whatever_the_size_of_weights(
+    mean: Mean, scale: float
 ) -> None:
-    v = torch.nn.functional.normalize(points(200, 1, 3), dim=-1)
-    v = (radius * v).to(dtype)
-    weight = torch.rand(200, n, dtype=dtype) + 0.1
-    rtol = 1e-5 if dtype == torch.float32 or radius > 5 else 1e-11
-    for w in (weight, None):
-        out = midpoint(v.expand(-1, n, -1), 1.0, w)
-        torch.testing.assert_close(out, v[:, 0], rtol=0, atol=rtol * radius)
-    opposite = midpoint(torch.cat([v, -v], dim=1), 1.0)
-    assert opposite.abs().max() <= 1e-15 * max(radius, 1)
+    """Turned and taken elsewhere, in whatever order."""
+    v, weight, order = points(3, 4, 5, 3), torch.rand(4, 5).double(), torch.randperm(5)
+    turn, a, c = torch.linalg.qr(points(3, 3))[0], points(3), points(3, 1).exp()
+    moved = gyro_add(a, v @ turn, c[..., None])[..., order, :]
+    out = mean(moved, c, scale * weight[:, order])
+    expected = gyro_add(a, mean(v, c, weight) @ turn, c)
+    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_midpoint_agrees_with_geoopt(c: float, ball: geoopt.PoincareBall) -> None:
@@ -38,32 +72,8 @@ def test_midpoint_agrees_with_geoopt(c: float, ball: geoopt.PoincareBall) -> Non
         torch.testing.assert_close(midpoint(v, c, w), from_poincare(expected, c))
 
 
-@each("scale", [1e-30, 1e-3, 7.0, 1e30])
-def test_ratios_of_weights_count_and_their_order_does_not(
-    scale: float, c: float, dtype: torch.dtype
-) -> None:
-    """And points of weight zero are none."""
-    v, weight = points(5, 3).to(dtype), torch.rand(5, dtype=dtype)
-    out, order = midpoint(v, c, weight), torch.randperm(5)
-    v, weight = torch.cat([v, 4 * v]), torch.cat([weight, 0 * weight])
-    moved = torch.cat([order, order + 5])
-    got = midpoint(v[moved], c, scale * weight[moved])
-    torch.testing.assert_close(got, out)
-    same = torch.full((10,), scale, dtype=dtype)
-    torch.testing.assert_close(midpoint(v, c, same), midpoint(v, c))
-
-
-def test_midpoint_of_nothing_is_the_origin(c: float) -> None:
-    assert torch.equal(midpoint(torch.empty(2, 0, 3), c), torch.zeros(2, 3))
-    assert midpoint(torch.empty(0, 2, 3), c).shape == (0, 3)
-    v, weight = points(4, 3).requires_grad_(), torch.zeros(4, requires_grad=True)
-    out = midpoint(v, c, weight)
-    assert torch.equal(out, torch.zeros_like(out))
-    for gradient in torch.autograd.grad(out.sum(), (v, weight)):
-        assert gradient.isfinite().all()
-
-
 def test_summing_the_lifted_columns_is_the_midpoint(c: float) -> None:
+    """Far out they are finite: ``test_functions.py``."""
     v, weight = points(9, 3), torch.rand(9).double()
     index = torch.tensor([2, 0, 0, 2, 2, 0, 2, 3, 2])
     columns, shift = lift(v, c)
@@ -73,13 +83,3 @@ def test_summing_the_lifted_columns_is_the_midpoint(c: float) -> None:
         mine = index == i
         torch.testing.assert_close(out[i], midpoint(v[mine], c, weight[mine]))
     assert torch.equal(out[1], torch.zeros(3).double())
-
-
-def test_one_common_factor_keeps_far_points_in_range() -> None:
-    v = torch.tensor([[1e3, 0.0], [0.0, 1e3], [5.0, 0.0]])
-    columns, shift = lift(v, 1.0)
-    assert columns.isfinite().all()
-    assert shift > 0
-    out = midpoint(v[:2], 1.0).norm()
-    # Half the right angle's side: tanh(a) cos(45 degrees), a far out.
-    torch.testing.assert_close(out, torch.tensor(0.5**0.5).atanh())

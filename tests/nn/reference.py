@@ -53,6 +53,14 @@ class Graph:
         return out
 
 
+def shaken(layer: Any) -> Any:
+    """The layer in float64, with no parameter at its first value."""
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return layer.double()
+
+
 def hgcn(conv: Any, x: Tensor, dense: Tensor) -> Tensor:
     """HGCNConv by the formula of its docstring, at all pairs of nodes."""
     c, h = conv.curvature(), x @ conv.lin.weight.T

@@ -26,18 +26,16 @@ def test_pool_is_the_midpoint_of_every_graph(
     torch.testing.assert_close(whole[0], midpoint(x, 0.7), rtol=1e-4, atol=1e-4)
 
 
-def test_flat_limit_is_the_mean() -> None:
-    x, index = torch.randn(6, 2, 3).double(), torch.tensor([0, 0, 0, 1, 1, 1])
-    out = HyperbolicAggregation(1e-12)(x, index, dim=0)
-    expected = torch.stack([x[:3].mean(0), x[3:].mean(0)])
-    torch.testing.assert_close(out, expected)
-
-
-def test_groups_by_index_and_by_pointer() -> None:
-    aggr, x = HyperbolicAggregation(2.0), torch.randn(5, 4)
+def test_groups_by_index_and_by_pointer_along_any_axis() -> None:
+    aggr, x = HyperbolicAggregation(2.0), torch.randn(2, 5, 4)
     by_index = aggr(x, torch.tensor([0, 0, 1, 1, 1]))
+    c = aggr.curvature()
+    expected = torch.stack([midpoint(x[:, :2], c), midpoint(x[:, 2:], c)], dim=1)
+    torch.testing.assert_close(by_index, expected.float())
     torch.testing.assert_close(aggr(x, ptr=torch.tensor([0, 2, 5])), by_index)
-    torch.testing.assert_close(aggr(x)[0], midpoint(x, aggr.curvature()).float())
+    first = aggr(x.movedim(1, 0), torch.tensor([0, 0, 1, 1, 1]), dim=0)
+    torch.testing.assert_close(first.movedim(0, 1), by_index)
+    torch.testing.assert_close(aggr(x[0])[0], midpoint(x[0], c).float())
 
 
 @pytest.mark.parametrize("kind", [SAGEConv, GCNConv])

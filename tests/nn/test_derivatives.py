@@ -5,7 +5,7 @@ gradients with a graph of their own, which come from other code than those witho
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import pytest
@@ -160,18 +160,9 @@ def mixed(grads: Leaves) -> Tensor:
     return torch.stack([*slopes(grads, vectors(grads, 1)).values()]).sum()
 
 
-def gradients(name: str, radius: float, create_graph: bool) -> tuple[Leaves, Leaves]:
-    """All leaves, and the loss's derivatives by them."""
-    loss, leaves = problem(name, radius)
-    return leaves, derivatives(loss(), leaves, create_graph)
-
-
-@cache
-def differences(name: str, radius: float) -> tuple[Leaves, Leaves]:
-    """Slopes of the loss and of `mixed`, by gradients of the first back end to ask."""
-    loss, leaves = problem(name, radius)
-    directions = vectors(leaves, 2)
-    first, second = {}, {}
+def differences(f: Callable[[], Tensor], leaves: Leaves, directions: Leaves) -> Leaves:
+    """Slopes of a function along a direction of each leaf."""
+    out = {}
     for key, leaf in leaves.items():
         start = leaf.detach().clone()
         step = STEP * float(start.abs().max())
@@ -179,13 +170,11 @@ def differences(name: str, radius: float) -> tuple[Leaves, Leaves]:
         for place in (start + step * directions[key], start - step * directions[key]):
             with torch.no_grad():
                 leaf.copy_(place)
-            value = loss()
-            slope = mixed(derivatives(value, leaves))
-            ends.append(torch.stack([value.detach(), slope]))
-        first[key], second[key] = (ends[0] - ends[1]) / (2 * step)
+            ends.append(f().detach())
         with torch.no_grad():
             leaf.copy_(start)
-    return first, second
+        out[key] = (ends[0] - ends[1]) / (2 * step)
+    return out
 
 
 def assert_equal(actual: Leaves, expected: Leaves, rtol: float) -> None:
@@ -205,12 +194,15 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.parametrize("radius", [0.5, 6.0])
 @pytest.mark.parametrize("name", LAYERS)
 def test_first_and_second_derivatives(name: str, radius: float) -> None:
-    _, plain = gradients(name, radius, create_graph=False)
-    leaves, grads = gradients(name, radius, create_graph=True)
+    loss, leaves = problem(name, radius)
+    directions = vectors(leaves, 2)
+    plain = derivatives(loss(), leaves)
+    first = differences(loss, leaves, directions)
+    assert_equal(slopes(plain, directions), first, rtol=2e-6)
+    grads = derivatives(loss(), leaves, create_graph=True)
     assert_equal(grads, plain, rtol=1e-9)
-    first, second = differences(name, radius)
-    assert_equal(slopes(plain, vectors(leaves, 2)), first, rtol=2e-6)
-    actual = slopes(derivatives(mixed(grads), leaves), vectors(leaves, 2))
+    actual = slopes(derivatives(mixed(grads), leaves), directions)
+    second = differences(lambda: mixed(derivatives(loss(), leaves)), leaves, directions)
     assert_equal(actual, second, rtol=1e-5)
 
 

@@ -16,6 +16,7 @@ from pyg_hyperbolic.nn import (
     HyperbolicEmbedding,
     SampledSoftmaxLoss,
 )
+from tests.nn.training import train
 from tests.where import each
 
 DOUBLE = torch.float64
@@ -67,6 +68,8 @@ def test_nearest_points(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(index, order[:, :4])
     assert torch.equal(index[:15, 0], torch.arange(15)) and not far.requires_grad
     assert emb.nearest(points[:0], 2, 1.0)[1].shape == (0, 2)
+    with pytest.raises(ValueError, match=r"'k' must be at most 15, the number of poi"):
+        emb.nearest(points, 16, 1.0)
 
 
 @each("c", [0.0, 1.0])
@@ -124,41 +127,30 @@ def test_cones() -> None:
     torch.testing.assert_close(loss(emb, EDGES, others, 2.0), true)
 
 
-STEPS: dict[str, Callable[[HyperbolicEmbedding], Tensor]] = {
-    "softmax": lambda emb: SampledSoftmaxLoss(EDGES, 15, 8)(emb, EDGES, 1.0),
+def learn(emb: HyperbolicEmbedding, loss: Callable[[], Tensor]) -> list[float]:
+    kind = torch.optim.SparseAdam if emb.sparse else torch.optim.Adam
+    return train(kind(list(emb.parameters()), lr=0.05), loss, 60)
+
+
+# The sampled softmax is trained below.
+LOSSES: dict[str, Callable[[HyperbolicEmbedding], Tensor]] = {
     "fermi": lambda emb: FermiDiracLoss()(emb, EDGES, OTHERS, 1.0),
     "cones": lambda emb: EntailmentConeLoss()(emb, EDGES, EDGES.flip(0), 1.0),
 }
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", LOSSES)
 def test_points_learn_the_tree(name: str, sparse: bool) -> None:
     emb = table(dim=2, sparse=sparse)
-    kind = torch.optim.SparseAdam if sparse else torch.optim.Adam
-    optimizer = kind(list(emb.parameters()), lr=0.05)
-    first = 0.0
-    for step in range(60):
-        optimizer.zero_grad()
-        loss = STEPS[name](emb)
-        loss.backward()
-        optimizer.step()
-        first = first if step else loss.item()
-    assert loss.item() < 0.8 * first and emb.weight.isfinite().all()
+    first, *_, last = learn(emb, lambda: LOSSES[name](emb))
+    assert last < 0.8 * first and emb.weight.isfinite().all()
 
 
-def test_ancestors_come_to_be_nearest() -> None:
-    emb, loss = table(dim=5), SampledSoftmaxLoss(EDGES, 15, 8)
-    optimizer = torch.optim.Adam(emb.parameters(), lr=0.1)
-    for _ in range(150):
-        optimizer.zero_grad()
-        loss(emb, EDGES, 1.0).backward()
-        optimizer.step()
+@pytest.mark.parametrize("sparse", [False, True])
+def test_ancestors_come_to_be_nearest(sparse: bool) -> None:
+    emb, loss = table(dim=5, sparse=sparse), SampledSoftmaxLoss(EDGES, 15, 8)
+    learn(emb, lambda: loss(emb, EDGES, 1.0))
     index = emb.nearest(emb.weight, 15, 1.0)[1]
     found = [i for leaf in range(7, 15) for i in index[leaf, 1:4] if i in ABOVE[leaf]]
     assert len(found) >= 22  # of 24
-
-
-def test_more_neighbors_than_points() -> None:
-    with pytest.raises(ValueError, match=r"'k' must be at most 15, the number of poi"):
-        table().nearest(torch.zeros(1, 3, dtype=DOUBLE), 16, 1.0)

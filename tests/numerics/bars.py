@@ -70,30 +70,34 @@ def array(x: Tensor) -> np.ndarray:
 
 
 def gradients(out: Tensor, given: Sequence[Tensor]) -> list[np.ndarray]:
-    """Derivatives of each component of the result, shapes [cases, components, ...]."""
+    """Derivatives of each component of the result, [cases, components, inputs]."""
     rows = [torch.autograd.grad(x.sum(), given, retain_graph=True) for x in out.T]
-    return [np.stack([*map(array, by)], axis=1) for by in zip(*rows, strict=True)]
+    return [
+        np.stack([array(x).reshape(len(x), -1) for x in by], axis=1)
+        for by in zip(*rows, strict=True)
+    ]
 
 
 def errors(
     out: Tensor, given: dict[str, Tensor], known: Sequence[np.ndarray]
 ) -> list[Error]:
-    """Those of a function of points of two coordinates, by name, and of a last c.
+    """Those of a function of inputs by their names, of which c is the last.
 
     What is known are its values, derivatives [cases, components, inputs], and slack.
     """
     out = out.view(len(out), -1)
     value, jacobian, slack = known
-    *by_points, by_c = gradients(out, [*given.values()])
-    jacobian, slack = jacobian.reshape(*by_c.shape, -1), [*slack.T]
+    *by_inputs, by_c = gradients(out, [*given.values()])
+    ends = np.cumsum([by.shape[-1] for by in by_inputs])
+    *exact, exact_by_c = np.split(jacobian.reshape(*out.shape, -1), ends, axis=-1)
+    slack = [*slack.T]
     found = [error("value", array(out), value, slack.pop(0), out.dtype, VALUE)]
-    for i, (name, got) in enumerate(zip(given, by_points, strict=False)):
+    for name, got, true in zip(given, by_inputs, exact, strict=False):
         for k in range(out.shape[1]):
-            title, true = f"d{k}/d{name}", jacobian[:, k, 2 * i : 2 * i + 2]
-            one = error(title, got[:, k], true, slack.pop(0), out.dtype, GRADIENT)
-            found.append(one)
-    last = error("d/dc", by_c, jacobian[..., -1], slack.pop(0), out.dtype, GRADIENT)
-    return [*found, last]
+            rows = got[:, k], true[:, k], slack.pop(0)
+            found.append(error(f"d{k}/d{name}", *rows, out.dtype, GRADIENT))
+    rows = by_c[..., 0], exact_by_c[..., 0], slack.pop(0)
+    return [*found, error("d/dc", *rows, out.dtype, GRADIENT)]
 
 
 def check(

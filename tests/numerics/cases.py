@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -98,17 +98,16 @@ def _cases(dtype: torch.dtype) -> Iterator[Case]:
                         yield Case(u, v, c, label)
 
 
-def _rounded(numbers: tuple[float, ...], dtype: torch.dtype) -> tuple[float, ...]:
-    x = torch.tensor(numbers, dtype=torch.float64).to(dtype)
-    return tuple(x.double().tolist())
+def rounded(numbers: Any, dtype: torch.dtype) -> Any:
+    """Numbers, or lists of them, as a dtype has them."""
+    return torch.tensor(numbers, dtype=torch.float64).to(dtype).double().tolist()
 
 
 def cases(dtype: torch.dtype) -> list[Case]:
     """The pairs rounded to a dtype; none twice, none that it can't hold."""
     out: dict[tuple[float, ...], Case] = {}
     for case in _cases(dtype):
-        numbers = _rounded((*case.u, *case.v, case.c), dtype)
-        if all(map(math.isfinite, numbers)):
-            u, v = (numbers[0], numbers[1]), (numbers[2], numbers[3])
-            out.setdefault(numbers, Case(u, v, numbers[4], case.label))
+        u1, u2, v1, v2, c = key = tuple(rounded([*case.u, *case.v, case.c], dtype))
+        if all(map(math.isfinite, key)):
+            out.setdefault(key, Case((u1, u2), (v1, v2), c, case.label))
     return list(out.values())

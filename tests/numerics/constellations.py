@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from tests.numerics.cases import TURNED, rounded
+
 RADII = [
     *(0.0, 1e-6, 1e-3, 0.1, 1.0, 3.0, 5.0, 8.0, 9.0, 12.0, 16.0),
     *(30.0, 100.0, 1e3),
 ]
-TURNED = 0.7
 SLOTS = 5  # points a row of the table has room for; the rest has the weight NaN
 
 
@@ -20,7 +21,7 @@ class Constellation(NamedTuple):
 
     name: str
     radius: float
-    points: list[tuple[float, float]]
+    points: list[list[float]]
     weights: list[float]
     c: float
 
@@ -65,9 +66,6 @@ def constellations(dtype: torch.dtype) -> list[Constellation]:
             for name, points, weights in _shapes(radius / unit):
                 if radius == 0 and name != "many alike":
                     continue
-                x = torch.tensor(points, dtype=torch.float64).to(dtype).double()
-                w = torch.tensor(weights, dtype=torch.float64).to(dtype).double()
-                rounded = torch.tensor(c, dtype=torch.float64).to(dtype).item()
-                pairs = [(p, q) for p, q in x.tolist()]
-                out.append(Constellation(name, radius, pairs, w.tolist(), rounded))
+                numbers = (rounded(x, dtype) for x in (points, weights, c))
+                out.append(Constellation(name, radius, *numbers))
     return out

@@ -34,6 +34,7 @@ TABLES = Path(__file__).parent / "tables"
 
 Table = dict[str, np.ndarray]
 Inputs = list[mp.mpf]
+Row = dict[str, Sequence[mp.mpf | float]]
 
 
 @cache
@@ -84,51 +85,39 @@ def change(a: Exact, b: Exact, blocks: Sequence[slice]) -> list[mp.mpf]:
 
 def slack(
     f: Function, start: Exact, moved: list[list[Inputs]], blocks: Sequence[slice]
-) -> list[float]:
+) -> Inputs:
     """How far all of these move, a move of each input after the other."""
     out = [mp.mpf(0) for _ in change(start, start, blocks)]
     for ends in moved:
         changes = [change(start, evaluate(f, end), blocks) for end in ends]
         out = [s + max(k) for s, *k in zip(out, *changes, strict=True)]
-    return [number(k) for k in out]
+    return out
 
 
-def number(x: mp.mpf) -> float:
-    """Rounded to double precision, to infinity where it is too large."""
-    if mp.fabs(x) >= mp.mpf(2) ** 1024:
-        return math.copysign(math.inf, x)
-    return float(x)
-
-
-def numbers(rows: Sequence[Inputs]) -> list[list[float]]:
-    """All of them, so."""
-    return [[number(k) for k in row] for row in rows]
-
-
-def pair_row(case: Case, by: float) -> dict[str, list[float]]:
+def pair_row(case: Case, by: float) -> Row:
     """All numbers of one pair of points."""
     x = [*case.u, *case.v, case.c]
-    out = {"x": x, "label": list(case.label)}
+    out: Row = {"x": x, "label": case.label}
     for name, f in OPERATIONS.items():
         start, blocks = evaluate(f, x), (slice(0, 2), slice(2, 4))
-        out[f"{name}_value"], *rows = numbers([start.value, *start.jacobian])
-        out[f"{name}_jacobian"] = [k for row in rows for k in row]
+        out[f"{name}_value"] = start.value
+        out[f"{name}_jacobian"] = [k for row in start.jacobian for k in row]
         out[f"{name}_slack"] = slack(f, start, moves(x, by, [(0, 1)]), blocks)
     return out
 
 
-def midpoint_row(case: Constellation, by: float) -> dict[str, list[float]]:
+def midpoint_row(case: Constellation, by: float) -> Row:
     """All numbers of one midpoint, the points filled up with NaN."""
     n = len(case.points)
     x = [k for point in case.points for k in point] + case.weights + [case.c]
     f, pairs = of_points(n), [(i, j) for i in range(n) for j in range(i)]
     start, empty = evaluate(f, x), [math.nan] * (SLOTS - n)
-    rows = numbers(start.jacobian)
+    rows = start.jacobian
     return {
         "points": [*x[: 2 * n], *empty, *empty],
         "weights": [*case.weights, *empty],
         "c": [case.c],
-        "value": [number(k) for k in start.value],
+        "value": start.value,
         "by_points": [k for row in rows for k in (*row[: 2 * n], *empty, *empty)],
         "by_weights": [k for row in rows for k in (*row[2 * n : 3 * n], *empty)],
         "by_c": [row[-1] for row in rows],
@@ -136,7 +125,7 @@ def midpoint_row(case: Constellation, by: float) -> dict[str, list[float]]:
     }
 
 
-def table_row(case: Case | Constellation, by: float) -> dict[str, list[float]]:
+def table_row(case: Case | Constellation, by: float) -> Row:
     """All numbers of one row of a table."""
     with mp.workdps(DIGITS):
         return (pair_row if isinstance(case, Case) else midpoint_row)(case, by)

@@ -18,9 +18,7 @@ import mpmath as mp
 DIGITS = 200
 STEP = mp.mpf(10) ** -100_000  # of which a square is nothing, as far out as points go
 FAR = 0.25  # squared radius from which on a point's direction is used
-# The smallest argument that the closed forms are used for: below, fewer digits cancel
-# in the series than in (cosh - 1)/z.
-SMALL = 1e-20
+SMALL = 1e-20  # the largest argument that series are used for
 TERMS = 12  # SMALL^12: beyond 200 digits
 
 Number = mp.mpf | mp.mpc
@@ -42,26 +40,26 @@ def analytic(
 
 
 sinhc = analytic(lambda n: 1 / mp.factorial(2 * n + 1), lambda a: mp.sinh(a) / a)
-cosh = analytic(lambda n: 1 / mp.factorial(2 * n), mp.cosh)
-coshm1c = analytic(
-    lambda n: 1 / mp.factorial(2 * n + 2), lambda a: (mp.cosh(a) - 1) / a**2
-)
 arsinhc = analytic(
     lambda n: mp.binomial(2 * n, n) / ((-4) ** n * mp.mpf(2 * n + 1)),
     lambda a: mp.asinh(a) / a,
 )
-
-
-tanhc = analytic(
-    lambda n: (
-        4 ** (n + 1)
-        * (4 ** (n + 1) - 1)
-        * mp.bernoulli(2 * n + 2)
-        / mp.factorial(2 * n + 2)
-    ),
-    lambda a: mp.tanh(a) / a,
-)
 artanhc = analytic(lambda n: mp.mpf(1) / (2 * n + 1), lambda a: mp.atanh(a) / a)
+
+
+def cosh(z: Number) -> Number:
+    """The hyperbolic cosine of a."""
+    return mp.cosh(mp.sqrt(z))
+
+
+def coshm1c(z: Number) -> Number:
+    """(cosh(a) - 1) / a^2."""
+    return sinhc(z / 4) ** 2 / 2
+
+
+def tanhc(z: Number) -> Number:
+    """tanh(a) / a."""
+    return sinhc(z) / cosh(z)
 
 
 def dot(u: Vector, v: Vector) -> Number:

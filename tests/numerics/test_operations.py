@@ -17,7 +17,7 @@ from torch import Tensor
 from pyg_hyperbolic import geometry
 from pyg_hyperbolic.geometry import dist, exp, gyro_add, log, sqdist, transport
 from tests.numerics.bars import check, errors
-from tests.numerics.make_tables import PAIRS, moves, numbers, slack, table, ulp4
+from tests.numerics.make_tables import PAIRS, moves, slack, table, ulp4
 from tests.numerics.missed import MISSED
 from tests.numerics.reference import (
     Number,
@@ -132,14 +132,13 @@ def test_charts(name: str, dtype: torch.dtype) -> None:
         for row in rows:
             true = evaluate(chart.exact, row)
             ends = [[x for x in both if chart.inside(x)] for both in moves(row, by)]
-            value, *slopes = numbers([true.value, *true.jacobian])
             moved = slack(chart.exact, true, ends, [slice(0, 2)])
-            known.append([value, slopes, moved])
+            known.append([true.value, true.jacobian, moved])
     x = torch.tensor(rows, dtype=torch.float64).to(dtype)
     given = {"x": x[:, :2], "c": x[:, 2]}
     given = {key: x.clone().requires_grad_() for key, x in given.items()}
     out = chart.f(*given.values())
     assert out.dtype == dtype
     labels = [f"x=({p:.9g}, {q:.9g}) c={c:.3g}" for p, q, c in rows]
-    true = [np.array(column) for column in zip(*known, strict=True)]
+    true = [np.array(column, dtype=float) for column in zip(*known, strict=True)]
     check(errors(out, given, true), labels, f"{name} in {dtype}")

@@ -51,20 +51,13 @@ def boost(u: Tensor, c: float) -> Tensor:
 
 
 @few
-@given(places(2))
-def test_left_cancellation(example: tuple[Tensor, float]) -> None:
-    points, c = example
-    u, v = points
-    close(gyro_add(-u, gyro_add(u, v, c), c), v, points, c)
-
-
-@few
-@given(places(3, reach=2.0))
-def test_gyro_associativity(example: tuple[Tensor, float]) -> None:
+@given(places(3))
+def test_laws_of_the_gyro_sum(example: tuple[Tensor, float]) -> None:
     """The gyration is what two boosts turn by, in matrices."""
     points, c = example
     u, v, w = points
     uv = gyro_add(u, v, c)
+    close(gyro_add(-u, uv, c), v, points[:2], c)  # left cancellation
     turn = (boost(-uv, c) @ boost(u, c) @ boost(v, c))[1:, 1:]
     for out, expected in (
         (gyro_add(uv, turn @ w, c), gyro_add(u, gyro_add(v, w, c), c)),
@@ -72,35 +65,6 @@ def test_gyro_associativity(example: tuple[Tensor, float]) -> None:
         (uv, turn @ gyro_add(v, u, c)),  # gyro-commutativity
     ):
         close(out, expected, points, c)
-
-
-@few
-@given(places(3, reach=100.0), st.sampled_from([torch.float32, torch.float64]))
-def test_triangle_inequality(example: tuple[Tensor, float], dtype: torch.dtype) -> None:
-    points, c = example
-    u, v, w = points.to(dtype)
-    # Far out a rounding of an angle is a difference of distances of order 1/sqrt(c)
-    # times itself, and not more than in proportion to the radius.
-    slack = 1e3 * torch.finfo(dtype).eps * points.norm(dim=-1).max().item()
-    assert dist(u, w, c) <= dist(u, v, c) + dist(v, w, c) + slack
-    assert abs(dist(u, v, c) - dist(v, u, c)) <= slack
-    assert dist(u, v, c) >= (u - v).norm() - slack  # curvature pushes points apart
-
-
-@few
-@given(places(6, reach=1.5), numbers)
-def test_isometries_keep_distances_and_move_the_midpoint_along(
-    example: tuple[Tensor, float], seed: int
-) -> None:
-    points, c = example
-    generator = torch.Generator().manual_seed(seed)
-    matrix = torch.randn(3, 3, dtype=torch.float64, generator=generator)
-    turn, a, v = torch.linalg.qr(matrix)[0], points[0], points[1:]
-    moved, weight = gyro_add(a, v @ turn, c), torch.rand(5, dtype=torch.float64)
-    # Near each other, points lose relative to their radius, not to their distance.
-    close(dist(moved[1:], moved[0], c), dist(v[1:], v[0], c), points, c)
-    expected = gyro_add(a, midpoint(v, c, weight) @ turn, c)
-    close(midpoint(moved, c, weight), expected, points, c)
 
 
 @few

@@ -9,7 +9,6 @@ import mpmath as mp
 from torch import Tensor
 
 Vector = list[mp.mpf]
-Operation = Callable[[Vector, Vector, mp.mpf], Vector]
 
 
 def vector(v: Tensor) -> Vector:

@@ -1,7 +1,6 @@
 """Every ancestor is nearer than every other node, by distances in many digits."""
 
 import mpmath
-import pytest
 import torch
 from torch import Tensor
 
@@ -33,7 +32,7 @@ def nearest_others(parent: list[int], distances: Tensor) -> Tensor:
 
 TREES = {
     "a node": [0],
-    "a chain": [max(node - 1, 0) for node in range(30)],
+    "a chain": [max(node - 1, 0) for node in range(35)],  # the longest
     "a star": 400 * [0],
     "a broom": [max(node - 1, 0) for node in range(20)] + 200 * [19],
     "a caterpillar": [0] + [max(node - 1 - node % 2, 0) for node in range(40)],
@@ -74,9 +73,3 @@ def test_distances_of_many_digits() -> None:
 
 def test_no_nodes() -> None:
     assert tree_embedding(torch.tensor([], dtype=torch.long)).shape == (0, 2)
-
-
-def test_too_deep() -> None:
-    assert tree_embedding(torch.arange(-1, 31).clamp(min=0)).isfinite().all()
-    with pytest.raises(ValueError, match=r"'parent'.*angles of 1e-13 \(got .*41 nodes"):
-        tree_embedding(torch.arange(-1, 40).clamp(min=0))

@@ -41,12 +41,8 @@ def binary_tree(depth: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def history(steps: int = 30) -> list[CurvatureReport]:
-    """A clamped curvature beyond its bound next to one that learns."""
-    curvature = {
-        "layer": Curvature(2.0),
-        "stuck": Curvature(0.5, parametrization="softplus", learnable=True),
-    }
-    module = torch.nn.ModuleDict(curvature)
+    """A curvature that learns next to one whose gradient is zero."""
+    module = torch.nn.ModuleDict({"layer": Curvature(2.0), "stuck": Curvature(0.5)})
     optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
     out = []
     for _ in range(steps):

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv
 
 from pyg_hyperbolic.nn import HGATConv, HGCNConv, HSAGEConv, HyboNetConv
 from pyg_hyperbolic.testing import CONV_CHECKS, check_conv
-from tests.nn.reference import Graph
+from tests.nn.reference import Graph, shaken
 from tests.where import each
 
 plain_gcn = partial(HGCNConv, normalize=False)
@@ -65,23 +64,6 @@ def test_checks_that_ship(name: str, check: str) -> None:
     check_conv(**CONVS[name], only=[check])
 
 
-@each("c", [1e-12, 0.3, 5.0])
-def test_tangent_without_bias_is_gcn_conv_whatever_the_curvature(c: float) -> None:
-    def build(*size: int, curvature: float) -> HGCNConv:
-        return HGCNConv(*size, aggregation="tangent", bias=False, curvature=c)
-
-    check_conv(build, twin=partial(GCNConv, bias=False), only=["euclidean limit"])
-
-
-def build(layer: Any, *args: Any, **kwargs: Any) -> Any:
-    """A layer in float64 in which no parameter is zero."""
-    conv = layer(*args, **kwargs)
-    with torch.no_grad():
-        for parameter in conv.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    return conv.double()
-
-
 @family
 def test_propagate_is_the_generated_one(graph: Graph, layer: Any) -> None:
     """PyG falls back to a slower one without a word if it can't write the code."""
@@ -94,7 +76,7 @@ def test_propagate_is_the_generated_one(graph: Graph, layer: Any) -> None:
 def test_both_scatter_implementations_agree(
     graph: Graph, name: str, torch_scatter: bool
 ) -> None:
-    conv, x = build(CONVS[name]["build"], 3, 4), graph.x()
+    conv, x = shaken(CONVS[name]["build"](3, 4)), graph.x()
     out = conv(x, graph.edge_index)
     adjacency, _ = graph.form("csr", None)  # summed by torch itself
     torch.testing.assert_close(out, conv(x, adjacency))
@@ -110,10 +92,10 @@ def test_sparse_features(graph: Graph, name: str, layout: torch.layout) -> None:
 
 @each("far", [80.0, 140.0])
 def test_local_points_far_out_in_float64(far: float) -> None:
-    conv = partial(plain_gcn, aggregation="local")
+    conv = shaken(plain_gcn(3, 3, aggregation="local"))
     x = far * torch.nn.functional.normalize(torch.randn(6, 3).double(), dim=-1)
     x.requires_grad_()
-    out = build(conv, 3, 3)(x, torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    out = conv(x, torch.tensor([[0, 1, 2], [1, 2, 3]]))
     out.sin().sum().backward()
     assert out.isfinite().all() and x.grad.isfinite().all()
 
@@ -139,32 +121,17 @@ def test_weights_in_a_column_and_negative_ones(graph: Graph, layer: Any) -> None
         conv(x, graph.edge_index, edge_weight=-weight)
 
 
-@family
-def test_a_layer_on_its_seen_graph(graph: Graph, layer: Any) -> None:
-    conv, x = build(layer, 3, 4), graph.x()
-    weight = None if layer is HGATConv else graph.edge_weight
-
-    def call(conv: Any, edge_index: Tensor, weight: Tensor | None) -> Tensor:
-        given = {} if weight is None else {"edge_weight": weight}
-        return conv(x, edge_index, **given)
-
-    expected = call(conv, graph.edge_index, weight)
-    seen = conv.seen_graph(graph.edge_index, weight, x)
-    torch.testing.assert_close(call(conv.on_seen_graph(), *seen), expected)
-    # The layer itself goes on as before.
-    torch.testing.assert_close(call(conv, graph.edge_index, weight), expected)
-
-
 @each(
     "name",
     ["HGCNConv", "HGCNConv tangent", "HGCNConv local", "HSAGEConv", "HyboNetConv"],
 )
 def test_nodes_along_any_axis(graph: Graph, name: str) -> None:
-    conv, x = build(CONVS[name]["build"], 3, 4), torch.randn(2, 6, 3).double()
+    build, x = CONVS[name]["build"], torch.randn(2, 6, 3).double()
+    conv = shaken(build(3, 4))
     given = {"edge_index": graph.edge_index, "edge_weight": graph.edge_weight}
     expected = torch.stack([conv(part, **given) for part in x])
     for node_dim in (0, 1, -3, -2):
-        axis = build(CONVS[name]["build"], 3, 4, node_dim=node_dim)
+        axis = build(3, 4, node_dim=node_dim).double()
         axis.load_state_dict(conv.state_dict())
         for _ in range(2):
             out = axis(x.movedim(1, node_dim), **given)

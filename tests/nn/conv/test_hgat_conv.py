@@ -1,58 +1,49 @@
+"""Attention beside its formulas, and what it does with far neighbors."""
+
 from typing import Any
 
-import mpmath
+import mpmath as mp
 import torch
 from torch import Tensor
+from torch.nn.functional import leaky_relu
 
 from pyg_hyperbolic import Curvature, kernels
 from pyg_hyperbolic.geometry import dist, gyro_add, midpoint
 from pyg_hyperbolic.nn import HGATConv
-from tests.nn.reference import assert_equal
+from tests.kernels.cases import star
+from tests.nn.reference import assert_equal, shaken
+from tests.numerics import textbook
 from tests.where import each
 
 EDGES = torch.tensor([[0, 1, 2, 3, 4, 0, 2, 5], [1, 2, 0, 0, 2, 2, 3, 3]])
 every = each("score", ["tangent", "distance"])
 
 
-def layer(*args: Any, **kwargs: Any) -> HGATConv:
-    """A layer in float64 with no parameter at its first value."""
-    conv = HGATConv(*args, **kwargs).double()
-    with torch.no_grad():
-        for name, parameter in conv.named_parameters():
-            if not name.startswith("curvature"):
-                parameter.add_(0.4 * torch.randn_like(parameter))
-    return conv
-
-
 def dense(
     conv: HGATConv, x: Tensor, x_t: Tensor, edge_index: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The layer node by node and head by head, by its formulas; and its weights."""
-    heads, width = conv.heads, conv.out_channels
+    """The layer by its formulas, at all pairs of nodes; and the weights of edges."""
+    source, target = edge_index
     first, last = conv.lin or conv.lin_src, conv.lin or conv.lin_dst
     assert first is not None and last is not None
-    h = (x @ first.weight.t()).view(-1, heads, width)
-    h_t = (x_t @ last.weight.t()).view(-1, heads, width)
-    c, bias = conv.curvature().expand(heads), conv.bias.view(-1, width)
-    points = gyro_add(h, bias.expand(heads, -1), c)
-    out, alpha = [], torch.zeros(edge_index.size(1), heads).double()
-    for i in range(len(x_t)):
-        edges = (edge_index[1] == i).nonzero().view(-1)
-        source, row = edge_index[0, edges], []
-        for k in range(heads):
-            if len(edges) == 0:
-                row.append(torch.zeros(width).double())
-                continue
-            if conv.score == "tangent":
-                s = h[source, k] @ conv.att_src[0, k] + conv.att_dst[0, k] @ h_t[i, k]
-                s = torch.where(s > 0, s, conv.negative_slope * s)
-            else:
-                s = -conv.log_beta[k].exp() * dist(h_t[i, k], h[source, k], c[k])
-            alpha[edges, k] = s.softmax(0).detach()
-            row.append(midpoint(points[source, k], c[k], s.softmax(0)))
-        of_heads = torch.stack(row)
-        out.append(of_heads.flatten() if conv.concat else midpoint(of_heads, c[0]))
-    return torch.stack(out), alpha
+    h, h_t = (
+        (y @ lin.weight.t()).view(-1, conv.heads, conv.out_channels)
+        for y, lin in ((x, first), (x_t, last))
+    )
+    c = conv.curvature().expand(conv.heads)
+    if conv.score == "tangent":  # [M, N, H]
+        own = (h_t * conv.att_dst).sum(dim=-1)[:, None]
+        score = leaky_relu((h * conv.att_src).sum(dim=-1) + own, conv.negative_slope)
+    else:
+        score = -conv.log_beta.exp() * dist(h_t[:, None], h, c)
+    edge = torch.zeros(len(x_t), len(x), 1, dtype=torch.bool)
+    edge[target, source] = True
+    alpha = score.masked_fill(~edge, -1e300).softmax(dim=1) * edge
+    bias = conv.bias.view(-1, conv.out_channels).expand(conv.heads, -1)
+    points = gyro_add(h, bias, c).movedim(0, 1).expand(len(x_t), -1, -1, -1)
+    out = midpoint(points, c, alpha.movedim(1, 2))
+    out = out.flatten(1) if conv.concat else midpoint(out, c[0])
+    return out, alpha[target, source]
 
 
 @every
@@ -62,7 +53,8 @@ def dense(
 def test_equals_a_slow_dense_reference(
     score: str, curvature: Any, radius: float
 ) -> None:
-    conv = layer(4, 2, heads=3, score=score, curvature=Curvature(curvature))
+    conv = HGATConv(4, 2, heads=3, score=score, curvature=Curvature(curvature))
+    conv = shaken(conv)
     x = (radius * torch.randn(6, 4, dtype=torch.float64)).requires_grad_()
     out, (edge_index, alpha) = conv(x, EDGES, return_attention_weights=True)
     expected, weights = dense(conv, x, x, edge_index)
@@ -72,7 +64,8 @@ def test_equals_a_slow_dense_reference(
 
 @every
 def test_heads_without_concat_and_bipartite(score: str) -> None:
-    conv = layer((4, 3), 2, heads=3, concat=False, add_self_loops=False, score=score)
+    options: dict[str, Any] = {"heads": 3, "concat": False, "add_self_loops": False}
+    conv = shaken(HGATConv((4, 3), 2, **options, score=score))
     x, x_t = torch.randn(6, 4).double(), torch.randn(5, 3).double()
     out = conv((x, x_t), EDGES[:, :-1])
     expected, _ = dense(conv, x, x_t, EDGES[:, :-1])
@@ -94,19 +87,13 @@ def test_far_neighbors_of_tiny_weight_stay_in_range(
 ) -> None:
     """Their masses are e^850 to e^900, and their inverses e^-1240 and less."""
     h = torch.diag(torch.tensor(radii)).double().requires_grad_()
-    edges = kernels.Graph(torch.tensor([0, 1]), torch.tensor([0, 0]), 2, 1)
-    c = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
     log_weight = torch.tensor(logs, dtype=torch.float64, requires_grad=True)
-    out = kernels.midpoint(h, edges, c, log_weight.exp())
-    with mpmath.workdps(1400):
-        pairs = [
-            (mpmath.exp(w), mpmath.mpf(r)) for w, r in zip(logs, radii, strict=True)
-        ]
-        time = sum(w * mpmath.cosh(r) for w, r in pairs)
-        space = [w * mpmath.sinh(r) for w, r in pairs]
-        length = mpmath.hypot(*space)
-        expected = [float(mpmath.atanh(length / time) * x / length) for x in space]
-    torch.testing.assert_close(out[0].tolist(), expected, rtol=1e-10, atol=1e-10)
+    c = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    out = kernels.midpoint(h, star(2), c, log_weight.exp())[0]
+    with mp.workdps(1400):
+        rows, weights = [textbook.vector(v) for v in h], [mp.exp(w) for w in logs]
+        expected = [float(x) for x in textbook.midpoint(rows, weights, mp.mpf(1))]
+    torch.testing.assert_close(out.tolist(), expected, rtol=1e-10, atol=1e-10)
     for grad in torch.autograd.grad(out.norm(), (h, log_weight, c)):
         assert grad.isfinite().all()
 

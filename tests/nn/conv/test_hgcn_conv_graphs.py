@@ -11,40 +11,44 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric import EdgeIndex
 from torch_geometric.explain import Explainer, GNNExplainer
-from torch_geometric.nn import Sequential
 
 from pyg_hyperbolic import kernels
 from pyg_hyperbolic.nn import HGATConv, HGCNConv, HyboNetConv
 from pyg_hyperbolic.testing import check_conv
-from pyg_hyperbolic.testing.graphs import FORMS, to_form
-from tests.nn.reference import Graph, assert_equal
+from pyg_hyperbolic.testing.case import graph_in
+from pyg_hyperbolic.testing.graphs import to_form
+from tests.nn.reference import Graph, assert_equal, shaken
 from tests.where import each
 
-
-def build(*args: Any, kind: Any = HGCNConv, **kwargs: Any) -> Any:
-    conv = kind(*args, **kwargs).double()
-    with torch.no_grad():
-        for parameter in conv.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    return conv
+BACK = {"flow": "target_to_source"}
+PLAIN = {"normalize": False}
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
-    [{"improved": True}, {"add_self_loops": False}, {"cached": True}],
-    ids=str,
+    [
+        {"improved": True},
+        {"add_self_loops": False},
+        {"cached": True},
+        {"aggr": "mean"},
+        *(
+            {"aggregation": aggregation, **PLAIN, **BACK}
+            for aggregation in ("midpoint", "tangent", "local")
+        ),
+        *(
+            {"aggregation": aggregation, "aggr": aggr, **PLAIN}
+            for aggregation in ("tangent", "local")
+            for aggr in ("mean", "max")
+        ),
+    ],
 )
-def test_every_form_is_normalized_alike(options: dict[str, Any]) -> None:
+def test_every_form_gives_the_same(options: dict[str, Any]) -> None:
     check_conv(partial(HGCNConv, **options), only=["forms of graphs"])
 
 
-def other_forms(graph: Graph, flow: str) -> Iterator[tuple[Tensor, EdgeIndex, Any]]:
+def edge_indices(graph: Graph) -> Iterator[tuple[Tensor, EdgeIndex, Any]]:
     """Edges, the same as an EdgeIndex, and the order of its weights."""
     edge_index = graph.edge_index
-    if flow == "target_to_source":  # `check_conv` has these in the other direction
-        for name in FORMS[2:]:
-            yield edge_index, *graph.form(name, torch.arange(9))
-        return
     there_and_back = torch.tensor([[0, 1, 1, 2, 2, 3, 0, 3], [1, 0, 2, 1, 3, 2, 3, 0]])
     undirected = EdgeIndex(there_and_back, sparse_size=(6, 6), is_undirected=True)
     for i, order in enumerate(("row", "col")):
@@ -56,31 +60,16 @@ def other_forms(graph: Graph, flow: str) -> Iterator[tuple[Tensor, EdgeIndex, An
     yield edge_index, *EdgeIndex(edge_index, sparse_size=(5, 5)).sort_by("col")
 
 
-# Every two settings meet in one of these; what they have to do with others is nothing.
-@each(
-    ("aggregation", "normalize", "weights"),
-    [
-        ("midpoint", True, "none"),
-        ("midpoint", False, "fixed"),
-        ("midpoint", True, "learned"),
-        ("tangent", False, "none"),
-        ("tangent", True, "fixed"),
-        ("tangent", False, "learned"),
-        ("local", True, "none"),
-        ("local", False, "fixed"),
-        ("local", True, "learned"),
-    ],
-)
-@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
-def test_edge_index_in_other_forms(
-    graph: Graph, flow: str, aggregation: str, normalize: bool, weights: str
+@each("normalize", [True, False])
+@each("weights", ["none", "fixed", "learned"])
+def test_undirected_unsized_and_too_small_edge_indices(
+    graph: Graph, aggregation: str, weights: str, normalize: bool
 ) -> None:
-    conv = build(3, 4, aggregation=aggregation, normalize=normalize, flow=flow)
-    all_weights = graph.edge_weight
-    for edge_index, other, perm in other_forms(graph, flow):
+    conv = shaken(HGCNConv(3, 4, aggregation=aggregation, normalize=normalize))
+    for edge_index, other, perm in edge_indices(graph):
         x, weight = graph.x().requires_grad_(), None
         if weights != "none":  # not symmetric
-            weight = all_weights[: edge_index.size(1)].clone()
+            weight = graph.edge_weight[: edge_index.size(1)].clone()
             weight.requires_grad_(weights == "learned")
         for _ in range(2):  # the second time with what PyG has cached meanwhile
             out = conv(x, other, None if weight is None else weight[perm])
@@ -95,7 +84,7 @@ def test_two_sets_of_nodes_without_a_size_or_features_of_targets(
     edge_index = torch.tensor([[0, 1, 1, 2, 0], [0, 0, 1, 1, 1]])
     weight = torch.rand(5, dtype=torch.float64) + 0.2
     x, y = torch.randn(4, 3).double(), torch.randn(3, 3).double()
-    conv = build(3, 4, normalize=False, aggregation=aggregation)
+    conv = shaken(HGCNConv(3, 4, normalize=False, aggregation=aggregation))
     expected = conv((x, y), edge_index, weight)
     for row, order in enumerate(("row", "col")):
         perm = edge_index[row].argsort()
@@ -113,7 +102,7 @@ def test_two_sets_of_nodes_without_a_size_or_features_of_targets(
 
 
 @contextmanager
-def _no_tensor_of(size: int) -> Iterator[None]:
+def no_tensor_of(size: int) -> Iterator[None]:
     """Fails if an operation, forward or backward, makes a tensor of so many numbers."""
 
     class Watch(TorchDispatchMode):
@@ -131,123 +120,98 @@ def _no_tensor_of(size: int) -> Iterator[None]:
         yield
 
 
+@each("form", ["edge_index", "csr", "coo", "edge_index_by_col"])
 @each(
-    ("kind", "options", "form"),
+    "build",
     [
         *(
-            (HGCNConv, {"aggregation": aggregation, "normalize": normalize}, form)
+            partial(HGCNConv, aggregation=aggregation, normalize=normalize)
             for aggregation in ("midpoint", "tangent")
-            for normalize, form in (
-                (True, "edge_index"),
-                (False, "csr"),
-                (True, "coo"),
-                (False, "edge_index_by_col"),
-            )
+            for normalize in (True, False)
         ),
-        *(
-            (HGATConv, {"score": score, "heads": 2, "concat": False}, "edge_index")
-            for score in ("tangent", "distance")
-        ),
+        partial(HGATConv, heads=2, concat=False),
+        partial(HGATConv, heads=2, concat=False, score="distance"),
     ],
 )
 def test_aggregation_makes_no_tensor_of_edges_times_channels(
-    kind: Any, options: dict[str, Any], form: str
+    build: Any, form: str
 ) -> None:
     n, channels = 5, 64
     edge_index = torch.cartesian_prod(torch.arange(n), torch.arange(n)).T.contiguous()
     edge_index = edge_index[:, edge_index[0] != edge_index[1]]
     weight = torch.rand(edge_index.size(1), dtype=torch.float64)
-    conv = build(2, channels, kind=kind, **options)
+    conv = shaken(build(2, channels))
     x = torch.randn(n, 2, dtype=torch.float64, requires_grad=True)
-    given = {} if kind is HGATConv else {"edge_weight": weight}
-    graph, beside = to_form(edge_index, given.get("edge_weight"), form, (n, n))
-    moved = {} if beside is None else {"edge_weight": beside}
-    with _no_tensor_of(edge_index.size(1) * channels):
-        conv(x, graph, **moved).sum().backward()
+    edge_weight = None if isinstance(conv, HGATConv) else weight
+    graph, given = graph_in(form, edge_weight, edge_index, (n, n))
+    with no_tensor_of(edge_index.size(1) * channels):
+        conv(x, graph, **given).sum().backward()
     # The watch does see what plain PyTorch makes.
     with (
         kernels.backend("portable"),
         pytest.raises(AssertionError, match=r"made \[\d+, (\d, )?64\]"),
-        _no_tensor_of(edge_index.size(1) * channels),
+        no_tensor_of(edge_index.size(1) * channels),
     ):
-        conv(x, edge_index, **given)
+        conv(x, graph, **given)
 
 
 @each("form", ["edge_index", "csr", "edge_index_by_col"])
-@pytest.mark.parametrize(
-    ("kind", "options"),
+@each(
+    "build",
     [
-        (HGCNConv, {}),
-        (HGCNConv, {"aggregation": "tangent"}),
-        (HGCNConv, {"aggregation": "local"}),
-        (HyboNetConv, {}),
+        HGCNConv,
+        partial(HGCNConv, aggregation="tangent"),
+        partial(HGCNConv, aggregation="local"),
+        HyboNetConv,
     ],
 )
 def test_cached_keeps_the_graph_and_only_the_graph(
-    graph: Graph,
-    kind: Any,
-    options: dict[str, Any],
-    form: str,
-    monkeypatch: pytest.MonkeyPatch,
+    graph: Graph, build: Any, form: str
 ) -> None:
-    conv, plain = build(3, 4, kind=kind, cached=True, **options), kind(3, 4, **options)
-    plain, x = plain.double(), graph.x()
-    given = graph.form(form, graph.edge_weight)
-    graph.edge_index = graph.edge_index[:, :5]
-    other = graph.form(form, graph.edge_weight[:5])
+    conv, plain = build(3, 4, cached=True).double(), build(3, 4).double()
+    edge_index, weight = graph.edge_index, graph.edge_weight
+    first = to_form(edge_index, weight, form, (6, 6))
+    other = to_form(edge_index[:, :5], weight[:5], form, (6, 6))
 
-    def as_without(*given: Any) -> Tensor:
-        out = conv(*given)
+    def check(given: Any, seen: Any) -> None:
+        """Whatever graph is given, the layer computes with the one it has seen."""
+        x = graph.x()
+        out = conv(x, *given)
         plain.load_state_dict(conv.state_dict())
-        torch.testing.assert_close(out, plain(*given))
+        torch.testing.assert_close(out, plain(x, *seen))
         out.sum().backward()  # several passes go through the same graph
-        return out
 
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("normalized again")
-
-    first = as_without(x, *given)
-    with monkeypatch.context() as patch:
-        patch.setattr("pyg_hyperbolic.nn.conv.normalized.gcn_normalize", refuse)
-        assert torch.equal(conv(x, *other), first)
-        with pytest.raises(AssertionError, match="normalized again"):
-            plain(x, given[0].clone(), *given[1:])
-    with torch.no_grad():
-        next(conv.parameters()).mul_(1.7)
-    as_without(2 * x, *given)
+    check(given=first, seen=first)
+    check(given=other, seen=first)
+    shaken(conv)
+    check(given=other, seen=first)
     conv._cached_edge_index = None  # as GCNConv's is emptied
-    as_without(x, *other)
+    check(given=other, seen=other)
     conv.reset_parameters()
-    assert conv._cached_edge_index is None
-    as_without(x, *given)
+    check(given=first, seen=first)
 
 
-@each("weighted", [False, True])
-def test_midpoint_is_a_mean_whatever_aggr_says(graph: Graph, weighted: bool) -> None:
-    x, w = graph.x(), graph.edge_weight if weighted else None
-    expected = None
-    for aggr in ("add", "sum", "mean"):
-        torch.manual_seed(0)
-        conv = build(3, 4, aggr=aggr)
-        for form in ("edge_index", "csr", "edge_index_by_col"):
-            out = conv(x, *graph.form(form, w))
-            expected = out if expected is None else expected
-            torch.testing.assert_close(out, expected)
+def assert_same(conv: HGCNConv, other: HGCNConv, graph: Graph) -> None:
+    """Two layers with one's parameters compute the same."""
+    other.double().load_state_dict(conv.state_dict())
+    given = graph.x(), graph.edge_index, graph.edge_weight
+    torch.testing.assert_close(other(*given), conv(*given))
 
 
-@each("aggregation", ["tangent", "local"])
+@each("aggr", ["sum", "mean"])
+def test_midpoint_is_a_mean_whatever_aggr_says(graph: Graph, aggr: str) -> None:
+    assert_same(shaken(HGCNConv(3, 4)), HGCNConv(3, 4, aggr=aggr), graph)
+
+
 @each("aggr", ["mean", "max"])
-def test_other_reductions(graph: Graph, aggregation: str, aggr: str) -> None:
-    conv = build(3, 4, aggregation=aggregation, aggr=aggr, normalize=False, bias=False)
-    x, w = graph.x(), graph.edge_weight
-    out = conv(x, graph.edge_index, w)
-    for form in FORMS:
-        torch.testing.assert_close(conv(x, *graph.form(form, w)), out)
-    if aggregation == "tangent":
-        h = x @ conv.lin.weight.T
-        messages = torch.stack([w[1] * h[0], w[2] * h[1]])  # to node 2
-        expected = messages.mean(dim=0) if aggr == "mean" else messages.amax(dim=0)
-        torch.testing.assert_close(out[2], expected)
+def test_other_reductions_of_tangent_vectors(graph: Graph, aggr: str) -> None:
+    conv = HGCNConv(3, 4, aggregation="tangent", aggr=aggr, **PLAIN, bias=False)
+    x, weight = graph.x(), graph.edge_weight
+    out = conv.double()(x, graph.edge_index, weight)
+    h = x @ conv.lin.weight.T
+    messages = torch.stack([weight[1] * h[0], weight[2] * h[1]])  # to node 2
+    expected = messages.mean(dim=0) if aggr == "mean" else messages.amax(dim=0)
+    torch.testing.assert_close(out[2], expected)
 
 
 @each("aggregation", ["midpoint", "tangent"])
@@ -255,15 +219,13 @@ def test_other_reductions(graph: Graph, aggregation: str, aggr: str) -> None:
 def test_decomposed_layers_change_nothing(
     graph: Graph, aggregation: str, channels: int
 ) -> None:
-    conv = build(3, channels, aggregation=aggregation)
-    pieces = build(3, channels, aggregation=aggregation, decomposed_layers=2)
-    pieces.load_state_dict(conv.state_dict())
-    given = graph.x(), graph.edge_index, graph.edge_weight
-    torch.testing.assert_close(pieces(*given), conv(*given))
+    build = partial(HGCNConv, 3, channels, aggregation=aggregation)
+    assert_same(shaken(build()), build(decomposed_layers=2), graph)
 
 
 def test_weights_that_change_are_seen(graph: Graph) -> None:
-    conv, x, weight = build(3, 4, scale=True), graph.x(), graph.edge_weight
+    conv, x = shaken(HGCNConv(3, 4, scale=True)), graph.x()
+    weight = graph.edge_weight
     for _ in range(2):
         out = conv(x, graph.edge_index, weight)
         torch.testing.assert_close(out, conv(x, graph.edge_index, weight.clone()))
@@ -271,11 +233,10 @@ def test_weights_that_change_are_seen(graph: Graph) -> None:
 
 
 def test_explainer_finds_an_edge_mask(graph: Graph) -> None:
-    model = Sequential("x, edge_index", [(HGCNConv(3, 4), "x, edge_index -> x")])
-    x = graph.x(torch.float32)
-    before = model(x, graph.edge_index)
+    conv, x = HGCNConv(3, 4), graph.x(torch.float32)
+    before = conv(x, graph.edge_index)
     explainer = Explainer(
-        model,
+        conv,
         algorithm=GNNExplainer(epochs=2),
         explanation_type="model",
         node_mask_type="attributes",
@@ -290,4 +251,4 @@ def test_explainer_finds_an_edge_mask(graph: Graph) -> None:
     assert mask.shape == (9,)
     assert mask.isfinite().all()
     assert mask.unique().numel() > 1
-    torch.testing.assert_close(model(x, graph.edge_index), before)
+    torch.testing.assert_close(conv(x, graph.edge_index), before)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import geoopt
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
@@ -10,23 +11,6 @@ from pyg_hyperbolic import Curvature, kernels
 from pyg_hyperbolic.nn.kge import AttH, HyperbolicKGEModel, MuRP, RotH
 from tests.nn.kge.models import Kind, Triples, spread
 from tests.where import each
-
-
-def expmap(v: Tensor, c: Tensor) -> Tensor:
-    """The papers': at the distance 2 |v| from the origin."""
-    a = c.sqrt() * v.norm()
-    return torch.tanh(a) / a * v
-
-
-def logmap(x: Tensor, c: Tensor) -> Tensor:
-    a = c.sqrt() * x.norm()
-    return torch.atanh(a) / a * x
-
-
-def mobius_add(x: Tensor, y: Tensor, c: Tensor) -> Tensor:
-    xx, yy, xy = x @ x, y @ y, x @ y
-    top = (1 + 2 * c * xy + c * yy) * x + (1 - c * xx) * y
-    return top / (1 + 2 * c * xy + c**2 * xx * yy)
 
 
 def givens(angle: Tensor, sign: float) -> Tensor:
@@ -40,33 +24,34 @@ def givens(angle: Tensor, sign: float) -> Tensor:
 
 
 def in_the_ball(model: HyperbolicKGEModel, head: int, rel: int, tail: int) -> Tensor:
-    """The score by the papers' formulas; a point's tangent vector is half of ours."""
+    """The score by the papers' formulas; a point's tangent vector is half of ours.
+
+    The papers' exponential map goes to the distance 2 |v| from the origin, as geoopt's.
+    """
     c = model.curvature()[rel % model.num_relations]
     of = {
         name: table.weight[rel]
         for name, table in model.named_children()
         if name.startswith("rel_")
     }
-    h, t = (expmap(model.node_emb.weight[i] / 2, c) for i in (head, tail))
-    r = expmap(of["rel_emb"] / 2, c)
+    ball = geoopt.PoincareBall(c=c)
+    h, t = (ball.expmap0(model.node_emb.weight[i] / 2) for i in (head, tail))
+    r = ball.expmap0(of["rel_emb"] / 2)
     if isinstance(model, MuRP):
-        one = expmap(of["rel_scale"] * logmap(h, c), c)
-        other = mobius_add(t, r, c)
+        one = ball.expmap0(of["rel_scale"] * ball.logmap0(h))
+        other = ball.mobius_add(t, r)
     elif isinstance(model, AttH):
         x, y = givens(of["rel_rotation"], 1) @ h, givens(of["rel_reflection"], -1) @ h
-        x, y = 2 * logmap(x, c), 2 * logmap(y, c)
+        x, y = 2 * ball.logmap0(x), 2 * ball.logmap0(y)
         scores = torch.stack([of["rel_context"] @ x, of["rel_context"] @ y])
         share = (scores / model.hidden_channels**0.5).softmax(0)
-        one = mobius_add(expmap((share[0] * x + share[1] * y) / 2, c), r, c)
-        other = t
+        moved = ball.expmap0((share[0] * x + share[1] * y) / 2)
+        one, other = ball.mobius_add(moved, r), t
     else:
         sign = 1 if isinstance(model, RotH) else -1
-        one, other = mobius_add(givens(of["rel_angle"], sign) @ h, r, c), t
-    length = mobius_add(-one, other, c).norm()
-    distance = 2 / c.sqrt() * torch.atanh(c.sqrt() * length)
-    return (
-        model.head_bias.weight[head, 0] + model.tail_bias.weight[tail, 0] - distance**2
-    )
+        one, other = ball.mobius_add(givens(of["rel_angle"], sign) @ h, r), t
+    biases = model.head_bias.weight[head, 0] + model.tail_bias.weight[tail, 0]
+    return biases - ball.dist(one, other) ** 2
 
 
 @each("reciprocal", [True, False])

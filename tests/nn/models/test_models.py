@@ -5,11 +5,10 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
 
 from pyg_hyperbolic import Curvature, project_curvatures
-from pyg_hyperbolic.geometry import gyro_add, to_poincare
+from pyg_hyperbolic.geometry import gyro_add
 from pyg_hyperbolic.nn import (
     HGAT,
     HGCN,
@@ -64,26 +63,21 @@ def test_hnn_is_its_layers_and_no_edge_counts() -> None:
 
 
 @each(
-    ("jk", "norm", "act_first"),
+    "options",
     [
-        (None, "batch_norm", True),
-        ("last", "layer_norm", False),
-        ("cat", "batch_norm", False),
-        ("max", None, True),
-        ("lstm", "layer_norm", True),
-        (None, None, False),
+        {"norm": "batch_norm", "act_first": True},
+        {"norm": "layer_norm", "jk": "last"},
+        {"norm": "batch_norm", "jk": "cat"},
+        {"jk": "max", "act_first": True},
+        {"norm": "layer_norm", "jk": "lstm", "act_first": True},
+        {},
     ],
 )
 @each("kind", [HGCN, HNN])
 def test_every_option_of_basic_gnn(
-    graph: Graph,
-    assert_finite: Finite,
-    kind: Any,
-    jk: str | None,
-    norm: str | None,
-    act_first: bool,
+    graph: Graph, assert_finite: Finite, kind: Any, options: dict[str, Any]
 ) -> None:
-    model = kind(-1, 8, 2, 5, dropout=0.5, norm=norm, jk=jk, act_first=act_first)
+    model = kind(-1, 8, 2, 5, dropout=0.5, **options)
     x = graph.x(torch.float32).requires_grad_()
     out = model(x, graph.edge_index)
     assert out.shape == (6, 5)
@@ -93,37 +87,12 @@ def test_every_option_of_basic_gnn(
     assert torch.equal(model(x, graph.edge_index), model(x, graph.edge_index))
 
 
-def test_what_is_not_of_basic_gnn(graph: Graph, aggregation: str) -> None:
+def test_options_of_layers_are_passed_on(graph: Graph) -> None:
     """The output is as wide as the hidden layers by default."""
-    model = HGCN(3, 8, 2, aggregation=aggregation)
-    assert {conv.aggregation for conv in model.convs} == {aggregation}
+    model = HGCN(3, 8, 2, aggregation="local")
+    assert {conv.aggregation for conv in model.convs} == {"local"}
     assert model(graph.x(torch.float32), graph.edge_index).shape == (6, 8)
     assert str(model) == "HGCN(3, 8, num_layers=2)"
-
-
-@each("shared", [False, True])
-@every
-def test_layers_have_gradients_and_plain_parameters(
-    graph: Graph, kind: Any, shared: bool
-) -> None:
-    curvature: Any = Curvature(0.5) if shared else 0.5
-    model = kind(-1, 8, 3, 2, act="tanh", curvature=curvature)
-    model(graph.x(torch.float32), graph.edge_index).sin().sum().backward()
-    for name, parameter in copy.deepcopy(model).named_parameters():
-        assert type(parameter) is torch.nn.Parameter, name
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        may_be_zero = "weight" not in name and "curvature" not in name
-        assert parameter.grad.any() or may_be_zero, name
-
-
-@every
-def test_dropout_keeps_points_points(graph: Graph, kind: Any) -> None:
-    """On the ball, dividing by 1 - p leads out of it: here every vector is a point."""
-    model = kind(3, 8, 2, 2, dropout=0.8, curvature=4.0)
-    out = model(50 * graph.x(torch.float32), graph.edge_index)
-    ball = to_poincare(out.double(), 4.0)
-    assert out.isfinite().all() and (ball.norm(dim=-1) < 0.5 + 1e-9).all()
 
 
 def share_of_loss(model: Any, loss: Callable[[], torch.Tensor], steps: int) -> float:
@@ -142,13 +111,17 @@ def share_of_loss(model: Any, loss: Callable[[], torch.Tensor], steps: int) -> f
 
 @every
 def test_learns(graph: Graph, kind: Any, assert_finite: Finite) -> None:
-    model, target = kind(3, 8, 2, 4), torch.randn(6, 4)
+    model, target = kind(-1, 8, 2, 4), torch.randn(6, 4)
     x = graph.x(torch.float32)
     left = share_of_loss(
         model, lambda: (model(x, graph.edge_index) - target).square().mean(), 60
     )
     assert left < 0.7
     assert_finite(*model.parameters())
+    for name, parameter in copy.deepcopy(model).named_parameters():
+        assert type(parameter) is torch.nn.Parameter, name
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
 
 
 @each("parametrization", ["softplus", "sigmoid", "projected"])
@@ -172,7 +145,7 @@ def test_learns_distances_in_a_tree(
 
 @each("shared", [False, True])
 @every
-def test_copies_and_resets(graph: Graph, kind: Any, shared: bool) -> None:
+def test_copies(graph: Graph, kind: Any, shared: bool) -> None:
     options: dict[str, Any] = {"curvature": 0.3, "shared_curvature": shared}
     model, x = kind(3, 8, 2, 4, **options), graph.x(torch.float32)
     with torch.no_grad():
@@ -180,11 +153,6 @@ def test_copies_and_resets(graph: Graph, kind: Any, shared: bool) -> None:
             parameter.add_(0.1)
     twin = kind(3, 8, 2, 4, **options)
     twin.load_state_dict(model.state_dict())
-    copies = [twin, copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
-    for other in copies:
-        out = other(x, graph.edge_index)
-        assert torch.equal(out, model(x, graph.edge_index))
+    for other in (twin, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(x, graph.edge_index), model(x, graph.edge_index))
         assert len({id(conv.curvature) for conv in other.convs}) == 2 - shared
-    twin.reset_parameters()
-    found = [conv.curvature().item() for conv in twin.convs]
-    assert found == pytest.approx([0.3, 0.3], rel=1e-6)
