@@ -145,13 +145,15 @@ def row_of(run: runs.Run) -> tuple[Any, ...]:
     preset = run["preset"]
     own_rate = preset["curvature_lr"] if preset["geometry"] == "hyperbolic" else "-"
     settings = preset["dim"], preset["epochs"], preset["lr"], own_rate
+    others = ("weight_decay", "criterion", "num_negatives", "batch_size")
     name = NAMES[preset["geometry"]][run["model"]]
-    return run["dataset"], name, *settings, preset["weight_decay"]
+    return run["dataset"], name, *settings, *(preset[other] for other in others)
 
 
 def table(done: Sequence[runs.Run]) -> str:
     """A row for each graph, model and settings: mean ± standard deviation."""
-    head = ["", "model", "dim", "epochs", "rate", "rate of c", "decay"]
+    head = ["", "model", "dim", "epochs", "rate", "rate of c", "decay", "loss"]
+    head += ["negatives", "batch"]
     rows = [
         [*head, "validation MRR", "MRR", "Hits@1", "Hits@3", "Hits@10", "CPU minutes"]
     ]
@@ -169,7 +171,9 @@ def table(done: Sequence[runs.Run]) -> str:
 def draw(done: Sequence[runs.Run], path: Path) -> None:
     """Test MRR by dimension, from the least to the most of all seeds.
 
-    In brackets are the rates of points and of curvatures, and the weight decay.
+    In brackets are the rates of points and of curvatures, the weight decay, the loss,
+    its negatives and the batch.  A line has at least two dimensions; other runs are in
+    the table alone.
     """
     graphs = unique(run["dataset"] for run in done)
     colors = dict(zip(MODELS, COLORS, strict=False))
@@ -186,9 +190,11 @@ def draw(done: Sequence[runs.Run], path: Path) -> None:
                     euclidean = run["preset"]["geometry"] == "euclidean"
                     look = {"linestyle": "--" if euclidean else "-", "marker": "o"}
                     looks[name] = look | {"color": colors[run["model"]]}
-            by_dimension(panel, lines, [*looks.values()], extent)
+            lines = {name: line for name, line in lines.items() if len(line) > 1}
+            by_dimension(panel, lines, [looks[name] for name in lines], extent)
             panel.set_title(dataset)
-            panel.legend(frameon=False)
+            if lines:
+                panel.legend(frameon=False, fontsize="small")
         panels[0][0].set_ylabel("test MRR (%), filtered")
 
 

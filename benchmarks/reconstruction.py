@@ -162,19 +162,21 @@ def measure(data: Data, run: Run) -> Tensor:
     return points
 
 
+def row_of(run: Run) -> tuple[str, str, int, int, int, float]:
+    """Graph, geometry, dimension, and the recipe: epochs, batch and rate."""
+    preset = run["preset"]
+    recipe = preset["epochs"], preset["batch"], preset["lr"]
+    return run["dataset"], run["model"], preset["dim"], *recipe
+
+
 def table(done: Sequence[Run]) -> str:
-    """A row for each graph, geometry, dimension and number of epochs."""
-    head = ["graph", "geometry", "dimensions", "epochs", "mean rank", "MAP"]
-    head += ["median radius", "CPU seconds", "seeds"]
+    """A row for each graph, geometry, dimension and recipe."""
+    head = ["graph", "geometry", "dimensions", "epochs", "batch", "rate"]
+    head += ["mean rank", "MAP", "median radius", "CPU seconds", "seeds"]
     rows = [[*head, "published rank", "published MAP", "by"]]
-
-    def row(run: Run) -> tuple[str, str, int, int]:
-        preset = run["preset"]
-        return run["dataset"], run["model"], preset["dim"], preset["epochs"]
-
-    for key in sorted(unique(map(row, done))):
-        dataset, geometry, dim, epochs = key
-        own = [run for run in done if row(run) == key]
+    for key in sorted(unique(map(row_of, done))):
+        dataset, geometry, dim, *recipe = key
+        own = [run for run in done if row_of(run) == key]
 
         def mean(name: str, digits: int, own: list[Run] = own) -> str:
             values = [run[name] for run in own]
@@ -187,7 +189,9 @@ def table(done: Sequence[Run]) -> str:
             others = ("", "", "")
         found = [mean("mean_rank", 2), mean("mean_average_precision", 3)]
         found += [mean("radius", 1), mean("seconds", 0), str(len(own))]
-        rows.append([dataset, geometry, str(dim), str(epochs), *found, *others])
+        trained = geometry != CONSTRUCTION
+        cells = [str(x) if trained else "-" for x in recipe]
+        rows.append([dataset, geometry, str(dim), *cells, *found, *others])
     return markdown(rows)
 
 
@@ -209,7 +213,10 @@ def draw(points: Tensor, data: Any, path: Path) -> None:
 
 
 def draw_dimensions(done: Sequence[Run], path: Path) -> None:
-    """Mean average precision by dimension, from the least to the most of all seeds."""
+    """Mean average precision by dimension, from the least to the most of all seeds.
+
+    In brackets are the batch and the rate.
+    """
     graphs = unique(run["dataset"] for run in done)
     size = {"figsize": (4.5 * len(graphs), 3.6)}
     with figure(path, 1, len(graphs), **size) as (_, panels):
@@ -217,9 +224,10 @@ def draw_dimensions(done: Sequence[Run], path: Path) -> None:
             own = [run for run in done if run["dataset"] == dataset]
             lines: dict[str, dict[int, list[float]]] = {}
             for run in own:
-                preset, name = run["preset"], run["model"]
-                name += f", {preset['epochs']} epochs" if preset["epochs"] else ""
-                found = lines.setdefault(name, {}).setdefault(preset["dim"], [])
+                _, name, dim, epochs, *rest = row_of(run)
+                if name != CONSTRUCTION:
+                    name += f", {epochs} epochs ({', '.join(map(str, rest))})"
+                found = lines.setdefault(name, {}).setdefault(dim, [])
                 found.append(run["mean_average_precision"])
             order = [*GEOMETRIES, CONSTRUCTION]
             looks = [
