@@ -187,7 +187,8 @@ class Curvature(torch.nn.Module):
         low, high = self._ends()
         if self.parametrization == "sigmoid":
             return low + (high - low) * rho.sigmoid()
-        return rho.clamp(low, high)
+        # As torch.clamp, whose derivative at a bound itself depends on the version.
+        return torch.where(rho < low, low, torch.where(rho > high, high, rho))
 
     def _look_at(self, points: Tensor) -> None:
         """Keeps some lengths for the report; refuses a c that has become negative."""

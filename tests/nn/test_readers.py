@@ -43,7 +43,7 @@ def test_second_derivatives_by_points_alone(name: str) -> None:
     assert torch.autograd.gradgradcheck(lambda x: conv(x, EDGES).square(), x)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @layer
 def test_a_trace_runs_on_other_graphs(name: str) -> None:
