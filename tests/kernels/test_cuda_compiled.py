@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("triton", reason="needs Triton")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ptxas is for Linux")
 ROOT = Path(__file__).parents[2]
-REGISTERS = 240  # of the 255 that a thread may have; Triton 3.8 takes up to 232
+REGISTERS = 224  # of the 255 that a thread may have
 
 
 def test_every_kernel_is_compiled_and_no_register_is_spilled_into_memory() -> None:
