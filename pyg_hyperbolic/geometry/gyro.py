@@ -27,6 +27,10 @@ from pyg_hyperbolic.geometry.rows import (
     times,
 )
 
+# Of points nothing is across a line if taking away what is along it leaves so many
+# roundings of what there was.
+LEAST = 8.0
+
 
 class _Boost(NamedTuple):
     r"""The gyro-sum before its radius is taken, :math:`m = e^{s} (p\,u + r\,q)`.
@@ -72,11 +76,15 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     vv = torch.where(moved & opposite, uu - excess, vv)
     uv = torch.where(moved & opposite, uq - uu, uv)
     z_v = c * vv
-    # Along a unit vector: what is exactly across u is so without rounding errors.
-    unit = torch.where(opposite, uu, 1.0).sqrt().to(u.dtype)
-    unit = u / unit
-    along = torch.where(opposite, dot(unit, q), 0.0)
-    q = q - times(along, unit)
+    # Along a unit vector: what is exactly across u is so without rounding errors.  It
+    # is taken away twice: nothing is left of it, even of a derivative of e^a.
+    unit = u / torch.where(opposite, uu, 1.0).sqrt().to(u.dtype)
+    once = q - times(torch.where(opposite, dot(unit, q), 0.0), unit)
+    q = once - times(torch.where(opposite, dot(unit, once), 0.0), unit)
+    with torch.no_grad():
+        noise = LEAST * torch.finfo(u.dtype).eps
+        on_line = opposite & (dot(q, q) <= noise * noise * dot(once, once))
+    q = q - torch.where(on_line, q, 0.0).detach()  # not so its derivative
     qq = torch.where(opposite, dot(q, q), qq)
 
     # Opposite points: lengths, the difference a - b, and the squared cosine of half
@@ -94,9 +102,11 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
         shift = torch.maximum(shift, shift_v + sin.log())
         shift = torch.where(shift > 1, shift, 0.0)
         shift = torch.where(opposite, shift, shift_u + shift_v)
-        # On one line r is the derivative across it alone, e^a, which is not worth inf.
         limit = min(log_max(v.dtype), 0.8 * log_max(uu.dtype))
-        most = torch.full_like(shift, limit)
+        # On one line r is the derivative across it alone, e^a: not worth infinity, for
+        # cotangents of up to e^44 either.
+        room = min(limit, log_max(v.dtype) - 44)
+        most = torch.where(opposite & (qq == 0), room, limit).to(shift.dtype)
         rescale_v = torch.minimum(shift_v - shift, most).exp()
         rescale_root = torch.minimum(shift_v - shift, 0.45 * most).exp()
         rescale = torch.minimum(shift_u + shift_v - shift, 0.9 * most).exp()

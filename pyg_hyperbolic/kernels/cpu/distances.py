@@ -124,18 +124,14 @@ def along_sum(i, j, k, squared, u, v, c, at, at_v, g, by_u, by_v, by_c):
         g *= 2 * w.length
     # the gradient of the length of w is the unit vector along w
     if row.ru > 0:
-        s = slopes(row, at, row.ru * w.cos, row.v2 * w.sin, c[k])
+        s = slopes(row, at, row.ru * w.cos, row.v2 * w.sin, True, c[k])
+        u_x, v_x = s.u_x, s.v_x
     else:
         s = at_origin(row, row.rv)
-    along = w.cos / row.ru if row.ru > 0 else 0.0
-    across = w.sin / row.v2 if row.v2 > 0 else 0.0
-    if row.ru == 0:
-        across = 1 / row.rv
+        u_x, v_x = s.p / row.rv + s.u_x, s.r / row.rv
     by_c[k] += g * s.c
-    u_u, u_x = s.p * along + s.u_u, s.p * across + s.u_x
-    v_u, v_x = s.r * along + s.v_u, s.r * across + s.v_x
     for t in range(u.shape[2]):
         p = -np.float64(u[i, k, t])
         x = rejection(p, np.float64(v[j, k, t]), row.base, row.lean, row.rest)
-        by_u[i, k, t] -= bounded(g * (u_u * p + u_x * x), u)
-        by_v[j, k, t] += bounded(g * (v_u * p + v_x * x), u)
+        by_u[i, k, t] -= bounded(g * (s.u_u * p + u_x * x), u)
+        by_v[j, k, t] += bounded(g * (s.v_u * p + v_x * x), u)

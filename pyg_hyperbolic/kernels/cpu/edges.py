@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, rejection, slopes
+from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, in_plane, rejection, slopes
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop
 from pyg_hyperbolic.kernels.cpu.rows import (
     COSH,
@@ -159,11 +159,11 @@ def log_backward(
                     g_x += np.float64(grad[i, k, t]) * z
                 if learned:
                     by_weight[place(edges, e), k] = row.by_u * g_u + row.by_x * g_x
-                s = (
-                    slopes(row, at_u, g_u, g_x, c[k])
-                    if row.ru > 0
-                    else at_origin(row, g_x)
-                )
+                if row.ru > 0:
+                    flat = in_plane(row, target, i, -1.0, x, j, k, grad, i, g_u, g_x)
+                    s = slopes(row, at_u, g_u, g_x, flat, c[k])
+                else:
+                    s = at_origin(row, g_x)
                 by_c[k] += w * s.c
                 for t in range(x.shape[2]):
                     g, u = np.float64(grad[i, k, t]), -np.float64(target[i, k, t])

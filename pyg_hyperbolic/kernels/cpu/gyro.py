@@ -19,8 +19,11 @@ from pyg_hyperbolic.kernels.cpu.scalars import (
     radial,
 )
 
-# Of x nothing is across u if taking away its part along u leaves so many roundings.
+# Of x nothing is across u if taking away its part along u leaves so many roundings, and
+# of a gradient nothing is at right angles to the plane.
 LEAST = 8.0
+# The derivative at right angles to the plane from which on such roundings are seen.
+STEEP = 100.0
 
 
 class Row(NamedTuple):
@@ -162,11 +165,34 @@ class Slopes(NamedTuple):
 
 
 @scalar
-def slopes(row, at_u, with_u, with_x, c):
+def in_plane(row, u, i, side, v, j, k, grad, n, with_u, with_x):
+    """Whether nothing but roundings of a gradient, grad[n], is across the plane.
+
+    Of opposite points derivatives there are up to e^a: they would make of roundings
+    more than all that the gradient is in the plane.  The products of the gradient with
+    u and x are given.
+    """
+    if not max(row.w.p, row.w.r) > STEEP:
+        return False
+    by_u = with_u / (row.ru * row.ru)
+    by_x = with_x / (row.v2 * row.v2) if row.v2 > 0 else 0.0
+    gg = beside = 0.0
+    for t in range(u.shape[2]):
+        p, g = side * np.float64(u[i, k, t]), np.float64(grad[n, k, t])
+        x = rejection(p, np.float64(v[j, k, t]), row.base, row.lean, row.rest)
+        y = difference(difference(g, by_u * p), by_x * x)
+        gg += g * g
+        beside += y * y
+    noise = LEAST * np.finfo(u.dtype).eps
+    return beside <= noise * noise * gg
+
+
+@scalar
+def slopes(row, at_u, with_u, with_x, flat, c):
     """Gradients of a sum from the products of its gradient g with u and x.
 
     In the plane they come from the parts of g along w and across it; at right angles
-    to the plane they are p g and r g.
+    to the plane they are p g and r g, or nothing if g is flat: in the plane.
     """
     w = row.w
     g_e = with_u / row.ru
@@ -176,13 +202,16 @@ def slopes(row, at_u, with_u, with_x, c):
     shrink = w.length / w.hyp * math.exp(-w.shift) if w.hyp > 0 else 1.0
     # Out of range they may be infinite, and infinity times 0 is NaN.
     p, r = min(w.p, row.limit), min(w.r, row.limit)
+    turn = r
+    if flat:
+        p = r = 0.0
     f_along = min(w.f_along, row.limit)
     f_across = min(max(w.f_across, -row.limit), row.limit)
     u_e = w.cos * along - w.sin * w.u_across * across
     u_f = f_along * along + f_across * across
     cos, sin = (row.v1 / row.rv, row.v2 / row.rv) if row.rv > 0 else (1.0, 0.0)
     v_along = w.cos_v * along + w.sin_v * shrink * across
-    v_across = w.cos_v * r * across
+    v_across = w.cos_v * turn * across
     if row.rv > 0:
         v_across -= f_along * row.ru / row.rv * along
     v_e = cos * v_along - sin * v_across
@@ -250,11 +279,11 @@ def add_backward(lo, hi, u, v, c, grad, by_u, by_v, by_c):
                 with_u += g * p
                 q = np.float64(v[j, k, t])
                 with_x += g * rejection(p, q, row.base, row.lean, row.rest)
-            s = (
-                slopes(row, at_u, with_u, with_x, c[k])
-                if row.ru > 0
-                else at_origin(row, with_x)
-            )
+            if row.ru > 0:
+                flat = in_plane(row, u, i, 1.0, v, j, k, grad, i, with_u, with_x)
+                s = slopes(row, at_u, with_u, with_x, flat, c[k])
+            else:
+                s = at_origin(row, with_x)
             by_c[k] += s.c
             for t in range(u.shape[2]):
                 p, g = np.float64(u[i, k, t]), np.float64(grad[i, k, t])

@@ -23,8 +23,8 @@ from pyg_hyperbolic.kernels.cuda.pieces import (
     store_piece,
     sums_of_pieces,
 )
-from pyg_hyperbolic.kernels.cuda.plane import add, known, slopes
-from pyg_hyperbolic.kernels.cuda.rows import block, bounded
+from pyg_hyperbolic.kernels.cuda.plane import STEEP, add, known, slopes
+from pyg_hyperbolic.kernels.cuda.rows import block, bounded, in_plane
 from pyg_hyperbolic.kernels.cuda.scalars import (
     LARGEST,
     homogeneity,
@@ -200,9 +200,13 @@ def backward_points(
                         uu, bb, base, lean, across, excess, curvature
                     )
                     x = (b - base * p) - lean * p
+                    g_p, g_x = tl.sum(g * p, 0), tl.sum(g * x, 0)
+                    by_x = tl.where(v2 > 0, g_x / tl.where(v2 > 0, v2 * v2, 1.0), 0.0)
+                    flat = in_plane(g, (g_p / (ru * ru)) * p, by_x * x, by_u, 0)
+                    flat &= (w[5] > STEEP) | (w[6] > STEEP)
                     s = slopes(
                         uu == 0, base, lean, excess, curvature, ru, rv, v2, sinhc_u,
-                        sinhc_v, cosh_v, w, tl.sum(g * p, 0), tl.sum(g * x, 0), limit,
+                        sinhc_v, cosh_v, w, g_p, g_x, flat, limit,
                     )  # fmt: skip
                     of_c += s[6]
                     of_bias += bounded(s[3] * g + s[4] * p + s[5] * x, most)

@@ -112,11 +112,11 @@ class _Pairs(NamedTuple):
     def slopes(self, grad: Tensor, links: Edges | None = None) -> Tensor:
         """Gradients of the pairs, [P * H, 9], from those of the sums at rows of u."""
         number = self.number * self.heads
-        with_grad, out = wide(self.u, number, 2), wide(self.u, number, _COLUMNS)
+        with_grad, out = wide(self.u, number, 3), wide(self.u, number, _COLUMNS)
         run(
             rows.with_gradient, self.grid, self.u, self.v, *self.indices, self.sign,
             self.products, grad, with_grad, self.number, self.heads, self.width,
-            **self.has, **self.sizes, **_ROOM,
+            **self.has, **self.sizes, maxnreg=255,
         )  # fmt: skip
         _, limit, _ = LIMITS[self.u.dtype]
         run(

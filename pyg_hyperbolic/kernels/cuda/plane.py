@@ -18,6 +18,9 @@ from pyg_hyperbolic.kernels.cuda.scalars import curvature_slope, gyro_sum, radia
 # difference of the first two; and how many columns these are.
 UU, VV, BASE, LEAN, ACROSS, EXCESS, PRODUCTS = (tl.constexpr(n) for n in range(7))
 LEAST = tl.constexpr(16 * 2.0**-52)
+# The derivative at right angles to the plane from which on it shows whether of a
+# gradient there is anything but roundings.
+STEEP = tl.constexpr(100.0)
 # Of each pair, backward, with the gradient g of the sum: coefficients of the gradient
 # of u, a combination of v + sign u, u and g; of that of v, one of u + sign v, v and g;
 # the gradients of c and of the weight; and the size of the weight, by which all but the
@@ -41,6 +44,18 @@ def known(table, row, inside):
 
 
 @triton.jit
+def length_of_x(across, ru, base, lean):
+    """The length of x, from its square, or 0 where it may be 0.
+
+    Behind the origin and far out it counts however small it is; a vector that is made
+    of v + sign u and u does not tell less than so many roundings of these from none.
+    """
+    noise = LEAST * ru * (tl.abs(base + 1) + tl.abs(lean))
+    length = tl.sqrt(across)
+    return tl.where((base + lean < 0) & (length <= noise), 0.0, length)
+
+
+@triton.jit
 def add(uu, vv, base, lean, across, excess, c):
     """The sum w = by_p p + by_x x, and all that its derivatives need.
 
@@ -50,11 +65,7 @@ def add(uu, vv, base, lean, across, excess, c):
     """
     origin = uu == 0
     ru = tl.where(origin, 1.0, tl.sqrt(uu))
-    rv, v2 = tl.sqrt(vv), tl.sqrt(across)
-    # Behind the origin and far out v2 counts however small it is; a vector that is made
-    # of v + sign u and u does not tell less than so many roundings of these from none.
-    noise = LEAST * ru * (tl.abs(base + 1) + tl.abs(lean))
-    v2 = tl.where((base + lean < 0) & (v2 <= noise), 0.0, v2)
+    rv, v2 = tl.sqrt(vv), length_of_x(across, ru, base, lean)
     root = tl.sqrt(c)
     sinhc_u, cosh_u, eu = radial(root * ru)
     sinhc_v, cosh_v, ev = radial(root * rv)
@@ -69,7 +80,7 @@ def add(uu, vv, base, lean, across, excess, c):
 
 @triton.jit
 def slopes(origin, base, lean, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
-           with_p, with_x, limit):  # fmt: skip
+           with_p, with_x, flat, limit):  # fmt: skip
     """Gradients of p and v, as g_p = p g + p_p p + p_x x, g_v = r g + v_p p + v_x x.
 
     Args:
@@ -87,6 +98,7 @@ def slopes(origin, base, lean, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, 
         w: The fields of the Sum.
         with_p: Product of its gradient g with p.
         with_x: Product of its gradient g with x.
+        flat: Whether g is in the plane.
         limit: What derivatives may not exceed: an infinite one times 0 is NaN.
 
     Returns:
@@ -99,7 +111,8 @@ def slopes(origin, base, lean, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, 
     across = cos * g_f - sin * g_e
     hyp = tl.where(w[10] > 0, w[10], 1.0)
     shrink = tl.where(w[10] > 0, length / hyp * tl.exp(-w[11]), 1.0)
-    p, r = least(w[5], limit), least(w[6], limit)
+    turn = least(w[6], limit)
+    p, r = tl.where(flat, 0.0, least(w[5], limit)), tl.where(flat, 0.0, turn)
     f_along = least(w[8], limit)
     f_across = -least(-least(w[9], limit), limit)
     u_e = cos * along - sin * w[7] * across
@@ -109,7 +122,7 @@ def slopes(origin, base, lean, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, 
     cos_uv = tl.where(some, (base + lean) * ru / length_v, 1.0)
     sin_uv = tl.where(some, v2 / length_v, 0.0)
     v_along = cos_v * along + sin_v * shrink * across
-    v_across = cos_v * r * across
+    v_across = cos_v * turn * across
     v_across -= tl.where(some, f_along * ru / length_v * along, 0.0)
     v_e = cos_uv * v_along - sin_uv * v_across
     v_f = sin_uv * v_along + cos_uv * v_across
@@ -121,11 +134,11 @@ def slopes(origin, base, lean, excess, c, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, 
     # as u leaves the origin, w = v moves as far along v, b coth(b) times as far across
     wide = cosh_v / sinhc_v
     square = tl.where(some, rv * rv, 1.0)
-    turn = tl.where(some, (1 - wide) * with_x / square, 0.0)
+    straight = tl.where(some, (1 - wide) * with_x / square, 0.0)
     return (
         tl.where(origin, wide, p),
         tl.where(origin, 0.0, (u_e - p * g_e) / ru),
-        tl.where(origin, turn, (u_f - p * g_f) * to_f),
+        tl.where(origin, straight, (u_f - p * g_f) * to_f),
         tl.where(origin, 1.0, r),
         tl.where(origin, 0.0, (v_e - r * g_e) / ru),
         tl.where(origin, 0.0, (v_f - r * g_f) * to_f),
@@ -195,7 +208,10 @@ def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
              limit: tl.constexpr, out, rows, heads,
              WEIGHTED: tl.constexpr, ORDERED: tl.constexpr,
              BLOCK: tl.constexpr):  # fmt: skip
-    """Gradients of sums, from the products of g with p and x, [P * H, 2]."""
+    """Gradients of sums, from the products of g with p and x, [P * H, 3].
+
+    And from whether it is in the plane of both.
+    """
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside, k = row < rows, row % heads
     curvature = tl.load(c + k)
@@ -203,11 +219,12 @@ def backward(table, products, c, weight, place, columns, sign: tl.constexpr,
     by_p, by_x, _, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w = add(
         uu, vv, base, lean, across, excess, curvature
     )
-    with_p = tl.load(products + 2 * row, mask=inside, other=0.0)
-    with_x = tl.load(products + 2 * row + 1, mask=inside, other=0.0)
+    with_p = tl.load(products + 3 * row, mask=inside, other=0.0)
+    with_x = tl.load(products + 3 * row + 1, mask=inside, other=0.0)
+    flat = tl.load(products + 3 * row + 2, mask=inside, other=0.0) != 0
     p, p_p, p_x, r, v_p, v_x, by_c = slopes(
         uu == 0, base, lean, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
-        with_p, with_x, limit,
+        with_p, with_x, flat & ((w[5] > STEEP) | (w[6] > STEEP)), limit,
     )  # fmt: skip
     by = weight_of(weight, place, columns, row, k, heads, inside, WEIGHTED, ORDERED)
     store_slopes(out, row, inside, sign, by, base, lean, p, p_p, p_x, r, v_p, v_x, by_c)
@@ -249,14 +266,11 @@ def distance_backward(table, grad, c, limit: tl.constexpr, out, rows, heads,
     origin = uu == 0
     p, p_p, p_x, r, v_p, v_x, by_c = slopes(
         origin, base, lean, excess, curvature, ru, rv, v2, sinhc_u, sinhc_v, cosh_v, w,
-        ru * w[1], tl.where(origin, rv, v2 * w[2]), limit,
+        ru * w[1], tl.where(origin, rv, v2 * w[2]), True, limit,
     )  # fmt: skip
-    along = tl.where(origin, 0.0, w[1] / ru)
-    beside = tl.where(v2 > 0, w[2] / tl.where(v2 > 0, v2, 1.0), 0.0)
-    beside = tl.where(origin, 1 / tl.where(rv > 0, rv, 1.0), beside)
+    unit = tl.where(origin, 1 / tl.where(rv > 0, rv, 1.0), 0.0)
     store_slopes(
-        out, row, inside, -1.0, g, base, lean, 0 * g, p * along + p_p,
-        p * beside + p_x,
-        0 * g, r * along + v_p, r * beside + v_x, by_c,
+        out, row, inside, -1.0, g, base, lean, 0 * g, p_p, p * unit + p_x,
+        0 * g, v_p, r * unit + v_x, by_c,
     )  # fmt: skip
     tl.store(out + SLOPES * row + TIMES, 0 * uu + 1, mask=inside)

@@ -22,7 +22,11 @@ from pyg_hyperbolic.kernels.cuda.plane import (
     PRODUCTS,
     UU,
     VV,
+    length_of_x,
 )
+
+# See in_plane.
+ROUNDINGS = tl.constexpr(8.0)
 
 
 @triton.jit
@@ -87,10 +91,25 @@ def products(u, v, first, second, sign: tl.constexpr, table, number, heads, widt
 
 
 @triton.jit
+def in_plane(g, along, across, grad, AXIS: tl.constexpr):
+    """Whether nothing but roundings, in the dtype of grad, is left without both parts.
+
+    That is so if of a gradient g nothing is at right angles to the plane of its points.
+    """
+    noise = ROUNDINGS * (2.0**-23 if grad.dtype.element_ty == tl.float32 else 2.0**-52)
+    y = (g - along) - across
+    return tl.sum(y * y, AXIS) <= noise * noise * tl.sum(g * g, AXIS)
+
+
+@triton.jit
 def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out,
                   number, heads, width, INDEXED: tl.constexpr, ONE: tl.constexpr,
                   BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
-    """Fills in products of the gradient at each pair's u with p and x, [P * H, 2]."""
+    """Fills in products of the gradient at each pair's u with p and x, [P * H, 3].
+
+    The last column is 1 where of the gradient nothing but roundings is at right angles
+    to the plane of both points.
+    """
     n = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     k, channel, inside = tl.program_id(1), tl.arange(0, BLOCK_D), n < number
     i, j = ends(n, inside, first, second, INDEXED, ONE)
@@ -100,9 +119,17 @@ def with_gradient(u, v, first, second, sign: tl.constexpr, table, grad, out,
     row = n * heads + k
     base = tl.load(table + PRODUCTS * row + BASE, mask=inside, other=0.0)
     lean = tl.load(table + PRODUCTS * row + LEAN, mask=inside, other=0.0)
-    with_x = tl.sum(g * part_across(p, q, base, lean), 1)
-    tl.store(out + 2 * row, tl.sum(g * p, 1), mask=inside)
-    tl.store(out + 2 * row + 1, with_x, mask=inside)
+    uu = tl.load(table + PRODUCTS * row + UU, mask=inside, other=1.0)
+    across = tl.load(table + PRODUCTS * row + ACROSS, mask=inside, other=1.0)
+    x = part_across(p, q, base, lean)
+    with_p, with_x = tl.sum(g * p, 1), tl.sum(g * x, 1)
+    by_p = with_p / tl.where(uu > 0, uu, 1.0)
+    v2 = length_of_x(across, tl.sqrt(uu), base, lean)
+    by_x = tl.where(v2 > 0, with_x / tl.where(v2 > 0, across, 1.0), 0.0)
+    flat = in_plane(g, by_p[:, None] * p, by_x[:, None] * x, grad, 1)
+    tl.store(out + 3 * row, with_p, mask=inside)
+    tl.store(out + 3 * row + 1, with_x, mask=inside)
+    tl.store(out + 3 * row + 2, flat.to(tl.float64), mask=inside)
 
 
 @triton.jit
