@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.edges import known
-from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, rejection, slopes
+from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, slopes
 from pyg_hyperbolic.kernels.cpu.jit import AHEAD, loop, prefetch, scalar
 from pyg_hyperbolic.kernels.cpu.rows import SLOPE, SQUARE, bounded
+from pyg_hyperbolic.kernels.cpu.split import rejection
 
 # For float32 too few digits are left of X - 1 below the first times C_u C_v, and of the
 # derivative with respect to c where (X - 1) (C_u C_v - 1) is below the second.

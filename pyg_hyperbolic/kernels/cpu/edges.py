@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, in_plane, rejection, slopes
+from pyg_hyperbolic.kernels.cpu.gyro import add, at_origin, in_plane, slopes
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop
 from pyg_hyperbolic.kernels.cpu.rows import (
     COSH,
@@ -19,6 +19,7 @@ from pyg_hyperbolic.kernels.cpu.rows import (
     weight_of,
 )
 from pyg_hyperbolic.kernels.cpu.scalars import Radial, lift_slope, radial
+from pyg_hyperbolic.kernels.cpu.split import rejection
 
 
 @loop

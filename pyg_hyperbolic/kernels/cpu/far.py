@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyg_hyperbolic.kernels.cpu.jit import inner, loop, scalar
-from pyg_hyperbolic.kernels.cpu.klein import add_difference, kappa_of, pull
+from pyg_hyperbolic.kernels.cpu.klein import add_difference, compare, kappa_of, pull
 from pyg_hyperbolic.kernels.cpu.rows import (
     COSH,
     EXPONENT,
@@ -24,8 +24,10 @@ from pyg_hyperbolic.kernels.cpu.rows import (
 )
 from pyg_hyperbolic.kernels.cpu.scalars import stretch_far
 
-# Of each edge of a target, logarithms of w cosh(a), w / cosh(a), and cosh(a).
+# Of each edge of a target, logarithms of w cosh(a), w / cosh(a), and cosh(a); then what
+# is in klein.compare.
 MASS, INVERSE, LOG_COSH = range(3)
+COLUMNS = 8
 _LARGEST = 700.0  # a power of e that float64 still holds (up to 709)
 _RANGE = 600.0  # by how many powers of e a mass may be lighter than its unit
 
@@ -42,7 +44,7 @@ class Center(NamedTuple):
 
 
 @scalar
-def log_masses(i, k, edges, at, masses):
+def log_masses(i, k, edges, at, table):
     """Fills in the masses of a target's edges, see :data:`MASS`.
 
     Returns:
@@ -53,54 +55,66 @@ def log_masses(i, k, edges, at, masses):
         w, j = weight_of(edges, e, k), edges.source[e]
         log = math.log(w) if w > 0 else -math.inf
         log_cosh = math.log(at[j, k, COSH]) + at[j, k, EXPONENT]
-        masses[e - first, MASS] = log + log_cosh
-        masses[e - first, INVERSE] = log - log_cosh
-        masses[e - first, LOG_COSH] = log_cosh
+        table[e - first, MASS] = log + log_cosh
+        table[e - first, INVERSE] = log - log_cosh
+        table[e - first, LOG_COSH] = log_cosh
         if log + log_cosh > most:
             best, most = j, log + log_cosh
     return best
 
 
 @scalar
-def sum_masses(i, h, edges, masses):
+def sum_masses(i, h, edges, table):
     """Logarithms of the sums of w cosh(a) and w / cosh(a), and the largest but h's."""
     most, most_inverse, second = -math.inf, -math.inf, -math.inf
     first, number = edges.ptr[i], edges.ptr[i + 1] - edges.ptr[i]
     for n in range(number):
-        most = max(most, masses[n, MASS])
-        most_inverse = max(most_inverse, masses[n, INVERSE])
+        most = max(most, table[n, MASS])
+        most_inverse = max(most_inverse, table[n, INVERSE])
         if edges.source[first + n] != h:
-            second = max(second, masses[n, MASS])
+            second = max(second, table[n, MASS])
     total = total_inverse = 0.0
     for n in range(number):
-        total += math.exp(masses[n, MASS] - most)
-        total_inverse += math.exp(masses[n, INVERSE] - most_inverse)
+        total += math.exp(table[n, MASS] - most)
+        total_inverse += math.exp(table[n, INVERSE] - most_inverse)
     return most + math.log(total), most_inverse + math.log(total_inverse), second
 
 
 @scalar
-def center(i, k, h, edges, masses, x, at, c, shift):
+def compare_all(i, k, edges, table, x, at, c):
+    """Fills in all columns of a target's edges; returns the heaviest neighbor."""
+    h, first = log_masses(i, k, edges, at, table), edges.ptr[i]
+    log_cosh = math.log(at[h, k, COSH]) + at[h, k, EXPONENT]
+    for e in range(first, edges.ptr[i + 1]):
+        j, n = edges.source[e], e - first
+        if j != h:
+            log_coshs = log_cosh + table[n, LOG_COSH]
+            compare(x, j, h, k, c, kappa_of(at, j, k), log_coshs, table, n)
+    return h
+
+
+@scalar
+def center(i, k, h, edges, table, x, c, shift):
     """The :class:`Center` of a target's neighbors, of which h is the heaviest.
 
     Fills in the shift, the sum of e^(MASS - unit) (k_j - k_h): with e^(unit - total) it
     leads from the Klein point k_h to that of the midpoint.
     """
-    kappa = kappa_of(at, h, k)
-    log_total, log_inverse, unit = sum_masses(i, h, edges, masses)
+    log_total, log_inverse, unit = sum_masses(i, h, edges, table)
     squares = 0.0
     while squares == 0 and unit > -math.inf:
         shift[:] = 0
         lighter = -math.inf
         for e in range(edges.ptr[i], edges.ptr[i + 1]):
-            j = edges.source[e]
-            mass = masses[e - edges.ptr[i], MASS]
+            j, n = edges.source[e], e - edges.ptr[i]
+            mass = table[n, MASS]
             if j == h or mass == -math.inf:
                 continue
             if mass < unit - _RANGE:
                 lighter = max(lighter, mass)
                 continue
-            m, own = math.exp(min(mass - unit, _RANGE)), kappa_of(at, j, k)
-            squares += m * add_difference(x, j, h, k, own, own - kappa, m, shift)
+            m = math.exp(min(mass - unit, _RANGE))
+            squares += m * add_difference(x, j, h, k, table, n, m, shift)
         if squares == 0:  # all are copies of the heaviest: what counts is lighter
             unit = lighter
     log_part = log_inverse - log_total
@@ -122,7 +136,7 @@ def center(i, k, h, edges, masses, x, at, c, shift):
 
 
 @loop
-def forward(lo, hi, edges, x, at, c, left, masses, shift, out):
+def forward(lo, hi, edges, x, at, c, left, table, shift, out):
     """Midpoints of those targets from lo to hi that are left.
 
     Args:
@@ -133,7 +147,7 @@ def forward(lo, hi, edges, x, at, c, left, masses, shift, out):
         at: See :data:`~pyg_hyperbolic.kernels.cpu.rows.RADII`, [N, H, RADII].
         c: [H].
         left: Not 0 for targets that are left, [M, H].
-        masses: Room for the edges of one target, [*, 3].
+        table: Room for the edges of one target, [*, 8].
         shift: Room for one vector, [d].
         out: Midpoints, filled in where a target is left, [M, H, d].
     """
@@ -141,8 +155,8 @@ def forward(lo, hi, edges, x, at, c, left, masses, shift, out):
         for k in range(x.shape[1]):
             if left[i, k] == 0:
                 continue
-            h = log_masses(i, k, edges, at, masses)
-            mid = center(i, k, h, edges, masses, x, at, c[k], shift)
+            h = compare_all(i, k, edges, table, x, at, c[k])
+            mid = center(i, k, h, edges, table, x, c[k], shift)
             kappa, scale = kappa_of(at, h, k), math.exp(mid.unit - mid.total)
             rr = 0.0
             for t in range(x.shape[2]):
@@ -156,7 +170,7 @@ def forward(lo, hi, edges, x, at, c, left, masses, shift, out):
 
 @loop
 def backward(
-    lo, hi, edges, x, at, c, left, grad, masses, space,
+    lo, hi, edges, x, at, c, left, grad, table, space,
     by_klein, by_mass, by_weight, by_c,
 ):  # fmt: skip
     """Gradients of :func:`forward`.
@@ -170,7 +184,7 @@ def backward(
         c: [H].
         left: See :func:`forward`.
         grad: Gradient of the midpoints, [M, H, d].
-        masses: Room for the edges of one target, [*, 3].
+        table: Room for the edges of one target, [*, 8].
         space: Room for two vectors, [2, d].
         by_klein: Gradient of the Klein points, [N, H, d], added to.
         by_mass: Gradient of log cosh(a) of each point, and the product of its Klein
@@ -182,14 +196,14 @@ def backward(
         for k in range(x.shape[1]):
             if left[i, k] != 0:
                 gradient(
-                    i, k, edges, x, at, c[k], grad, masses, space[0], space[1],
+                    i, k, edges, x, at, c[k], grad, table, space[0], space[1],
                     by_klein, by_mass, by_weight, by_c,
                 )  # fmt: skip
 
 
 @scalar
 def gradient(
-    i, k, edges, x, at, c, grad, masses, shift, beta,
+    i, k, edges, x, at, c, grad, table, shift, beta,
     by_klein, by_mass, by_weight, by_c,
 ):  # fmt: skip
     """What one target adds to the gradients of its neighbors and weights, and of c.
@@ -198,8 +212,8 @@ def gradient(
     difference of a neighbor's Klein point to it.
     """
     learned = by_weight.shape[0] > 0
-    h = log_masses(i, k, edges, at, masses)
-    mid = center(i, k, h, edges, masses, x, at, c, shift)
+    h = compare_all(i, k, edges, table, x, at, c)
+    mid = center(i, k, h, edges, table, x, c, shift)
     kappa, scale = kappa_of(at, h, k), math.exp(mid.unit - mid.total)
     rr = along = 0.0
     for t in range(x.shape[2]):
@@ -217,8 +231,8 @@ def gradient(
         if w == 0 and not learned:
             continue
         n = e - edges.ptr[i]
-        log_cosh = masses[n, LOG_COSH]
-        log_mass, log_inverse = masses[n, MASS], masses[n, INVERSE]
+        log_cosh = table[n, LOG_COSH]
+        log_mass, log_inverse = table[n, MASS], table[n, INVERSE]
         if w == 0:  # then its mass is that of a weight 1, of which only this is needed
             log_mass, log_inverse = log_cosh, -log_cosh
         # m / M, m / (M V), and the part of the gap that its inverse has; the first may
@@ -235,9 +249,8 @@ def gradient(
                 step = 2 * c * by_gap * math.exp(min(log_step, _LARGEST))
             zz, zb = pull_heaviest(h, k, shift, scale, beta, mass, step, x, by_klein)
         else:
-            own = kappa_of(at, j, k)
             zz, zb = pull(
-                x, j, h, k, own, own - kappa, shift, scale, beta, mass, twice, by_klein
+                x, j, h, k, table, n, shift, scale, beta, mass, twice, by_klein
             )
         # c m z^2 / (M V), at most the number of neighbors if this one counts: more is
         # of a mass out of range.

@@ -18,11 +18,9 @@ from pyg_hyperbolic.kernels.cpu.scalars import (
     gyro_sum,
     radial,
 )
+from pyg_hyperbolic.kernels.cpu.split import LEAST, rejection, split
 
-# Of x nothing is across u if taking away its part along u leaves so many roundings, and
-# of a gradient nothing is at right angles to the plane.
-LEAST = 8.0
-# The derivative at right angles to the plane from which on such roundings are seen.
+# The derivative at right angles to the plane from which on roundings of a gradient show.
 STEEP = 100.0
 
 
@@ -33,39 +31,15 @@ class Row(NamedTuple):
     rv: float
     v1: float  # part of v along u
     v2: float  # part of v across u
-    base: float  # x = ((v - base u) - lean u) - rest u: -1, 0 or 1, near the line of u
-    lean: float  # in the dtype of the points
-    rest: float  # what its rounding leaves
-    excess: float  # ru^2 - rv^2
+    base: float  # see Split, as the next three
+    lean: float
+    rest: float
+    excess: float
     radial_v: Radial
     w: Sum
     by_u: float  # w = by_u u + by_x x; these two are no gradients
     by_x: float
     limit: float  # what derivatives may not exceed in the dtype of the points
-
-
-@scalar
-def rejection(p, q, base, lean, rest):
-    """A coordinate of x, from those of the first point and of the second.
-
-    In steps, of which the first is exact for near points, and the last takes away what
-    the others leave along u: a compiler that is free to make one of them loses that.
-    """
-    return difference(difference(difference(q, base * p), lean * p), rest * p)
-
-
-@scalar
-def products_of_x(u, i, side, v, j, k, base, lean, rest):
-    """Square of x, and its product with the first point, which should be 0."""
-    kind = u.dtype.type
-    whole, step, end = kind(base), kind(lean), kind(rest)
-    xx, px = kind(0), kind(0)
-    for t in range(u.shape[2]):
-        p = side * u[i, k, t]
-        x = rejection(p, v[j, k, t], whole, step, end)
-        xx += x * x
-        px += p * x
-    return np.float64(xx), np.float64(px)
 
 
 @scalar
@@ -83,46 +57,11 @@ def add(u, i, sign, v, j, k, c, at_u, at_v):
         at_u: :class:`Radial` of the first.
         at_v: :class:`Radial` of the second.
     """
-    kind = u.dtype.type
-    side = kind(sign)
-    s_uu, s_vv, s_uv, s_excess = kind(0), kind(0), kind(0), kind(0)
-    for t in range(u.shape[2]):
-        p, q = side * u[i, k, t], v[j, k, t]
-        s_uu += p * p
-        s_vv += q * q
-        s_uv += p * q
-        s_excess += (p + q) * (p - q)
-    uu, vv, uv, excess = (
-        np.float64(s_uu),
-        np.float64(s_vv),
-        np.float64(s_uv),
-        np.float64(s_excess),
-    )
+    uu, vv, excess, base, lean, rest, square = split(u, i, sign, v, j, k, u)
     ru, rv = math.sqrt(uu), math.sqrt(vv)
     if uu == 0:  # w = v, and its derivatives are those of at_origin
         w = Sum(rv, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, rv, 0.0)
         return Row(0.0, rv, rv, 0.0, 0.0, 0.0, 0.0, excess, at_v, w, 0.0, 1.0, 1e250)
-    share = uv / uu
-    square = vv - share * uv
-    base = 0.0
-    if square < 0.5 * vv:  # near a line: differences of near points are exact
-        base = -1.0 if share < -0.5 else 1.0 if share > 0.5 else 0.0
-    lean = np.float64(kind(share - base))
-    rest = share - base - lean
-    if square < 0.5 * vv:
-        xx, px = products_of_x(u, i, side, v, j, k, base, lean, 0.0)
-        rest = px / uu
-        square = max(xx - rest * px, 0.0)
-        if square < 0.5 * xx:
-            # of x there is little but the rounding of its part along u
-            yy, py = products_of_x(u, i, side, v, j, k, base, lean, rest)
-            rest += py / uu
-            square = max(yy - py * py / uu, 0.0)
-            noise = LEAST * np.finfo(u.dtype).eps
-            if yy <= noise * noise * xx:
-                square = 0.0
-    if u.shape[2] == 1:
-        square = 0.0
     v2 = math.sqrt(square)
     v1 = (base + lean + rest) * ru
     w = gyro_sum(ru, at_u, v1, rv, at_v, v2, excess, c)

@@ -57,9 +57,9 @@ def midpoint(
         at_v, found = radials(v, curvature), result[rest.targets]
 
         def finish(_: int, lo: int, hi: int) -> None:
-            masses, space = np.empty((rest.longest, 3)), np.empty(width)
+            table, space = np.empty((rest.longest, far.COLUMNS)), np.empty(width)
             far.forward(
-                lo, hi, rest.edges, v, at_v, curvature, rest.left, masses, space, found
+                lo, hi, rest.edges, v, at_v, curvature, rest.left, table, space, found
             )  # fmt: skip
 
         threads.run(finish, threads.by_edges(rest.edges.ptr, count))
@@ -207,10 +207,10 @@ def _far_backward(
     by_c = zeros(count, heads)
 
     def of_targets(part: int, lo: int, hi: int) -> None:
-        masses, space = np.empty((rest.longest, 3)), np.empty((2, width))
+        table, space = np.empty((rest.longest, far.COLUMNS)), np.empty((2, width))
         far.backward(
             lo, hi, rest.edges, v, at, curvature, rest.left, upstream,
-            masses, space, by_klein[part], by_mass[part], by_weight, by_c[part],
+            table, space, by_klein[part], by_mass[part], by_weight, by_c[part],
         )  # fmt: skip
 
     threads.run(of_targets, threads.by_edges(rest.edges.ptr, count))
