@@ -10,6 +10,7 @@ scalar times :math:`v`.
     Networks*, 2019.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -24,12 +25,9 @@ from pyg_hyperbolic.geometry.rows import (
     dot,
     log_max,
     prepare,
+    split,
     times,
 )
-
-# Of points nothing is across a line if taking away what is along it leaves so many
-# roundings of what there was.
-LEAST = 8.0
 
 
 class _Boost(NamedTuple):
@@ -76,16 +74,10 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     vv = torch.where(moved & opposite, uu - excess, vv)
     uv = torch.where(moved & opposite, uq - uu, uv)
     z_v = c * vv
-    # Along a unit vector: what is exactly across u is so without rounding errors.  It
-    # is taken away twice: nothing is left of it, even of a derivative of e^a.
-    unit = u / torch.where(opposite, uu, 1.0).sqrt().to(u.dtype)
-    once = q - times(torch.where(opposite, dot(unit, q), 0.0), unit)
-    q = once - times(torch.where(opposite, dot(unit, once), 0.0), unit)
-    with torch.no_grad():
-        noise = LEAST * torch.finfo(u.dtype).eps
-        on_line = opposite & (dot(q, q) <= noise * noise * dot(once, once))
-    q = q - torch.where(on_line, q, 0.0).detach()  # not so its derivative
-    qq = torch.where(opposite, dot(q, q), qq)
+    part = split(q, u / torch.where(opposite, uu, math.inf).sqrt().to(u.dtype))
+    none = opposite & part.on_line
+    q = part.across - torch.where(none, part.across, 0.0).detach()  # derivatives stay
+    qq = torch.where(none, 0.0, part.square)
 
     # Opposite points: lengths, the difference a - b, and the squared cosine of half
     # the angle between them, each from differences that are exact.

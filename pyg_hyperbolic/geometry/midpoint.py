@@ -36,6 +36,7 @@ from pyg_hyperbolic.geometry.rows import (
     dot,
     log_max,
     prepare,
+    split,
     wide_dtype,
 )
 
@@ -74,9 +75,11 @@ def midpoints(v: Tensor, weight: Tensor | None, c: Curved, groups: Groups) -> Te
     Returns:
         Points in the wide dtype; the origin for a group without weight.
     """
-    z = c * dot(v, v)
-    klein = special.tanhc(z) * v
-    log_cosh = groups.of_points(_log_cosh(z))
+    vv = dot(v, v)
+    z = c * vv
+    kappa, log_cosh = special.tanhc(z), _log_cosh(z)
+    klein, sizes = kappa * v, torch.cat([vv, kappa, log_cosh], dim=-1).detach()
+    log_cosh = groups.of_points(log_cosh)
     w = z.new_ones(()) if weight is None else weight.to(v.dtype)
     some = w > 0
     log_w = _log(torch.where(some, w, 1.0))
@@ -100,8 +103,15 @@ def midpoints(v: Tensor, weight: Tensor | None, c: Curved, groups: Groups) -> Te
     root = roots(of_mass, gain)
     inverse = roots(log_inverse - groups.of_groups(largest), torch.zeros_like(gain))
 
-    reference = groups.pick(some & (of_mass == 0), klein.detach())
-    away = groups.of_points(klein) - groups.of_groups(reference)
+    chosen = some & (of_mass == 0)
+    reference = groups.pick(chosen, klein.detach())
+    with torch.no_grad():
+        center, of_center = (groups.pick(chosen, x) for x in (v.detach(), sizes))
+        away = _apart(
+            groups.of_points(v.detach()), groups.of_points(sizes),
+            groups.of_groups(center), groups.of_groups(of_center), c,
+        ).detach()  # fmt: skip
+    away = away + groups.of_points(klein - klein.detach())  # its derivative
     square = dot(root * away, root * away)
     parts = [root.square(), inverse.square(), square, root.square() * away]
     sums = groups.sum(torch.where(some, 1.0, w) * torch.cat(parts, dim=-1))
@@ -123,6 +133,37 @@ def midpoints(v: Tensor, weight: Tensor | None, c: Curved, groups: Groups) -> Te
     unbent = flat + (none * (-flat).clamp(max=0.8 * limit).exp()).log1p()
     k = reference + mean
     return special.artanhc(c * dot(k, k), torch.where(bent, both, unbent)) * k
+
+
+def _apart(
+    v: Tensor, sizes: Tensor, center: Tensor, of_center: Tensor, c: Curved
+) -> Tensor:
+    """Klein points of members v, from those of the center of their group.
+
+    In the part across the center, and along it, where the difference of tanh(a) is
+    sinh(a - b) / (cosh(a) cosh(b)): far out on one ray it is e^-2a, not a rounding.
+    Sizes are the squared length of each point, tanh(a)/a and log cosh(a).
+    """
+    vv, kappa, log_cosh = sizes.split(1, dim=-1)
+    uu, _, log_cosh_center = of_center.split(1, dim=-1)
+    unit = center / torch.where(uu > 0, uu, math.inf).sqrt()
+    between = split(v - center, unit)
+    length, of_unit = vv.sqrt(), uu.sqrt()
+    square = torch.where(between.on_line, 0.0, between.square)
+    along = between.along + of_unit
+    # how much longer v is: the difference of squares, over the sum of lengths
+    longer = between.along * (along + of_unit) + square
+    longer = longer / (length + of_unit).clamp(min=_tiny(vv))
+    root = torch.as_tensor(c, dtype=v.dtype, device=v.device).sqrt()
+    step = root * longer.abs()
+    scale = (step - log_cosh - log_cosh_center).exp()
+    rise = longer.sign() * -torch.expm1(-2 * step) * scale
+    rise = torch.where(root > 0, rise / (2 * root), longer)
+    # what the angle takes of it along the other: tanh(a) (1 - cos)
+    ahead = along > 0
+    turn = torch.where(ahead, square / (length + along), length - along)
+    across = torch.where(between.on_line, 0.0, kappa)
+    return across * between.across + (rise - kappa * turn) * unit
 
 
 def check_mean(v: Tensor, weight: Tensor | None) -> None:

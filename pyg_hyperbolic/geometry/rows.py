@@ -9,6 +9,7 @@ compute row scalars in float32.
 import math
 from collections.abc import Sequence
 from numbers import Real
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -198,3 +199,24 @@ def square(v: Tensor) -> Tensor:
 def times(scalar: Tensor, v: Tensor) -> Tensor:
     """Row scalars times points, in the dtype of the points."""
     return scalar.to(v.dtype) * v
+
+
+class Split(NamedTuple):
+    """A vector, split into what is along a unit vector and what is across."""
+
+    along: Tensor  # row scalar
+    across: Tensor  # without rounding errors where the vector is exactly across
+    square: Tensor  # of what is across
+    on_line: Tensor  # whether what is across is nothing but rounding
+
+
+def split(v: Tensor, unit: Tensor) -> Split:
+    """The part of v across a unit vector; v itself, if that vector is 0."""
+    along = dot(unit, v)
+    once = v - times(along, unit)
+    # Taken away twice, nothing is left of what is along, even of derivatives of e^a.
+    left = dot(unit, once)
+    across = once - times(left, unit)
+    square = dot(across, across)
+    noise = 8 * torch.finfo(v.dtype).eps
+    return Split(along, across, square, square <= noise * noise * left * left)

@@ -20,7 +20,7 @@ from pyg_hyperbolic.kernels.cpu.scalars import (
 )
 from pyg_hyperbolic.kernels.cpu.split import LEAST, rejection, split
 
-# The derivative at right angles to the plane from which on roundings of a gradient show.
+# From this derivative at right angles to the plane on roundings of a gradient show.
 STEEP = 100.0
 
 
