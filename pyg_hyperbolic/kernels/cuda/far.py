@@ -12,10 +12,17 @@ import triton.language as tl
 from pyg_hyperbolic.kernels.cuda.neighbors import ends_of
 from pyg_hyperbolic.kernels.cuda.plane import add, known
 from pyg_hyperbolic.kernels.cuda.rows import block, store_products
-from pyg_hyperbolic.kernels.cuda.scalars import MINUS_INF, radial, stretch_far
+from pyg_hyperbolic.kernels.cuda.scalars import (
+    MINUS_INF,
+    radial,
+    sinhc_near,
+    stretch_far,
+)
 
 # By how many powers of e a mass may be lighter than its unit.
 RANGE = tl.constexpr(600.0)
+# Of x nothing is across a line if so many roundings are left.
+LEAST = tl.constexpr(8 * 2.0**-52)
 # Of each neighbor: P, Q, tanh(a)/a and log cosh(a).
 BY_U, BY_B, KAPPA, LOG_COSH = (tl.constexpr(n) for n in range(4))
 
@@ -85,6 +92,47 @@ def neighbor(u, b, node, row, channel, width):
 
 
 @triton.jit
+def apart(v, own, log_cosh, there, log_cosh_h, c):
+    """Klein points of a block of neighbors v, from those of others, [BLOCK_E, BLOCK_D].
+
+    See compare in :mod:`pyg_hyperbolic.kernels.cpu.klein`.
+
+    Args:
+        v: Neighbors.
+        own: Their tanh(a)/a.
+        log_cosh: Their log cosh(a).
+        there: The others h, or one for all.
+        log_cosh_h: log cosh(a) of these.
+        c: Absolute value of the curvature.
+    """
+    uu, step = tl.sum(there * there, 1), v - there
+    safe = tl.where(uu > 0, uu, 1.0)
+    lean = tl.sum(step * there, 1) / safe
+    x = step - lean[:, None] * there
+    # taken away twice, nothing is left of what is along; else there was no more
+    left = tl.sum(x * there, 1) / safe
+    x -= left[:, None] * there
+    xx = tl.sum(x * x, 1)
+    on_line = xx <= LEAST * LEAST * left * left * uu
+    xx = tl.where(on_line, 0.0, xx)
+    ru, rv = tl.sqrt(uu), tl.sqrt(tl.sum(v * v, 1))
+    longer = tl.sum(step * (v + there), 1) / tl.where(ru + rv > 0, ru + rv, 1.0)
+    # how much longer the Klein point is: sinh(a - b) / (cosh(a) cosh(b)), over s
+    s, size = tl.sqrt(c), log_cosh + log_cosh_h
+    a = s * tl.abs(longer)
+    near = longer * sinhc_near(tl.where(a < 0.5, a * a, 0.0)) * tl.exp(-size)
+    far = (1 - tl.exp(-2 * a)) * tl.exp(a - size) / (2 * tl.where(s > 0, s, 1.0))
+    rise = tl.where(a < 0.5, near, tl.where(longer < 0, -far, far))
+    # what the angle takes of it along the other: tanh(a) (1 - cos), over s
+    v1 = ru + lean * ru
+    ahead = v1 > 0
+    turn = tl.where(ahead, xx / tl.where(ahead, rv + v1, 1.0), rv - v1)
+    along = (rise - own * turn) / tl.where(uu > 0, ru, 1.0)
+    across = tl.where(on_line, 0.0, own)
+    return across[:, None] * x + along[:, None] * there
+
+
+@triton.jit
 def log_weight(w):
     """The logarithm of a weight, minus infinity for 0."""
     return tl.where(w > 0, tl.log(tl.where(w > 0, w, 1.0)), MINUS_INF)
@@ -113,7 +161,7 @@ def center(
     """The Klein point of the midpoint of a target's neighbors, and its gap.
 
     Returns:
-        The heaviest neighbor, its tanh(a)/a, the Klein point of the midpoint and its
+        The heaviest neighbor, its log cosh(a), the Klein point of the midpoint and its
         shift from that of the heaviest, in units; and as in the CPU's Center the total,
         the inverse, log_gap, share, spread and unit.
     """
@@ -146,6 +194,7 @@ def center(
     log_inverse = most_inverse + tl.log(total_inverse)
 
     there, kappa = neighbor(u, b, node, h * heads + k, channel, width)
+    log_cosh_h = tl.load(node + 4 * (h * heads + k) + LOG_COSH)
     shift = tl.zeros([BLOCK_D], tl.float64)
     squares, unit_now = c * 0, unit
     while (squares == 0) & (unit_now > MINUS_INF):
@@ -153,7 +202,7 @@ def center(
         sums = tl.zeros([BLOCK_E, BLOCK_D], tl.float64)
         of_squares, lighter = tl.zeros([BLOCK_E], tl.float64), c * 0 + MINUS_INF
         for start in range(first, last, BLOCK_E):
-            j, _, _, mass, _, _ = log_masses(
+            j, _, _, mass, _, log_cosh = log_masses(
                 start + offset, last, k, source, order, weight, columns, node, heads,
                 ORDERED, WEIGHTED,
             )  # fmt: skip
@@ -162,10 +211,7 @@ def center(
             lighter = tl.maximum(lighter, tl.max(tl.where(light, mass, MINUS_INF), 0))
             counts = (j != h) & ~(mass == MINUS_INF) & ~light
             v, own = neighbors(u, b, node, j * heads + k, counts, channel, width)
-            z = (
-                own[:, None] * (v - there[None, :])
-                + (own - kappa)[:, None] * there[None, :]
-            )
+            z = apart(v, own, log_cosh, there[None, :], log_cosh_h, c)
             m = tl.where(counts, tl.exp(tl.minimum(mass - unit, RANGE)), 0.0)
             z = tl.where(counts[:, None], z, 0.0)
             sums += m[:, None] * z
@@ -187,7 +233,18 @@ def center(
     spread = tl.where(bent, tl.exp(log_spread - log_gap), 0.0)
     share = tl.where(bent, part / (part + bend), 1.0)
     mean = kappa * there + shift * tl.exp(unit - log_total)
-    return (h, kappa, mean, shift, log_total, log_inverse, log_gap, share, spread, unit)
+    return (
+        h,
+        log_cosh_h,
+        mean,
+        shift,
+        log_total,
+        log_inverse,
+        log_gap,
+        share,
+        spread,
+        unit,
+    )
 
 
 @triton.jit

@@ -10,6 +10,7 @@ import triton.language as tl
 
 from pyg_hyperbolic.kernels.cuda.far import (
     LOG_COSH,
+    apart,
     center,
     log_masses,
     log_weight,
@@ -44,33 +45,36 @@ VALUE, BY_GAP, ALONG, RR, TARGET = (tl.constexpr(n) for n in range(6, 11))
 
 @triton.jit
 def edge_gradient(
-    w, mass, inverse, log_cosh, heavy, v, own, there, kappa, shift, beta, total,
-    total_inverse, log_gap, share, by_gap, c, log_limit,
+    w, mass, log_cosh, z, beta, total, log_gap, by_gap, c, log_limit,
 ):  # fmt: skip
     """What the gradients of neighbors need of a block of edges.
 
     Of an edge of weight 0 the mass m is that of a weight 1, and only the gradient of
-    the weight counts.  Arguments of targets are those of one, or one of each edge.
+    the weight counts.  Here z is the difference of its Klein point to the midpoint's.
+    Arguments of targets are those of one, or one of each edge.
 
     Returns:
-        m / M, m / (M V), and the logarithm of the latter; the difference z to the Klein
-        midpoint, c m z^2 / (M V), and the product of z with beta; and the gradients of
-        the logarithms of w cosh(a) and of w / cosh(a).
+        m / M, m / (M V), and the logarithm of the latter; c m z^2 / (M V), and the
+        product of z with beta; and the gradient of the logarithm of w cosh(a).
     """
     some = w != 0
-    mass, inverse = tl.where(some, mass, log_cosh), tl.where(some, inverse, -log_cosh)
+    mass = tl.where(some, mass, log_cosh)
     one = tl.exp(tl.minimum(mass - total, LARGEST))
     log_over = mass - total - log_gap
     over_gap = tl.exp(tl.minimum(log_over, log_limit))
-    inverse = share * tl.exp(tl.minimum(inverse - total_inverse, LARGEST))
-    z = own[:, None] * (v - there) + (own - kappa)[:, None] * there
-    z = tl.where(heavy[:, None], 0.0, z) - shift
     zz, zb = tl.sum(z * z, 1), tl.sum(z * beta, 1)
     log_square = tl.log(tl.where(zz > 0, c * zz, 1.0))
     most = tl.where(some, MOST_BENT, LARGEST)
     bent = tl.where(zz > 0, tl.exp(tl.minimum(log_over + log_square, most)), 0.0)
     by_one = one * (zb - by_gap) + by_gap * bent
-    return one, over_gap, log_over, z, bent, zb, by_one, by_gap * inverse
+    return one, over_gap, log_over, bent, zb, by_one
+
+
+@triton.jit
+def inverse_gradient(w, inverse, log_cosh, total_inverse, share, by_gap):
+    """The gradient of the logarithm of w / cosh(a), as in :func:`edge_gradient`."""
+    inverse = tl.where(w != 0, inverse, -log_cosh)
+    return by_gap * share * tl.exp(tl.minimum(inverse - total_inverse, LARGEST))
 
 
 @triton.jit
@@ -92,7 +96,8 @@ def backward_targets(
         b = tl.load(bias + k * width + channel, mask=inside, other=0.0).to(tl.float64)
         curvature = tl.load(c + k)
         (
-            h, kappa, mean, shift, total, inverse_sum, log_gap, share, spread, unit,
+            h, log_cosh_h, mean, shift, total, inverse_sum, log_gap, share, spread,
+            unit,
         ) = center(
             i, k, ptr, source, order, weight, columns, u, b, node, curvature, heads,
             width, ORDERED, WEIGHTED, BLOCK_E, BLOCK_D,
@@ -132,12 +137,16 @@ def backward_targets(
                 v, own = neighbors(
                     u, b, node, j * heads + k, inside_row, channel, width
                 )
+                z = apart(v, own, log_cosh, there[None, :], log_cosh_h, curvature)
+                z = tl.where((j == h)[:, None], 0.0, z) - moved[None, :]
                 found = edge_gradient(
-                    w, mass, inverse, log_cosh, j == h, v, own, there[None, :], kappa,
-                    moved[None, :], beta[None, :], total, inverse_sum, log_gap,
-                    share, by_gap, curvature, log_limit,
+                    w, mass, log_cosh, z, beta[None, :], total, log_gap, by_gap,
+                    curvature, log_limit,
                 )  # fmt: skip
-                by_log = (found[6] + found[7]) / tl.where(w != 0, w, 1.0)
+                by_inverse = inverse_gradient(
+                    w, inverse, log_cosh, inverse_sum, share, by_gap
+                )
+                by_log = (found[5] + by_inverse) / tl.where(w != 0, w, 1.0)
                 # out of range at a weight of 0 of a point far beyond all others
                 out_of_range = (w == 0) & ~(tl.abs(by_log) < 1e290)
                 by_log = tl.where(out_of_range, 0.0, by_log)
@@ -264,23 +273,23 @@ def of_neighbor(
         if tl.max(counts.to(tl.int32), 0) > 0:
             at = targets + TARGET * row
             h = tl.load(at + HEAVIEST, mask=counts, other=0.0).to(tl.int64)
+            there = neighbors(u, b, node, h * heads + k, counts, channel, width)[0]
+            at_h = node + 4 * (h * heads + k)
+            log_cosh_h = tl.load(at_h + LOG_COSH, mask=counts, other=0.0)
+            z = apart(here[None, :], own + 0 * w, log_cosh, there, log_cosh_h, c)
             total = tl.load(at + TOTAL, mask=counts, other=0.0)
             log_gap = tl.load(at + LOG_GAP, mask=counts, other=0.0)
             unit = tl.load(at + UNIT, mask=counts, other=0.0)
             by_gap = tl.load(at + BY_GAP, mask=counts, other=0.0)
             value = tl.load(at + VALUE, mask=counts, other=0.0)
-            along = tl.load(at + ALONG, mask=counts, other=0.0)
-            rr = tl.load(at + RR, mask=counts, other=0.0)
-            there, kappa = neighbors(u, b, node, h * heads + k, counts, channel, width)
             shift = block(shifts, row, counts, channel, width)
             beta = value[:, None] * block(grad, row, counts, channel, width)
             scale = tl.exp(unit - total)
+            z = tl.where((j == h)[:, None], 0.0, z) - scale[:, None] * shift
             log = log_weight(w)
-            one, over_gap, log_over, z, bent, zb, by_one, by_inverse = edge_gradient(
-                w, log + log_cosh, log - log_cosh, log_cosh + 0 * w, j == h,
-                here[None, :], own + 0 * w, there, kappa, scale[:, None] * shift, beta,
-                total, tl.load(at + INVERSE, mask=counts, other=0.0), log_gap,
-                tl.load(at + SHARE, mask=counts, other=0.0), by_gap, c, log_limit,
+            one, over_gap, log_over, bent, zb, by_one = edge_gradient(
+                w, log + log_cosh, log_cosh + 0 * w, z, beta, total, log_gap, by_gap, c,
+                log_limit,
             )  # fmt: skip
             # For the heaviest, for which z is -scale shift: the product of scale and
             # over_gap, each of which may be out of range.
@@ -291,13 +300,20 @@ def of_neighbor(
             pull_heaviest = bounded(straight - twice * step[:, None] * shift, most)
             pull = tl.where(heavy, pull_heaviest, pull)
             by_klein += tl.where(counts[:, None], pull, 0.0)
+            total_inverse = tl.load(at + INVERSE, mask=counts, other=0.0)
+            share = tl.load(at + SHARE, mask=counts, other=0.0)
+            by_inverse = inverse_gradient(
+                w, log - log_cosh, log_cosh + 0 * w, total_inverse, share, by_gap
+            )
             by_log += tl.where(counts, by_one - by_inverse, 0.0)
             # gradient times Klein point k_j, where 2 z k_j = k_j^2 + z^2 - k^2
             flat = tl.exp(-2 * log_cosh) + 0 * w
+            rr = tl.load(at + RR, mask=counts, other=0.0)
             near = by_gap * (over_gap * (1 - flat - c * rr) + bent)
             # at most 1: the part of the gap that its inverse has
             rest = tl.exp(tl.minimum(log_over - 2 * log_cosh, 0.0))
             gap_part = tl.where(flat > 0.7, near, by_gap * (one + bent - rest))
+            along = tl.load(at + ALONG, mask=counts, other=0.0)
             along_own = one * (along * value + zb) + gap_part
             by_own += tl.where(counts, along_own, 0.0)
             number += counts.to(tl.float64)
