@@ -77,7 +77,7 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     part = split(q, u / torch.where(opposite, uu, math.inf).sqrt().to(u.dtype))
     none = opposite & part.on_line
     q = part.across - torch.where(none, part.across, 0.0).detach()  # derivatives stay
-    qq = torch.where(none, 0.0, part.square)
+    qq = torch.where(opposite, dot(q, q), qq)
 
     # Opposite points: lengths, the difference a - b, and the squared cosine of half
     # the angle between them, each from differences that are exact.
@@ -95,10 +95,11 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
         shift = torch.where(shift > 1, shift, 0.0)
         shift = torch.where(opposite, shift, shift_u + shift_v)
         limit = min(log_max(v.dtype), 0.8 * log_max(uu.dtype))
-        # On one line r is the derivative across it alone, e^a: not worth infinity, for
-        # cotangents of up to e^44 either.
+        # On one line r is the derivative across it alone, e^a.  If that is out of range,
+        # it leaves room for what it is multiplied by: it is not worth infinity.
+        beyond = opposite & (qq == 0) & (shift_v - shift > limit)
         room = min(limit, log_max(v.dtype) - 44)
-        most = torch.where(opposite & (qq == 0), room, limit).to(shift.dtype)
+        most = torch.where(beyond, room, limit).to(shift.dtype)
         rescale_v = torch.minimum(shift_v - shift, most).exp()
         rescale_root = torch.minimum(shift_v - shift, 0.45 * most).exp()
         rescale = torch.minimum(shift_u + shift_v - shift, 0.9 * most).exp()

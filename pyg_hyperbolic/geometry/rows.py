@@ -206,8 +206,8 @@ class Split(NamedTuple):
 
     along: Tensor  # row scalar
     across: Tensor  # without rounding errors where the vector is exactly across
-    square: Tensor  # of what is across
-    on_line: Tensor  # whether what is across is nothing but rounding
+    square: Tensor  # of what is across, without a derivative
+    on_line: Tensor  # whether that is nothing but rounding
 
 
 def split(v: Tensor, unit: Tensor) -> Split:
@@ -217,6 +217,7 @@ def split(v: Tensor, unit: Tensor) -> Split:
     # Taken away twice, nothing is left of what is along, even of derivatives of e^a.
     left = dot(unit, once)
     across = once - times(left, unit)
-    square = dot(across, across)
-    noise = 8 * torch.finfo(v.dtype).eps
-    return Split(along, across, square, square <= noise * noise * left * left)
+    with torch.no_grad():
+        square, noise = dot(across, across), 8 * torch.finfo(v.dtype).eps
+        on_line = square <= noise * noise * left * left
+    return Split(along, across, square, on_line)

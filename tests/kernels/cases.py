@@ -98,6 +98,21 @@ def agree(got: Sequence[Tensor], true: Sequence[Tensor], *bars: float) -> None:
         torch.testing.assert_close(a.double(), b, rtol=0, atol=bar * scale)
 
 
+def leaf(x: object, dtype: torch.dtype = DOUBLE) -> Tensor:
+    return torch.as_tensor(x, dtype=DOUBLE).detach().to(dtype).requires_grad_()
+
+
+def log(u: Tensor, v: Tensor, c: Tensor) -> Tensor:
+    """Of pairs of points, each over a graph of one edge."""
+    i = torch.arange(len(u))
+    return kernels.log_sum(v, u, kernels.Graph(i, i, len(u), len(u)), c)
+
+
+def distance(f: str, u: Tensor, v: Tensor, c: Tensor) -> Tensor:
+    i = torch.arange(len(u))
+    return getattr(kernels, f)(u, v, c, i, i)
+
+
 def star(number: int) -> kernels.Graph:
     """All points are neighbors of one target."""
     return kernels.Graph(torch.arange(number), torch.zeros(number).long(), number, 1)
