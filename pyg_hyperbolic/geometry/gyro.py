@@ -95,11 +95,12 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
         shift = torch.where(shift > 1, shift, 0.0)
         shift = torch.where(opposite, shift, shift_u + shift_v)
         limit = min(log_max(v.dtype), 0.8 * log_max(uu.dtype))
-        # On one line r is the derivative across it alone, e^a.  If that is out of range,
-        # it leaves room for what it is multiplied by: it is not worth infinity.
-        beyond = opposite & (qq == 0) & (shift_v - shift > limit)
-        room = min(limit, log_max(v.dtype) - 44)
-        most = torch.where(beyond, room, limit).to(shift.dtype)
+        # On one line r is the derivative across it alone, e^a.  Out of range, or too
+        # near to that to be multiplied by lengths, it is a large number, not infinity.
+        usable = limit - torch.where(difference == 0, 0.0, 8.0)
+        beyond = opposite & (qq == 0) & (shift_v - shift > usable)
+        some = min(limit, log_max(v.dtype) - 44)
+        most = torch.where(beyond, some, limit).to(shift.dtype)
         rescale_v = torch.minimum(shift_v - shift, most).exp()
         rescale_root = torch.minimum(shift_v - shift, 0.45 * most).exp()
         rescale = torch.minimum(shift_u + shift_v - shift, 0.9 * most).exp()
