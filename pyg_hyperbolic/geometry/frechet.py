@@ -31,7 +31,14 @@ from torch import Tensor
 from pyg_hyperbolic.geometry.derivative import half_excess
 from pyg_hyperbolic.geometry.gyro import gyro_add
 from pyg_hyperbolic.geometry.midpoint import check_mean, per_point
-from pyg_hyperbolic.geometry.rows import Curved, dot, is_readable, prepare, wide_dtype
+from pyg_hyperbolic.geometry.rows import (
+    Curved,
+    dot,
+    is_readable,
+    prepare,
+    split,
+    wide_dtype,
+)
 
 POLES = 5
 STEPS = 100  # for each pole
@@ -107,7 +114,10 @@ class _View(NamedTuple):
         times = dot(v, self.pole) / torch.where(square > 0, square, 1.0)
         times, high = _half(times.detach().clamp(min=0)), _half(self.pole)
         away = v - times * high - times * (self.pole - high)
-        return gyro_add(-self.base, self._reflect(away) + times * self.image, c)
+        size = torch.where(square > 0, square, math.inf).sqrt()
+        rest = split(away, self.pole / size)  # along the ray it is a rounding of times
+        axis = (times + rest.along / size) * self.image
+        return gyro_add(-self.base, self._reflect(rest.part()) + axis, c)
 
     def back(self, x: Tensor, c: Tensor) -> Tensor:
         return self._reflect(gyro_add(self.base, x, c))

@@ -209,6 +209,10 @@ class Split(NamedTuple):
     square: Tensor  # of what is across, without a derivative
     on_line: Tensor  # whether that is nothing but rounding
 
+    def part(self) -> Tensor:
+        """What is across, or 0 where that is rounding; the derivative is not 0."""
+        return self.across - torch.where(self.on_line, self.across, 0.0).detach()
+
 
 def split(v: Tensor, unit: Tensor) -> Split:
     """The part of v across a unit vector; v itself, if that vector is 0."""

@@ -106,6 +106,25 @@ def test_far_out_a_mean_turns_with_its_points(radius: float) -> None:
         torch.testing.assert_close(grad[0], scale * way, rtol=1e-9, atol=1e-9)
 
 
+@each("radius", [5.0, 50.0, 300.0])
+@each("line", [[1.0, 0.0], [1.0, 0.0, -1.0, 1.0]])
+@each("sides", [1, 2])
+def test_on_one_line_it_is_the_mean(
+    radius: float, line: list[float], sides: int
+) -> None:
+    """With its derivatives, where an ulp across the line is a long way."""
+    place = radius * (torch.rand(9, 5).double() + 0.5)
+    place[:, 0] *= 3 - 2 * sides
+    along = torch.tensor(line, dtype=torch.float64)
+    weight = torch.rand(9, 5).double() + 0.1
+    v = (place[..., None] * along).requires_grad_()
+    share = (weight / weight.sum(dim=-1, keepdim=True))[..., None]
+    mean = frechet_mean(v, 1.0, weight)
+    torch.testing.assert_close(mean, (share * v).sum(dim=-2))
+    (grad,) = torch.autograd.grad((mean * along).sum(), v)
+    torch.testing.assert_close(grad, share * along)
+
+
 def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     v = 20 * torch.randn(3, 2)
     with pytest.raises(ValueError, match=r"'weight' must .* >= 0 \(got -1.9\).* drop"):
