@@ -18,8 +18,6 @@ are seen from a base on this axis: there the mean is near the origin.
 
 [1] A. Lou, I. Katsman, Q. Jiang, S. Belongie, S.-N. Lim, C. De Sa, *Differentiating
     through the Fréchet Mean*, 2020.
-[2] T. J. Dekker, *A Floating-Point Technique for Extending the Available Precision*,
-    1971.
 """
 
 import math
@@ -34,6 +32,7 @@ from pyg_hyperbolic.geometry.midpoint import check_mean, per_point
 from pyg_hyperbolic.geometry.rows import (
     Curved,
     dot,
+    half,
     is_readable,
     prepare,
     split,
@@ -112,11 +111,11 @@ class _View(NamedTuple):
     def of(self, v: Tensor, c: Tensor) -> Tensor:
         square = dot(self.pole, self.pole)
         times = dot(v, self.pole) / torch.where(square > 0, square, 1.0)
-        times, high = _half(times.detach().clamp(min=0)), _half(self.pole)
+        times, high = half(times.detach().clamp(min=0)), half(self.pole)
         away = v - times * high - times * (self.pole - high)
-        size = torch.where(square > 0, square, math.inf).sqrt()
-        rest = split(away, self.pole / size)  # along the ray it is a rounding of times
-        axis = (times + rest.along / size) * self.image
+        safe = torch.where(square > 0, square, math.inf)
+        rest = split(away, self.pole, safe)  # along the ray it is a rounding of times
+        axis = (times + rest.along / safe.sqrt()) * self.image
         return gyro_add(-self.base, self._reflect(rest.part()) + axis, c)
 
     def back(self, x: Tensor, c: Tensor) -> Tensor:
@@ -124,12 +123,6 @@ class _View(NamedTuple):
 
     def _reflect(self, v: Tensor) -> Tensor:
         return v - 2 * dot(v, self.normal) * self.normal
-
-
-def _half(x: Tensor) -> Tensor:
-    """Numbers of half as many digits, whose products are exact ([2], section 5)."""
-    large = x * (2.0 ** (27 if x.dtype == torch.float64 else 12) + 1)
-    return large - (large - x)
 
 
 class _Look(NamedTuple):

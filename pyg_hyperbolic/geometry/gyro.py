@@ -74,7 +74,7 @@ def _boost(u: Tensor, v: Tensor, c: Curved) -> _Boost:
     vv = torch.where(moved & opposite, uu - excess, vv)
     uv = torch.where(moved & opposite, uq - uu, uv)
     z_v = c * vv
-    q = split(q, u / torch.where(opposite, uu, math.inf).sqrt().to(u.dtype)).part()
+    q = split(q, u, torch.where(opposite, uu, math.inf)).part()
     qq = torch.where(opposite, dot(q, q), qq)
 
     # Opposite points: lengths, the difference a - b, and the squared cosine of half

@@ -146,8 +146,8 @@ def _apart(
     """
     vv, kappa, log_cosh = sizes.split(1, dim=-1)
     uu, _, log_cosh_center = of_center.split(1, dim=-1)
-    unit = center / torch.where(uu > 0, uu, math.inf).sqrt()
-    between = split(v - center, unit)
+    safe = torch.where(uu > 0, uu, math.inf)
+    unit, between = center / safe.sqrt(), split(v - center, center, safe)
     length, of_unit = vv.sqrt(), uu.sqrt()
     square = torch.where(between.on_line, 0.0, between.square)
     along = between.along + of_unit

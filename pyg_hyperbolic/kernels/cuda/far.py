@@ -92,6 +92,13 @@ def neighbor(u, b, node, row, channel, width):
 
 
 @triton.jit
+def half(x):
+    """Numbers of half as many digits; see half in geometry/rows.py."""
+    large = x * (2.0**27 + 1)
+    return large - (large - x)
+
+
+@triton.jit
 def apart(v, own, log_cosh, there, log_cosh_h, c):
     """Klein points of a block of neighbors v, from those of others, [BLOCK_E, BLOCK_D].
 
@@ -108,7 +115,10 @@ def apart(v, own, log_cosh, there, log_cosh_h, c):
     uu, step = tl.sum(there * there, 1), v - there
     safe = tl.where(uu > 0, uu, 1.0)
     lean = tl.sum(step * there, 1) / safe
-    x = step - lean[:, None] * there
+    # by halves of digits, whose products are exact, as differences are on one line
+    lean = half(lean)
+    high = half(there)
+    x = (step - lean[:, None] * high) - lean[:, None] * (there - high)
     # taken away twice, nothing is left of what is along; else there was no more
     left = tl.sum(x * there, 1) / safe
     x -= left[:, None] * there
@@ -124,7 +134,7 @@ def apart(v, own, log_cosh, there, log_cosh_h, c):
     far = (1 - tl.exp(-2 * a)) * tl.exp(a - size) / (2 * tl.where(s > 0, s, 1.0))
     rise = tl.where(a < 0.5, near, tl.where(longer < 0, -far, far))
     # what the angle takes of it along the other: tanh(a) (1 - cos), over s
-    v1 = ru + lean * ru
+    v1 = ru + (lean + left) * ru
     ahead = v1 > 0
     turn = tl.where(ahead, xx / tl.where(ahead, rv + v1, 1.0), rv - v1)
     along = (rise - own * turn) / tl.where(uu > 0, ru, 1.0)

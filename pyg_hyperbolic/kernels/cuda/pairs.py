@@ -116,7 +116,7 @@ class _Pairs(NamedTuple):
         run(
             rows.with_gradient, self.grid, self.u, self.v, *self.indices, self.sign,
             self.products, grad, with_grad, self.number, self.heads, self.width,
-            **self.has, **self.sizes, maxnreg=255,
+            **self.has, **self.sizes, maxnreg=255,  # with less ptxas spills some
         )  # fmt: skip
         _, limit, _ = LIMITS[self.u.dtype]
         run(
