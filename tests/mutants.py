@@ -58,12 +58,15 @@ geometry/frechet.py by geometry/test_frechet.py
 - y = gyro_add(-x, z, c)
 + y = gyro_add(-z, x, c)
 geometry/midpoint.py by geometry/test_midpoint.py
-- klein = special.tanhc(z) * v
-+ klein = v
+- klein, sizes = kappa * v,
++ klein, sizes = v,
 - both = torch.logaddexp(flat, both)
 + both = flat
 - rest.exp(), 0.0)
 + (-rest).exp(), 0.0)
+geometry/midpoint.py by geometry/test_transforms.py
+- away = away + groups
++ away = away + 2 * groups
 geometry/hyperplane.py by geometry/test_hyperplane.py
 - m = m - q *
 + m = m + q *
@@ -110,12 +113,27 @@ kernels/portable.py by kernels/test_operations.py -k portable
 + x
 - gyro_add(points, bias.to(points.dtype), c)
 + gyro_add(bias.to(points.dtype), points, c)
-kernels/cpu/gyro.py by kernels/test_operations.py -k cpu
+geometry/rows.py by kernels/test_lines.py -k portable
+- rest = v - share * high - share * (u - high)
++ rest = v - 0 * (share * high)
+geometry/rows.py by geometry/test_gyro.py
+- & (left != 0)
++ & (left == left)
+kernels/cpu/gyro.py by kernels/test_lines.py -k cpu
+- return beside <= noise * noise * gg
++ return beside < 0
+kernels/cpu/klein.py by kernels/test_lines.py -k cpu
+- math.exp(step - log_coshs)
++ math.exp(-log_coshs)
+kernels/cuda/far.py by kernels/test_lines.py -k cuda
+- lean[:, None] * (there - high)
++ 0 * there
+kernels/cpu/split.py by kernels/test_operations.py -k cpu
 - s_excess += (p + q) * (p - q)
 + s_excess += (p + q) * (q - p)
-kernels/cpu/gyro.py by kernels/test_corners.py -k nearly
-- return difference(difference(q, base * p), lean * p)
-+ return q - (base + lean) * p
+kernels/cpu/split.py by kernels/test_corners.py -k nearly
+- return difference(difference(difference(q, base * p), lean * p), rest * p)
++ return q - (base + lean + rest) * p
 kernels/cuda/rows.py by kernels/test_corners.py -k nearly
 - return (q - base[:, None] * p) - lean[:, None] * p
 + return q - (base + lean)[:, None] * p

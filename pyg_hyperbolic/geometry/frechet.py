@@ -32,7 +32,6 @@ from pyg_hyperbolic.geometry.midpoint import check_mean, per_point
 from pyg_hyperbolic.geometry.rows import (
     Curved,
     dot,
-    half,
     is_readable,
     prepare,
     split,
@@ -110,13 +109,10 @@ class _View(NamedTuple):
 
     def of(self, v: Tensor, c: Tensor) -> Tensor:
         square = dot(self.pole, self.pole)
-        times = dot(v, self.pole) / torch.where(square > 0, square, 1.0)
-        times, high = half(times.detach().clamp(min=0)), half(self.pole)
-        away = v - times * high - times * (self.pole - high)
-        safe = torch.where(square > 0, square, math.inf)
-        rest = split(away, self.pole, safe)  # along the ray it is a rounding of times
-        axis = (times + rest.along / safe.sqrt()) * self.image
-        return gyro_add(-self.base, self._reflect(rest.part()) + axis, c)
+        square = torch.where(square > 0, square, math.inf)
+        part = split(v, self.pole, square)
+        along = part.along / square.sqrt() * self.image
+        return gyro_add(-self.base, self._reflect(part.part()) + along, c)
 
     def back(self, x: Tensor, c: Tensor) -> Tensor:
         return self._reflect(gyro_add(self.base, x, c))

@@ -148,12 +148,12 @@ def _apart(
     uu, _, log_cosh_center = of_center.split(1, dim=-1)
     safe = torch.where(uu > 0, uu, math.inf)
     unit, between = center / safe.sqrt(), split(v - center, center, safe)
-    length, of_unit = vv.sqrt(), uu.sqrt()
+    length, center_length = vv.sqrt(), uu.sqrt()
     square = torch.where(between.on_line, 0.0, between.square)
-    along = between.along + of_unit
+    along = between.along + center_length
     # how much longer v is: the difference of squares, over the sum of lengths
-    longer = between.along * (along + of_unit) + square
-    longer = longer / (length + of_unit).clamp(min=_tiny(vv))
+    longer = between.along * (along + center_length) + square
+    longer = longer / (length + center_length).clamp(min=_tiny(vv))
     root = torch.as_tensor(c, dtype=v.dtype, device=v.device).sqrt()
     step = root * longer.abs()
     scale = (step - log_cosh - log_cosh_center).exp()

@@ -205,7 +205,7 @@ def times(scalar: Tensor, v: Tensor) -> Tensor:
 
 
 class Split(NamedTuple):
-    """A vector, split into what is along a unit vector and what is across."""
+    """A vector, split into what is along another one and what is across."""
 
     along: Tensor  # row scalar
     across: Tensor  # without rounding errors where the vector is exactly across

@@ -3,6 +3,7 @@
 Equal points: ``tests/kernels/test_corners.py``.
 """
 
+import math
 from collections.abc import Callable
 
 import geoopt
@@ -47,6 +48,18 @@ def test_transport_is_the_differential_of_the_gyro_sum(c: float, scale: float) -
     zero = torch.tensor(0.0, dtype=torch.float64)
     _, slope = torch.func.jvp(lambda t: gyro_add(u, t * v, c), (zero,), (zero + 1,))
     torch.testing.assert_close(transport(u, v, c), slope, rtol=1e-11, atol=1e-12)
+
+
+@each("small", [(torch.float32, 1e-24), (torch.float64, 1e-170)])
+def test_vectors_whose_squares_are_0_are_kept(
+    small: tuple[torch.dtype, float],
+) -> None:
+    dtype, size = small
+    v = torch.tensor([[size, 0.0, 0.0]], dtype=dtype)
+    torch.testing.assert_close(gyro_add(0 * v, v, 1.0), v, rtol=1e-6, atol=0)
+    u = torch.tensor([[0.0, 1.0, 0.0]], dtype=dtype)
+    shrunk = v[0, 0] / math.sinh(1)  # W / sinh W across the sum, for a radius of 1
+    torch.testing.assert_close(gyro_add(u, v, 1.0)[0, 0], shrunk, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("f", [gyro_add, sqdist, dist, log, exp, transport])

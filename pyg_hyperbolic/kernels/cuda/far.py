@@ -116,8 +116,7 @@ def apart(v, own, log_cosh, there, log_cosh_h, c):
     safe = tl.where(uu > 0, uu, 1.0)
     lean = tl.sum(step * there, 1) / safe
     # by halves of digits, whose products are exact, as differences are on one line
-    lean = half(lean)
-    high = half(there)
+    lean, high = half(lean), half(there)
     x = (step - lean[:, None] * high) - lean[:, None] * (there - high)
     # taken away twice, nothing is left of what is along; else there was no more
     left = tl.sum(x * there, 1) / safe
